@@ -1,0 +1,120 @@
+"""What AWS calls. Wiring only: each entry point imports its own code on first use, so none pays for another's cold start."""
+
+from typing import Any
+
+from chalice import Chalice, IAMAuthorizer, Rate
+from chalice.app import CloudWatchEvent, Response
+
+app = Chalice(app_name="disaster-tweets")
+IAM = IAMAuthorizer()
+
+
+@app.lambda_function()
+def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Firehose's data transformation: classifies a batch, writes its tweet file, answers every record."""
+    from chalicelib.transform import handler
+
+    return handler.transform(event, context)
+
+
+@app.schedule(Rate(15, unit=Rate.MINUTES))
+def reconcile(event: CloudWatchEvent) -> dict[str, Any]:
+    """Compares tweet files with warehouse rows, and repairs: on schedule, or as a job of the admin API."""
+    from chalicelib import jobs
+
+    return jobs.run(event.detail or jobs.SCHEDULED, event.context)
+
+
+@app.lambda_function(name="jobs")
+def run_job(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Runs what takes longer than a request of the admin API."""
+    from chalicelib import jobs
+
+    return jobs.run(event, context)
+
+
+def admin(view: str, **arguments: str) -> Response:
+    """Answers the current request with `chalicelib.admin.<module>.<function>`."""
+    from chalicelib.admin import dispatch
+
+    return dispatch.answer(view, app.current_request, arguments)
+
+
+@app.route("/", methods=["GET"], authorizer=IAM)
+def index() -> Response:
+    return admin("index.show")
+
+
+@app.route("/warehouse", methods=["GET"], authorizer=IAM)
+def show_warehouse() -> Response:
+    return admin("warehouse.show")
+
+
+@app.route("/warehouse/setup", methods=["POST"], authorizer=IAM)
+def set_up_warehouse() -> Response:
+    return admin("warehouse.set_up")
+
+
+@app.route("/warehouse/setup/{job_id}", methods=["GET"], authorizer=IAM)
+def show_setup(job_id: str) -> Response:
+    return admin("warehouse.show_setup", job_id=job_id)
+
+
+@app.route("/classifier/train", methods=["POST"], authorizer=IAM)
+def train_classifier() -> Response:
+    return admin("classifier.train")
+
+
+@app.route("/classifier/versions", methods=["GET"], authorizer=IAM)
+def list_versions() -> Response:
+    return admin("classifier.list_versions")
+
+
+@app.route("/classifier/versions/{version}", methods=["GET"], authorizer=IAM)
+def show_version(version: str) -> Response:
+    return admin("classifier.show_version", version=version)
+
+
+@app.route("/classifier/versions/{version}/endpoint", methods=["POST"], authorizer=IAM)
+def create_endpoint(version: str) -> Response:
+    return admin("classifier.create_endpoint", version=version)
+
+
+@app.route("/classifier/versions/{version}/endpoint", methods=["DELETE"], authorizer=IAM)
+def delete_endpoint(version: str) -> Response:
+    return admin("classifier.delete_endpoint", version=version)
+
+
+@app.route("/classifier/active", methods=["GET"], authorizer=IAM)
+def show_active() -> Response:
+    return admin("classifier.show_active")
+
+
+@app.route("/classifier/active", methods=["PUT"], authorizer=IAM)
+def activate() -> Response:
+    return admin("classifier.activate")
+
+
+@app.route("/classifier/evaluate", methods=["POST"], authorizer=IAM)
+def evaluate() -> Response:
+    return admin("classifier.evaluate")
+
+
+@app.route("/classifier/evaluations/{job_id}", methods=["GET"], authorizer=IAM)
+def show_evaluation(job_id: str) -> Response:
+    return admin("classifier.show_evaluation", job_id=job_id)
+
+
+@app.route("/reconciliations", methods=["POST"], authorizer=IAM)
+def start_reconciliation() -> Response:
+    return admin("reconciliations.start")
+
+
+@app.route("/reconciliations", methods=["GET"], authorizer=IAM)
+def list_reconciliations() -> Response:
+    return admin("reconciliations.list_all")
+
+
+@app.route("/reconciliations/{job_id}", methods=["GET"], authorizer=IAM)
+def show_reconciliation(job_id: str) -> Response:
+    return admin("reconciliations.show", job_id=job_id)

@@ -1,0 +1,61 @@
+"""From Chalice's request to a view and back: audit line, AWS errors as clear messages, never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from chalice.app import ChaliceError, ChaliceViewError, Response
+
+from chalicelib.admin.http import Answer, Request
+from chalicelib.telemetry import logger
+
+
+def read(chalice_request: Any) -> Request:
+    """Chalice's current request as ours."""
+    context = chalice_request.context
+    return Request(
+        caller=(context.get("identity") or {}).get("userArn") or "anonymous",
+        request_id=context.get("requestId", ""),
+        raw_body=chalice_request.raw_body,
+        query=chalice_request.query_params or {},
+        accept=chalice_request.headers.get("accept", ""),
+    )
+
+
+def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Response:
+    """Calls `chalicelib.admin.<module>.<function>`, named by `view`, with the request and the path's parameters."""
+    module, function = view.split(".")
+    request = read(chalice_request)
+    logger.info("admin call", view=view, caller=request.caller, request_id=request.request_id, **arguments)
+    try:
+        result: Answer = getattr(import_module(f"chalicelib.admin.{module}"), function)(request, **arguments)
+    except ChaliceError:
+        raise
+    except ClientError as error:
+        return from_aws(error)
+    except BotoCoreError as error:
+        logger.exception("AWS unreachable")
+        return failure(503, "ServiceUnavailable", f"AWS could not be reached: {error}")
+    except Exception as error:
+        logger.exception("unexpected")
+        message = f"{type(error).__name__}; the log has the details under request id {request.request_id}"
+        return failure(500, ChaliceViewError.__name__, message)
+    headers = {"Content-Type": result.content_type, **result.headers}
+    return Response(result.body, status_code=result.status, headers=headers)
+
+
+def from_aws(error: ClientError) -> Response:
+    """AWS's own words, its status where it blames the caller, 502 where it doesn't, and its request id."""
+    detail, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    code, status = str(detail.get("Code", "Unknown")), int(meta.get("HTTPStatusCode", 500))
+    throttled = "Throttl" in code or "TooManyRequests" in code or "LimitExceeded" in code
+    message = f"{error.operation_name}: {detail.get('Message', '')} (AWS request id {meta.get('RequestId', 'unknown')})"
+    logger.warning("AWS refused", operation=error.operation_name, code=code, status=status)
+    return failure(429 if throttled else status if 400 <= status < 500 else 502, code, message)
+
+
+def failure(status: int, code: str, message: str) -> Response:
+    return Response({"Code": code, "Message": message}, status_code=status, headers={"Content-Type": "application/json"})

@@ -1,0 +1,45 @@
+"""The columns of `disaster.disaster_tweets` that a tweet file carries, in order: rows, COPY and DDL all read this."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One column: its Redshift type and, for VARCHAR and CHAR, how many bytes (not characters) it holds."""
+
+    name: str
+    type: str
+    bytes: int | None = None
+
+
+def _varchar(name: str, size: int) -> Column:
+    return Column(name, f"VARCHAR({size})", size)
+
+
+COLUMNS = (
+    _varchar("original_text", 65535),
+    _varchar("cleaning_text", 65535),
+    _varchar("disaster_label", 32),
+    Column("classifier_score", "DOUBLE PRECISION"),
+    Column("arrived_datetime_from_kinesis", "BIGINT"),
+    Column("processing_time", "DOUBLE PRECISION"),
+    _varchar("relevance_label", 16),
+    Column("relevance_score", "DOUBLE PRECISION"),
+    Column("tweet_key", "CHAR(32)", 32),
+    _varchar("tweet_id", 64),
+    _varchar("user_id", 64),
+    Column("created_at", "TIMESTAMP"),
+    _varchar("location", 512),
+    _varchar("lang", 16),
+    _varchar("source_keyword", 256),
+    Column("keywords", "SUPER"),
+    _varchar("classifier_version", 128),
+    _varchar("s3_key", 256),
+    Column("s3_line", "INTEGER"),
+    Column("truncated", "BOOLEAN"),
+    Column("arrived_at", "TIMESTAMP"),
+)
+"""65,535 is the most a VARCHAR holds; the longest post on X is 25,000 characters, up to 100,000 bytes."""
+
+NAMES = tuple(column.name for column in COLUMNS)

@@ -1,0 +1,65 @@
+"""What a function needs to know about the data plane around it.
+
+The one environment variable is `STAGE`. Everything else is read once a cold start from the SSM parameters under
+`/disaster-tweets/<stage>/`, which the data plane (`infra/data-plane.yaml`, or `local/`) writes: no ARN is copied by hand.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+from chalicelib import clients
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One field per SSM parameter `/disaster-tweets/<stage>/<field>`; a field with a default may be absent there."""
+
+    stage: str
+    bucket: str
+    stream: str
+    database: str
+    copy_role_arn: str
+    comprehend_role_arn: str = ""
+    alert_topic_arn: str = ""
+    workgroup: str = ""
+    cluster: str = ""  # a provisioned cluster instead of a workgroup
+    database_user: str = ""  # with a cluster
+    delivery: str = "firehose"  # or "reconcile": Firehose writes to S3 alone and the reconciler loads
+    grace_seconds: int = 900  # younger tweet files are still on their way
+
+    def function_name(self, function: str) -> str:
+        return f"disaster-tweets-{self.stage}-{function}"
+
+
+class SettingsError(Exception):
+    """The data plane of this stage is missing or incomplete."""
+
+
+def parameter_path(stage: str) -> str:
+    return f"/disaster-tweets/{stage}/"
+
+
+def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
+    """Settings from parameter names (without the path) and values. Raises SettingsError naming what is missing."""
+    known = {f.name: f for f in fields(Settings)}
+    values: dict[str, str | int] = {k: v for k, v in parameters.items() if k in known}
+    if "grace_seconds" in values:
+        values["grace_seconds"] = int(values["grace_seconds"])
+    try:
+        return Settings(**{"stage": stage, **values})  # type: ignore[arg-type]
+    except TypeError as error:
+        raise SettingsError(
+            f"SSM parameters under {parameter_path(stage)} are incomplete ({error}). Deploy the data plane: make deploy"
+        ) from error
+
+
+@lru_cache
+def settings() -> Settings:
+    """This stage's settings, read once a process. Raises SettingsError."""
+    stage = os.environ["STAGE"]
+    pages = clients.ssm().get_paginator("get_parameters_by_path").paginate(Path=parameter_path(stage))
+    found = {p["Name"].rsplit("/", 1)[-1]: p["Value"] for page in pages for p in page["Parameters"]}
+    return from_parameters(stage, found)

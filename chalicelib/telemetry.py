@@ -1,0 +1,15 @@
+"""Structured logs and EMF metrics. Never log a tweet's text above debug."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger, Metrics
+
+SERVICE = "disaster-tweets"
+NAMESPACE = "DisasterTweets"
+
+logger = Logger(service=SERVICE)
+
+
+def metrics() -> Metrics:
+    """A fresh, empty set of metrics: one per invocation, flushed by its maker."""
+    return Metrics(namespace=NAMESPACE, service=SERVICE)
