@@ -1,0 +1,235 @@
+"""The producer: every tweet of a file reaches the stream once, whatever the file looks like and the stream answers."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+import producer
+from producer import MAX_BATCH_BYTES, MAX_RECORD_BYTES, MAX_RECORDS, Failure, Record, Summary
+
+
+class FakeStream:
+    """Fails a record of a call with the reason that `answer` gives for them; takes it when there is none."""
+
+    def __init__(self, answer: Callable[[int, Record], str | None] = lambda call, record: None) -> None:
+        self.answer = answer
+        self.calls: list[list[Record]] = []
+        self.taken: list[Record] = []
+
+    def put(self, records: Sequence[Record]) -> list[Failure]:
+        self.calls.append(list(records))
+        reasons = [self.answer(len(self.calls), record) for record in records]
+        self.taken += [record for record, reason in zip(records, reasons, strict=True) if not reason]
+        return [Failure(record, reason) for record, reason in zip(records, reasons, strict=True) if reason]
+
+
+class RaisingStream(FakeStream):
+    """Raises `trouble` for the first `times` calls."""
+
+    def __init__(self, trouble: Exception, times: int) -> None:
+        super().__init__()
+        self.trouble, self.times = trouble, times
+
+    def put(self, records: Sequence[Record]) -> list[Failure]:
+        if len(self.calls) < self.times:
+            self.calls.append(list(records))
+            raise self.trouble
+        return super().put(records)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer.put_with_retries, "__defaults__", (lambda seconds: None, producer.ATTEMPTS))
+
+
+def tweets_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in producer.read(path)]
+
+
+# ------------------------------------------------------------------ reading
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "iso8859-15"])
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_reads_a_csv_in_any_encoding_and_with_any_line_end(tmp_path: Path, encoding: str, end: str) -> None:
+    file = tmp_path / "tweets.csv"
+    rows = [
+        "tweetid,userid,keyword,location,text",
+        "7.7E+17,42,flood,Málaga,Inundación en la calle",
+        ',,,,"two\nlines"',
+    ]
+    file.write_bytes(end.join([*rows, ""]).encode(encoding))
+    first = {"tweet_id": "7.7E+17", "text": "Inundación en la calle", "user_id": "42", "location": "Málaga"}
+    assert tweets_of(file) == [{**first, "source_keyword": "flood"}, {"text": "two\nlines"}]
+
+
+def test_bytes_that_cp1252_does_not_know_are_read_as_latin_9(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_bytes(b"text\nprice 5 \xa4 \x81\n")
+    assert tweets_of(file) == [{"text": "price 5 € \x81"}]
+
+
+def test_a_row_without_text_and_a_row_cut_short_are_still_sent(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_text("tweetid,text\n1,\n2\n\n3,hello,more\n")
+    assert tweets_of(file) == [{"tweet_id": "1"}, {"tweet_id": "2"}, {"tweet_id": "3", "text": "hello"}]
+
+
+def test_a_csv_without_a_text_column_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_text("a,b\n1,2\n")
+    assert producer.main([str(file), "--dry-run"]) == 2
+    assert "no column for the text" in capsys.readouterr().err
+
+
+def test_json_lines_go_as_they_stand_broken_ones_too(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.jsonl"
+    lines = [b'{"id": 1, "text": "a"}', b"{broken", b'"\xff"']
+    file.write_bytes(b"\r\n\n".join(lines))
+    assert list(producer.read(file)) == [line + b"\n" for line in lines]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_x_api_payload_becomes_single_tweets_each_with_its_author(tmp_path: Path, indent: int | None) -> None:
+    ann, bob = {"id": "1", "location": "Lima"}, {"id": "2"}
+    data = [{"id": "10", "text": "a", "author_id": "2"}, {"id": "11", "text": "b", "author_id": "1"}, {"id": "12"}]
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps({"data": data, "includes": {"users": [ann, bob]}, "meta": {}}, indent=indent))
+    assert tweets_of(file) == [
+        {"data": data[0], "includes": {"users": [bob]}},
+        {"data": data[1], "includes": {"users": [ann]}},
+        {"data": data[2]},
+    ]
+
+
+KEYS = st.sampled_from(["data", "includes", "users", "id", "author_id"])
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(KEYS, x)))
+def test_no_json_document_breaks_the_reader(payload: Any) -> None:
+    assert all(line.endswith(b"\n") for line in producer.split_line(json.dumps(payload).encode()))
+
+
+# ------------------------------------------------------------------ batching
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(1, MAX_RECORD_BYTES)), max_size=1200))
+def test_batches_keep_within_the_quotas_and_keep_order(sizes: list[int | None]) -> None:
+    blob = memoryview(bytes(MAX_RECORD_BYTES))
+    records = [None if size is None else Record(blob[:size]) for size in sizes]  # type: ignore[arg-type]
+    batches = list(producer.batches(records))
+    assert all(0 < len(b) <= MAX_RECORDS and sum(len(r.data) for r in b) <= MAX_BATCH_BYTES for b in batches)
+    assert [len(r.data) for batch in batches for r in batch] == [size for size in sizes if size is not None]
+
+
+@given(st.lists(st.binary(max_size=6000).map(lambda b: b.replace(b"\n", b".") + b"\n")))
+def test_packing_loses_no_line_and_fills_what_is_billed(lines: list[bytes]) -> None:
+    records = list(producer.pack(lines))
+    assert b"".join(r.data for r in records) == b"".join(lines)
+    assert sum(r.tweets for r in records) == len(lines)
+    assert all(len(r.data) <= producer.BILLED_UNIT or r.tweets == 1 for r in records)
+
+
+def test_the_pace_is_kept_on_average_with_jitter() -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    paced = producer.paced([Record(b"x")] * 10_000, 100.0, random.Random(1), lambda: now, sleep)
+    batches = [len(batch) for batch in producer.batches(paced)]
+    assert sum(batches) == 10_000
+    assert 95 < now < 105
+    assert len(set(batches)) > 10
+
+
+# ------------------------------------------------------------------ sending
+
+
+def test_only_the_failed_records_of_a_batch_are_sent_again() -> None:
+    stream = FakeStream(lambda call, record: "Throttled" if call == 1 and record.data == b"2" else None)
+    summary = producer.send(stream, [Record(b"1"), Record(b"2"), Record(b"3")])
+    assert [[r.data for r in call] for call in stream.calls] == [[b"1", b"2", b"3"], [b"2"]]
+    assert (summary.sent, summary.retried, summary.complete) == (3, 1, True)
+
+
+def test_what_can_not_be_sent_is_kept_and_named_and_its_neighbours_go() -> None:
+    kept: list[Failure] = []
+    stream = FakeStream(lambda call, record: "InternalFailure: sorry" if record.data == b"2" else None)
+    too_large, twin = Record(bytes(MAX_RECORD_BYTES + 1)), Record(b"2", tweets=3)
+    summary = producer.send(stream, [Record(b"1"), twin, too_large, twin], on_unsent=kept.append)
+    assert [record.data for record in stream.taken] == [b"1"]
+    assert len(stream.calls) == producer.ATTEMPTS
+    assert summary.unsent["InternalFailure: sorry"] == 6
+    assert sorted(len(failure.record.data) for failure in kept) == [1, 1, MAX_RECORD_BYTES + 1]
+    assert summary.tweets == summary.sent + sum(summary.unsent.values()) == 8
+
+
+def error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "said AWS"}}, "PutRecordBatch")
+
+
+@pytest.mark.parametrize(
+    "trouble", [error("ServiceUnavailableException"), EndpointConnectionError(endpoint_url="http://x")]
+)
+def test_a_call_that_fails_as_a_whole_is_tried_again(trouble: Exception) -> None:
+    stream = RaisingStream(trouble, times=2)
+    assert producer.send(stream, [Record(b"1")]).complete
+    assert stream.taken == [Record(b"1")]
+
+
+def test_an_error_that_retries_will_not_mend_stops_at_once_and_keeps_the_batch() -> None:
+    kept: list[Failure] = []
+    stream = RaisingStream(error("ResourceNotFoundException"), times=99)
+    with pytest.raises(ClientError):
+        producer.send(stream, [Record(b"1"), Record(b"2")], on_unsent=kept.append, summary=Summary())
+    assert len(stream.calls) == 1
+    assert [failure.record.data for failure in kept] == [b"1", b"2"]
+
+
+# ------------------------------------------------------------------ the command
+
+
+def command(file: Path, stream: FakeStream, *options: str) -> Summary:
+    return producer.run(producer.parse([str(file), "--stream", "s", "--rate", "0", *options]), stream)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "tweets.csv"
+    path.write_text("text\n" + "".join(f"tweet {n}\n" for n in range(7)))
+    return path
+
+
+def test_limit_and_loop(file: Path) -> None:
+    assert command(file, FakeStream(), "--limit", "3").sent == 3
+    assert command(file, FakeStream(), "--loop", "--limit", "10").sent == 10
+
+
+def test_unsent_tweets_are_in_a_file_the_producer_reads_again(file: Path, tmp_path: Path) -> None:
+    unsent = tmp_path / "left.ndjson"
+    stream = FakeStream(lambda call, record: "no" if b"tweet 3" in record.data else None)
+    assert not command(file, stream, "--unsent", str(unsent)).complete
+    assert tweets_of(unsent) == [{"text": "tweet 3"}]
+    assert command(unsent, FakeStream()).sent == 1
+
+
+def test_a_dry_run_sends_nothing_and_counts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert producer.main([str(file), "--dry-run", "--pack"]) == 0
+    assert "7 tweets in 1 records" in capsys.readouterr().out
+
+
+def test_without_a_target_it_says_what_to_name(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        producer.parse([str(file)])
+    assert "--stream" in capsys.readouterr().err
