@@ -29,7 +29,8 @@ def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Res
     """Calls `chalicelib.admin.<module>.<function>`, named by `view`, with the request and the path's parameters."""
     module, function = view.split(".")
     request = read(chalice_request)
-    logger.info("admin call", view=view, caller=request.caller, request_id=request.request_id, **arguments)
+    audit = {"view": view, "caller": request.caller, "request_id": request.request_id, **arguments}
+    logger.info("admin call", extra=audit)
     try:
         result: Answer = getattr(import_module(f"chalicelib.admin.{module}"), function)(request, **arguments)
     except ChaliceError:
@@ -58,4 +59,5 @@ def from_aws(error: ClientError) -> Response:
 
 
 def failure(status: int, code: str, message: str) -> Response:
-    return Response({"Code": code, "Message": message}, status_code=status, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    return Response({"Code": code, "Message": message}, status_code=status, headers=headers)

@@ -1,4 +1,4 @@
-"""What a view takes and gives. Views raise Chalice's own errors (BadRequestError, NotFoundError, ConflictError, ...)."""
+"""What a view takes and gives. Views raise Chalice's own errors (BadRequestError, NotFoundError, ...)."""
 
 from __future__ import annotations
 
