@@ -48,14 +48,28 @@ def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Res
     return Response(result.body, status_code=result.status, headers=headers)
 
 
+STATUSES = {
+    "AccessDenied": 502,  # ours, not the caller's: the function's role lacks it
+    "AccessDeniedException": 502,
+    "UnauthorizedOperation": 502,
+    "ResourceNotFoundException": 404,
+    "ResourceInUseException": 409,
+    "ResourceUnavailableException": 409,
+    "ConflictException": 409,
+    "ServiceQuotaExceededException": 429,
+}
+"""Where AWS's own status would mislead: most of its services answer 400 to all of these."""
+
+
 def from_aws(error: ClientError) -> Response:
-    """AWS's own words, its status where it blames the caller, 502 where it doesn't, and its request id."""
+    """AWS's own words and request id; its status where it blames the caller, 502 where it doesn't."""
     detail, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    code, status = str(detail.get("Code", "Unknown")), int(meta.get("HTTPStatusCode", 500))
-    throttled = "Throttl" in code or "TooManyRequests" in code or "LimitExceeded" in code
+    code, given = str(detail.get("Code", "Unknown")), int(meta.get("HTTPStatusCode", 500))
+    throttled = any(word in code for word in ("Throttl", "TooMany", "LimitExceeded", "SlowDown"))
+    status = 429 if throttled else STATUSES.get(code, given if 400 <= given < 500 else 502)
     message = f"{error.operation_name}: {detail.get('Message', '')} (AWS request id {meta.get('RequestId', 'unknown')})"
-    logger.warning("AWS refused", operation=error.operation_name, code=code, status=status)
-    return failure(429 if throttled else status if 400 <= status < 500 else 502, code, message)
+    logger.warning("AWS refused", extra={"operation": error.operation_name, "code": code, "status": status})
+    return failure(status, code, message)
 
 
 def failure(status: int, code: str, message: str) -> Response:

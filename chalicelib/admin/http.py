@@ -25,7 +25,7 @@ class Request:
         if not self.raw_body.strip():
             return {}
         try:
-            body = json.loads(self.raw_body)
+            body = json.loads(self.raw_body, parse_constant=_not_json)
         except (ValueError, RecursionError) as error:
             raise BadRequestError(f"The body is not valid JSON: {error}") from error
         if not isinstance(body, dict):
@@ -35,6 +35,10 @@ class Request:
     @property
     def wants_html(self) -> bool:
         return "text/html" in self.accept
+
+
+def _not_json(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 @dataclass(frozen=True)

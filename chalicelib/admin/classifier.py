@@ -1,0 +1,200 @@
+"""Train, host, switch and compare classifiers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from chalice.app import BadRequestError, ConflictError, NotFoundError
+
+from chalicelib import clients, jobs
+from chalicelib.admin.http import Answer, Request, accepted
+from chalicelib.admin.validation import validate
+from chalicelib.classifier import activation, bundled, endpoints, labelled, training, versions
+from chalicelib.classifier.active import TIME_TO_LIVE, Active
+from chalicelib.settings import settings
+
+S3_URI = {
+    "type": "string",
+    "pattern": r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/=+,@:-]{1,900}$",
+    "description": "an object in S3, s3://bucket/key",
+}
+VERSION = {"type": "string", "minLength": 1, "maxLength": 63, "description": "one of GET /classifier/versions"}
+TRAIN = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["data"],
+    "properties": {
+        "data": S3_URI,
+        "test_data": S3_URI,
+        "language": {"enum": list(training.LANGUAGES), "default": "en"},
+        "name": {
+            "type": "string",
+            "pattern": "^(?!bundled)[a-zA-Z0-9](-?[a-zA-Z0-9])*$",
+            "maxLength": 40,
+            "default": "comprehend",
+            "description": "letters, digits and single hyphens, not beginning with bundled",
+        },
+    },
+}
+ENDPOINT = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "inference_units": {"type": "integer", "minimum": 1, "maximum": endpoints.MAX_UNITS, "default": 1},
+    },
+}
+ACTIVATE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["version"],
+    "properties": {"version": VERSION, "relevance_version": VERSION},
+}
+EVALUATE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["data", "versions"],
+    "properties": {
+        "data": S3_URI,
+        "versions": {"type": "array", "items": VERSION, "minItems": 1, "maxItems": 5, "uniqueItems": True},
+        "sample": {"type": "integer", "minimum": 10, "maximum": 10_000, "default": 500},
+    },
+}
+
+
+def train(request: Request) -> Answer:
+    """Checks the file and starts a training: 202 with the version, at once the same for the same data."""
+    body = validate(request.body(), TRAIN)
+    try:
+        version, checked = training.start(body["data"], body.get("test_data"), body["language"], body["name"])
+    except labelled.DataError as error:
+        raise BadRequestError(str(error)) from error
+    found = existing(version)
+    job = {"id": version, "status": found["status"], "status_url": f"/classifier/versions/{version}"}
+    looked_at = {"documents": dict(checked.classes.most_common()), "complete": checked.complete}
+    return Answer({**job, "checked": looked_at}, status=202, headers={"Location": job["status_url"]})
+
+
+def list_versions(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
+    return Answer({"versions": versions.all_versions()})
+
+
+def show_version(request: Request, version: str) -> Answer:  # noqa: ARG001
+    return Answer(existing(version))
+
+
+def create_endpoint(request: Request, version: str) -> Answer:
+    """Creates or resizes: 202 while it changes, 200 when it is as asked already."""
+    units = int(validate(request.body(), ENDPOINT)["inference_units"])
+    properties = trained(version)
+    try:
+        started = endpoints.provide(properties, units, request.caller)
+    except endpoints.RefusedError as error:
+        raise ConflictError(str(error)) from error
+    price = versions.usd_a_day(units)
+    url = f"/classifier/versions/{version}"
+    body = {
+        "id": version,
+        "status": "running" if started else "succeeded",
+        "status_url": url,
+        "inference_units": units,
+        "usd_a_day": price,
+        "message": f"{units} inference unit(s) cost {price:.2f} USD a day, asked or not, until the endpoint is deleted",
+    }
+    return Answer(body, status=202 if started else 200, headers={"Location": url})
+
+
+def delete_endpoint(request: Request, version: str) -> Answer:
+    endpoint = versions.endpoints().get(trained(version)["DocumentClassifierArn"])
+    if not endpoint:
+        raise NotFoundError(f"{version} has no endpoint")
+    switched = endpoints.remove(endpoint, request.caller)
+    url = f"/classifier/versions/{version}"
+    body = {"id": version, "status": "running", "status_url": url, "switched_to_bundled": switched}
+    return Answer(body, status=202, headers={"Location": url})
+
+
+def show_active(request: Request) -> Answer:  # noqa: ARG001
+    return Answer(shown(activation.current()))
+
+
+def activate(request: Request) -> Answer:
+    """Switches to a version that is ready and answers a probe; 409 otherwise."""
+    body = validate(request.body(), ACTIVATE)
+    version, relevance = body["version"], body.get("relevance_version")
+    try:
+        wanted = Active(version=version) if version == bundled.version() else hosted(version, "kind")
+        if relevance:
+            if wanted.backend == "bundled":
+                raise endpoints.RefusedError(
+                    "relevance_version goes with a Comprehend version; the bundled one tells both"
+                )
+            arn = hosted(relevance, "relevance").endpoint_arn
+            wanted = Active(version, "comprehend", wanted.endpoint_arn, wanted.inference_units, arn)
+    except endpoints.RefusedError as error:
+        raise ConflictError(str(error)) from error
+    active = activation.activate(wanted, request.caller)
+    return Answer(shown(active) | {"takes_effect_within_seconds": int(TIME_TO_LIVE)})
+
+
+def evaluate(request: Request) -> Answer:
+    """Starts a comparison of versions on labelled tweets."""
+    body = validate(request.body(), EVALUATE)
+    try:
+        labelled.locate(body["data"])
+        for version in body["versions"]:
+            if version != bundled.version():
+                hosted(version, versions.head(version), ask=False)
+    except labelled.DataError as error:
+        raise BadRequestError(str(error)) from error
+    except endpoints.RefusedError as error:
+        raise ConflictError(str(error)) from error
+    return accepted(jobs.start("evaluations", body))
+
+
+def show_evaluation(request: Request, job_id: str) -> Answer:
+    """Status and report in one; a page for Accept: text/html once it has succeeded."""
+    job = jobs.get("evaluations", job_id)
+    if not job:
+        raise NotFoundError(f"There is no evaluation {job_id}")
+    if request.wants_html and job["status"] == "succeeded":
+        key = f"reports/evaluations/{job_id}.html"
+        page = clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read().decode()
+        return Answer(page, content_type="text/html; charset=utf-8")
+    return Answer(job)
+
+
+def existing(version: str) -> dict[str, Any]:
+    found = versions.describe(version)
+    if not found:
+        raise NotFoundError(f"There is no version {version}; GET /classifier/versions lists them")
+    return found
+
+
+def trained(version: str) -> dict[str, Any]:
+    """DocumentClassifierProperties of a Comprehend version; 404 or 409 otherwise."""
+    if version == bundled.version():
+        raise ConflictError("The bundled classifier runs in the Lambda itself and needs no endpoint")
+    properties = versions.find(version)
+    if not properties:
+        raise NotFoundError(f"There is no version {version}; GET /classifier/versions lists them")
+    return properties
+
+
+def hosted(version: str, head: str, ask: bool = True) -> Active:
+    """A version for a head, its endpoint in service (and answering, when asked). Raises RefusedError, NotFoundError."""
+    endpoint = versions.endpoints().get(trained(version)["DocumentClassifierArn"])
+    if versions.head(version) != head:
+        raise endpoints.RefusedError(f"{version} tells {versions.head(version)}, not {head}")
+    if not endpoint:
+        raise endpoints.RefusedError(f"{version} has no endpoint: POST /classifier/versions/{version}/endpoint")
+    if endpoint["Status"] not in versions.SERVING:
+        raise endpoints.RefusedError(f"The endpoint of {version} is {endpoint['Status']}: wait until it is IN_SERVICE")
+    if ask:
+        endpoints.probe(endpoint, head)
+    units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
+    return Active(version, "comprehend", endpoint["EndpointArn"], units)
+
+
+def shown(active: Active) -> dict[str, Any]:
+    return asdict(active) | {"since": active.since or None, "by": active.by or None}

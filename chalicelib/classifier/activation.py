@@ -1,0 +1,43 @@
+"""Writes which classifier is active. `active` reads it, in every running Lambda, within a minute."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib import clients
+from chalicelib.classifier import active as reading
+from chalicelib.classifier import bundled
+from chalicelib.classifier.active import Active
+from chalicelib.settings import settings
+
+
+def current() -> Active:
+    """What is active now, past every cache; the bundled classifier where the parameter is missing or broken.
+
+    (A broken value keeps the last good one in running Lambdas; a fresh one starts with the bundled classifier.)
+    """
+    ssm: Any = clients.ssm()
+    try:
+        return reading.from_json(ssm.get_parameter(Name=reading.parameter_name(settings().stage))["Parameter"]["Value"])
+    except (ssm.exceptions.ParameterNotFound, ValueError):
+        return reading.default()
+
+
+def activate(wanted: Active, by: str) -> Active:
+    """Makes `wanted` active, unless it is so already; then its `since` and `by` stay as they were."""
+    now = current()
+    if now.since and replace(wanted, since=now.since, by=now.by) == now:
+        return now
+    new = replace(wanted, since=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), by=by)
+    name, value = reading.parameter_name(settings().stage), json.dumps(asdict(new))
+    clients.ssm().put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+    reading.forget()
+    return new
+
+
+def activate_bundled(by: str) -> Active:
+    """Back to the classifier that needs no endpoint."""
+    return activate(Active(version=bundled.version()), by)

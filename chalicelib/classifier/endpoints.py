@@ -1,0 +1,130 @@
+"""Endpoints of Comprehend versions: made, resized, deleted, and found idle. One a version, paid by the second."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import clients
+from chalicelib.classifier import activation, labelled, versions
+from chalicelib.classifier.active import Active
+from chalicelib.settings import settings
+
+MAX_UNITS = 10
+"""An endpoint: https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html"""
+IDLE_SECONDS = 3600
+PROBE = "Flood water is rising in the streets"
+
+
+class RefusedError(Exception):
+    """Not possible in the present state; says what to do first."""
+
+
+def name_for(stage: str, version: str) -> str:
+    """The endpoint's name: from the version, within Comprehend's 40 characters for stages of up to 15."""
+    return f"{versions.classifier_name(stage)}-{hashlib.sha256(version.encode()).hexdigest()[:8]}"
+
+
+def provide(properties: Mapping[str, Any], units: int, by: str) -> bool:
+    """Creates a version's endpoint or gives it other units; whether anything was started. Raises RefusedError."""
+    version, model = properties["VersionName"], properties["DocumentClassifierArn"]
+    if properties["Status"] not in versions.TRAINED:
+        raise RefusedError(f"{version} is {properties['Status']}: only a trained version can have an endpoint")
+    comprehend, endpoint = clients.comprehend(), versions.endpoints().get(model)
+    if not endpoint:
+        comprehend.create_endpoint(
+            EndpointName=name_for(settings().stage, version), ModelArn=model, DesiredInferenceUnits=units
+        )
+        return True
+    if endpoint["DesiredInferenceUnits"] == units and endpoint["Status"] in ("CREATING", "UPDATING", "IN_SERVICE"):
+        return bool(endpoint["Status"] != "IN_SERVICE")
+    if endpoint["Status"] != "IN_SERVICE":
+        raise RefusedError(
+            f"The endpoint of {version} is {endpoint['Status']}: wait until it is IN_SERVICE, or delete it"
+        )
+    comprehend.update_endpoint(EndpointArn=endpoint["EndpointArn"], DesiredInferenceUnits=units)
+    active = activation.current()
+    if active.endpoint_arn == endpoint["EndpointArn"]:
+        activation.activate(replace(active, inference_units=units), by)
+    return True
+
+
+def remove(endpoint: Mapping[str, Any], by: str) -> bool:
+    """Deletes an endpoint; whether it was active, in which case the bundled classifier takes over first."""
+    active = activation.current()
+    arn = endpoint["EndpointArn"]
+    used = arn in (active.endpoint_arn, active.relevance_endpoint_arn)
+    if used:
+        still = replace(active, relevance_endpoint_arn=None) if arn != active.endpoint_arn else None
+        activation.activate(still, by) if still else activation.activate_bundled(by)
+    if endpoint["Status"] != "DELETING":
+        clients.comprehend().delete_endpoint(EndpointArn=arn)
+    return used
+
+
+def probe(endpoint: Mapping[str, Any], head: str) -> str:
+    """The label of a sample text. Raises RefusedError unless the endpoint answers with a label of its head."""
+    try:
+        answer = clients.comprehend().classify_document(Text=PROBE, EndpointArn=endpoint["EndpointArn"])
+    except ClientError as error:
+        raise RefusedError(f"The endpoint does not answer: {error}") from error
+    label = max(answer["Classes"], key=lambda c: c["Score"])["Name"]
+    if label not in labelled.LABELS[head]:
+        raise RefusedError(f"The endpoint answers {label!r}, which is no {head} label the warehouse knows")
+    return label
+
+
+LAST_USE = """
+SELECT EXTRACT(EPOCH FROM MAX(arrived_at)) AS last_use
+FROM disaster.disaster_tweets
+WHERE classifier_version = :version AND arrived_at >= CAST(:since AS TIMESTAMP)
+"""
+
+
+def idle() -> list[dict[str, Any]]:
+    """Endpoints that labelled no tweet for an hour: `{"version", "endpoint_arn", "idle_seconds", "cost_usd"}`.
+
+    Use is read off the warehouse: the arrival of the latest tweet that the endpoint's version labelled, else the
+    endpoint's creation. (CloudWatch counts calls, but those of probes and evaluations too, and wants another permission.)
+    Asks the warehouse nothing when there is no endpoint. `cost_usd` is what it has cost since it was last of use.
+    """
+    hosted = [e for e in versions.endpoints().values() if e["Status"] == "IN_SERVICE"]
+    active = activation.current() if hosted else None
+    return [found for e in hosted if active and (found := idleness(e, last_use(e, active), datetime.now(UTC)))]
+
+
+def idleness(endpoint: Mapping[str, Any], used: datetime, now: datetime) -> dict[str, Any] | None:
+    """What `idle` says of one endpoint, last of use at `used`; None within the hour."""
+    seconds = int((now - used).total_seconds())
+    if seconds < IDLE_SECONDS:
+        return None
+    units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
+    return {
+        "version": version_of(endpoint),
+        "endpoint_arn": endpoint["EndpointArn"],
+        "idle_seconds": seconds,
+        "cost_usd": round(seconds * units * versions.USD_A_UNIT_SECOND, 2),
+    }
+
+
+def last_use(endpoint: Mapping[str, Any], active: Active) -> datetime:
+    """The arrival of the latest tweet that an endpoint labelled. (Rows name the version that told the kind; where the
+    endpoint tells relevance beside it, it was of use with that.)"""
+    from chalicelib.warehouse import data_api
+
+    arn = endpoint["EndpointArn"]
+    created: datetime = endpoint["CreationTime"].astimezone(UTC)
+    version = active.version if arn == active.relevance_endpoint_arn else version_of(endpoint)
+    rows = data_api.query(LAST_USE, {"version": version, "since": created.strftime("%Y-%m-%d %H:%M:%S")})
+    seconds = rows[0]["last_use"] if rows else None
+    return created if seconds is None else max(created, datetime.fromtimestamp(float(seconds), UTC))
+
+
+def version_of(endpoint: Mapping[str, Any]) -> str:
+    """The version an endpoint hosts, from its model's ARN (`…/version/<version>`)."""
+    return str(endpoint["ModelArn"]).rsplit("/", 1)[-1]

@@ -1,0 +1,214 @@
+"""The classifiers there are: the bundled one, and every version that Comprehend was asked to train in this stage."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import IO, Any, cast
+
+from botocore.exceptions import ClientError
+
+from chalicelib import clients
+from chalicelib.classifier import activation, bundled
+from chalicelib.classifier.active import Active
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger
+
+USD_A_UNIT_SECOND = 0.0005  # of an endpoint, idle or not; a minute at least
+USD_A_TRAINING_HOUR = 3.0
+USD_A_MODEL_MONTH = 0.5
+"""Of custom classification in us-east-1: https://aws.amazon.com/comprehend/pricing/"""
+
+TRAINED = ("TRAINED", "TRAINED_WITH_WARNING")
+SERVING = ("IN_SERVICE", "UPDATING")
+FAILED = ("IN_ERROR", "STOPPED")
+MOST_MATRIX_BYTES = 16 * 1024**2  # 1,000 classes, the most there can be, make some 4 MB
+
+METRICS = {
+    "accuracy": "Accuracy",
+    "precision_macro": "Precision",
+    "recall_macro": "Recall",
+    "f1_macro": "F1Score",
+    "precision_micro": "MicroPrecision",
+    "recall_micro": "MicroRecall",
+    "f1_micro": "MicroF1Score",
+}
+"""Ours to Comprehend's, whose Precision, Recall and F1Score are macro averages:
+https://docs.aws.amazon.com/comprehend/latest/dg/cer-doc-class.html"""
+
+
+def classifier_name(stage: str) -> str:
+    """The DocumentClassifierName that all versions of a stage share."""
+    return f"disaster-tweets-{stage}"
+
+
+def trained_here() -> list[dict[str, Any]]:
+    """DocumentClassifierProperties of this stage's versions, newest first."""
+    pages = (
+        clients.comprehend()
+        .get_paginator("list_document_classifiers")
+        .paginate(Filter={"DocumentClassifierName": classifier_name(settings().stage)})
+    )
+    properties = [cast("dict[str, Any]", p) for page in pages for p in page["DocumentClassifierPropertiesList"]]
+    return sorted(properties, key=lambda p: p["SubmitTime"], reverse=True)
+
+
+def find(version: str) -> dict[str, Any] | None:
+    """DocumentClassifierProperties of a version."""
+    return next((p for p in trained_here() if p.get("VersionName") == version), None)
+
+
+def endpoints() -> dict[str, dict[str, Any]]:
+    """EndpointProperties of this stage's endpoints, by the ARN of their model; one a version."""
+    pages = clients.comprehend().get_paginator("list_endpoints").paginate()
+    ours = f"document-classifier-endpoint/{classifier_name(settings().stage)}-"
+    properties = [cast("dict[str, Any]", p) for page in pages for p in page["EndpointPropertiesList"]]
+    return {p["ModelArn"]: p for p in properties if ours in p["EndpointArn"]}
+
+
+def head(version: str) -> str:
+    """`kind` or `relevance`; the bundled classifier is both."""
+    if version == bundled.version():
+        return "both"
+    return "relevance" if version.rsplit("-", 2)[-2:-1] == ["relevance"] else "kind"
+
+
+def all_versions() -> list[dict[str, Any]]:
+    """Summaries of all versions, the bundled one first, then the newest."""
+    hosted, active = endpoints(), activation.current()
+    trained = [summary(p, hosted.get(p["DocumentClassifierArn"]), active) for p in trained_here()]
+    return [bundled_summary(active), *trained]
+
+
+def describe(version: str) -> dict[str, Any] | None:
+    """A version's summary and its confusion matrix; None when there is no such version."""
+    active = activation.current()
+    if version == bundled.version():
+        return bundled_summary(active)
+    properties = find(version)
+    if not properties:
+        return None
+    found = summary(properties, endpoints().get(properties["DocumentClassifierArn"]), active)
+    matrix = confusion_matrix(properties) if properties["Status"] in TRAINED else None
+    return found | {"confusion_matrix": matrix, "labels": per_label(**matrix) if matrix else None}
+
+
+def bundled_summary(active: Active) -> dict[str, Any]:
+    """The bundled classifier as a version like any other: always ready, free, with the scores of its model card."""
+    version = bundled.version()
+    return {
+        "version": version,
+        "backend": "bundled",
+        "head": "both",
+        "status": "succeeded",
+        "aws_status": None,
+        "ready": True,
+        "active": active.version == version,
+        "metrics": bundled.metrics(),
+        "cost": {"training_usd": 0.0, "model_usd_a_month": 0.0, "endpoint_usd_a_day": 0.0, "endpoint_usd_so_far": 0.0},
+        "endpoint": None,
+    }
+
+
+def summary(properties: Mapping[str, Any], endpoint: Mapping[str, Any] | None, active: Active) -> dict[str, Any]:
+    """What the API says of a version, from DocumentClassifierProperties and EndpointProperties."""
+    version, metadata = properties["VersionName"], properties.get("ClassifierMetadata", {})
+    hosted = endpoint_summary(endpoint) if endpoint else None
+    measured = metadata.get("EvaluationMetrics", {})
+    return {
+        "version": version,
+        "backend": "comprehend",
+        "head": head(version),
+        "status": status(properties["Status"], endpoint["Status"] if endpoint else None),
+        "aws_status": properties["Status"],
+        "error": properties.get("Message") or (endpoint or {}).get("Message"),
+        "ready": properties["Status"] in TRAINED and endpoint is not None and endpoint["Status"] in SERVING,
+        "active": endpoint is not None
+        and endpoint["EndpointArn"] in (active.endpoint_arn, active.relevance_endpoint_arn),
+        "language": properties.get("LanguageCode"),
+        "data": properties["InputDataConfig"].get("S3Uri"),
+        "test_data": properties["InputDataConfig"].get("TestS3Uri"),
+        "submitted_at": iso(properties.get("SubmitTime")),
+        "trained_at": iso(properties.get("TrainingEndTime")),
+        "documents": {
+            "trained": metadata.get("NumberOfTrainedDocuments"),
+            "tested": metadata.get("NumberOfTestDocuments"),
+        },
+        "metrics": {ours: measured[theirs] for ours, theirs in METRICS.items() if theirs in measured},
+        "cost": cost(properties, hosted),
+        "endpoint": hosted,
+    }
+
+
+def status(classifier: str, endpoint: str | None) -> str:
+    """AWS's two states as a job's: `running` while either changes, then `succeeded` or `failed`."""
+    if classifier in FAILED or endpoint == "FAILED":
+        return "failed"
+    return "succeeded" if classifier in TRAINED and endpoint in (None, "IN_SERVICE") else "running"
+
+
+def endpoint_summary(endpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """An endpoint's state and price. Costs so far assume that its units never changed."""
+    units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
+    seconds = max(60.0, (datetime.now(UTC) - endpoint["CreationTime"]).total_seconds())
+    return {
+        "arn": endpoint["EndpointArn"],
+        "aws_status": endpoint["Status"],
+        "inference_units": units,
+        "desired_inference_units": endpoint["DesiredInferenceUnits"],
+        "created_at": iso(endpoint["CreationTime"]),
+        "usd_a_day": usd_a_day(units),
+        "usd_so_far": round(seconds * units * USD_A_UNIT_SECOND, 2),
+    }
+
+
+def usd_a_day(units: int) -> float:
+    """What an endpoint costs a day, whether or not it is asked anything."""
+    return round(units * USD_A_UNIT_SECOND * 86_400, 2)
+
+
+def cost(properties: Mapping[str, Any], endpoint: Mapping[str, Any] | None) -> dict[str, float]:
+    """What a version has cost and costs, in USD."""
+    began, ended = properties.get("TrainingStartTime"), properties.get("TrainingEndTime")
+    hours = (ended - began).total_seconds() / 3600 if began and ended else 0.0
+    return {
+        "training_usd": round(hours * USD_A_TRAINING_HOUR, 2),
+        "model_usd_a_month": USD_A_MODEL_MONTH,
+        "endpoint_usd_a_day": endpoint["usd_a_day"] if endpoint else 0.0,
+        "endpoint_usd_so_far": endpoint["usd_so_far"] if endpoint else 0.0,
+        "inference_unit_usd_an_hour": round(USD_A_UNIT_SECOND * 3600, 2),
+        "inference_unit_usd_a_day": usd_a_day(1),
+    }
+
+
+def confusion_matrix(properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`{"labels", "matrix"}` (rows are true labels, columns predicted) from the training's output.tar.gz, streamed."""
+    bucket, _, key = properties.get("OutputDataConfig", {}).get("S3Uri", "").removeprefix("s3://").partition("/")
+    try:
+        body = clients.s3().get_object(Bucket=bucket, Key=key)["Body"]
+        with tarfile.open(fileobj=cast("IO[bytes]", body), mode="r|gz") as tar:
+            for entry in tar:
+                if entry.name.endswith("confusion_matrix.json") and entry.size <= MOST_MATRIX_BYTES:
+                    content = json.loads(cast("IO[bytes]", tar.extractfile(entry)).read())
+                    return {"labels": content["labels"], "matrix": content["confusion_matrix"]}
+    except (ClientError, tarfile.TarError, ValueError, KeyError) as error:
+        logger.warning("no confusion matrix", extra={"bucket": bucket, "key": key, "error": repr(error)})
+    return None
+
+
+def per_label(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and support of each label; 0 where there is nothing to divide by."""
+    scores = {}
+    for i, label in enumerate(labels):
+        hits, support, predicted = matrix[i][i], sum(matrix[i]), sum(row[i] for row in matrix)
+        precision, recall = hits / predicted if predicted else 0.0, hits / support if support else 0.0
+        f1 = 2 * hits / (predicted + support) if predicted + support else 0.0
+        scores[label] = {"precision": precision, "recall": recall, "f1": f1, "support": support}
+    return scores
+
+
+def iso(moment: datetime | None) -> str | None:
+    """UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
