@@ -90,7 +90,7 @@ def idle() -> list[dict[str, Any]]:
     """Endpoints that labelled no tweet for an hour: `{"version", "endpoint_arn", "idle_seconds", "cost_usd"}`.
 
     Use is read off the warehouse: the arrival of the latest tweet that the endpoint's version labelled, else the
-    endpoint's creation. (CloudWatch counts calls, but those of probes and evaluations too, and wants another permission.)
+    endpoint's creation. (CloudWatch counts calls, but also probes and evaluations, and wants another permission.)
     Asks the warehouse nothing when there is no endpoint. `cost_usd` is what it has cost since it was last of use.
     """
     hosted = [e for e in versions.endpoints().values() if e["Status"] == "IN_SERVICE"]

@@ -55,13 +55,14 @@ def check(labels: Sequence[str], least: int = MIN_PER_CLASS) -> None:
 
 def train(train_csv: bytes, test_csv: bytes | None) -> tuple[Any, dict[str, Any], dict[str, Any], int]:
     """The fitted pipeline, ClassifierMetadata, the confusion matrix as Comprehend writes it, rows skipped."""
+    labels, texts, skipped = read(train_csv)
+    check(labels)
+
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import train_test_split
     from sklearn.pipeline import make_pipeline
 
-    labels, texts, skipped = read(train_csv)
-    check(labels)
     if test_csv is None:
         parts = train_test_split(texts, labels, test_size=HELD_OUT, random_state=0, stratify=labels)
         texts, test_texts, labels, test_labels = parts
