@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from chalicelib import clients
 
 TIME_TO_LIVE = 60.0  # seconds
+VERSION = re.compile(r"[\w.:/-]{1,63}", re.ASCII)  # 63: the longest name of a Comprehend model
 BACKENDS = ("bundled", "comprehend")
 
 
@@ -46,8 +48,8 @@ def from_json(value: str) -> Active:
         raise ValueError(f"not a JSON object: {value[:80]!r}")
     version, backend, arn = found.get("version"), found.get("backend"), found.get("endpoint_arn")
     units, relevance = found.get("inference_units", 1), found.get("relevance_endpoint_arn")
-    if not isinstance(version, str) or not version:
-        raise ValueError(f"version must be a non-empty string, not {version!r}")
+    if not isinstance(version, str) or not VERSION.fullmatch(version):
+        raise ValueError(f"version must be up to 63 letters, digits and any of ._:/- but not {version!r}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}")
     if not (arn is None or isinstance(arn, str)) or (backend == "comprehend" and not arn):

@@ -1,0 +1,82 @@
+"""Firehose's event as a batch of tweets, each still knowing the record it came in."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from binascii import Error, a2b_base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from chalicelib.transform.unpack import Refusal, Tweet, unpack
+
+LATEST = 253_402_300_800_000  # ms: the year 10000, which no TIMESTAMP text of four digits can say
+
+
+class Record(NamedTuple):
+    """One record of the event, unpacked."""
+
+    id: str
+    arrived: int  # ms since the epoch
+    data: bytes  # as the producer sent it
+    partition_key: str | None  # from a Kinesis data stream
+    tweets: list[Tweet]
+    refusals: list[Refusal]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one invocation has to answer for."""
+
+    records: list[Record]
+    name: str  # 32 hex digits: a retry of the same batch has the same
+    stream: str  # name of the delivery stream
+    source_arn: str | None  # of the Kinesis data stream, where that is the source
+    bytes_in: int  # records' data, decoded
+
+    @cached_property
+    def hour(self) -> str:
+        """Where its files go: `dt=YYYY-MM-DD/hh=HH` of the earliest arrival, UTC."""
+        earliest = min(record.arrived for record in self.records)
+        return datetime.fromtimestamp(earliest / 1000, UTC).strftime("dt=%Y-%m-%d/hh=%H")
+
+
+def read(event: dict[str, Any]) -> Batch:
+    """The batch in Firehose's event (docs.aws.amazon.com/firehose/latest/dev/data-transformation.html).
+
+    Whatever a record's data is, it ends up as tweets or refusals. Where arrivals are missing the batch's earliest
+    stands in, or the present if there is none.
+    """
+    entries = event["records"]
+    arrivals = [_arrival(entry) for entry in entries]
+    if None in arrivals:
+        otherwise = min((a for a in arrivals if a is not None), default=int(time.time() * 1000))
+        arrivals = [otherwise if a is None else a for a in arrivals]
+    records = []
+    digest = hashlib.blake2b(digest_size=16)
+    bytes_in = 0
+    for entry, arrived in zip(entries, arrivals, strict=True):
+        record_id, encoded = entry["recordId"], entry["data"]
+        digest.update(f"{record_id}\n{encoded}\n".encode("utf-8", "surrogatepass"))
+        metadata = entry.get("kinesisRecordMetadata")
+        try:
+            data = a2b_base64(encoded)
+            tweets, refusals = unpack(data)
+        except (Error, ValueError, TypeError):
+            data = str(encoded).encode("utf-8", "surrogatepass")
+            tweets, refusals = [], [Refusal("not_base64", "the record's data is not base64", data)]
+        bytes_in += len(data)
+        partition_key = metadata.get("partitionKey") if metadata else None
+        records.append(Record(record_id, arrived, data, partition_key, tweets, refusals))  # type: ignore[arg-type]
+    stream = event.get("deliveryStreamArn", "").rpartition("/")[2]
+    return Batch(records, digest.hexdigest(), stream, event.get("sourceKinesisStreamArn"), bytes_in)
+
+
+def _arrival(entry: dict[str, Any]) -> int | None:
+    for found in (entry, entry.get("kinesisRecordMetadata") or {}):
+        arrived = found.get("approximateArrivalTimestamp")
+        if isinstance(arrived, int) and 0 < arrived < LATEST:
+            return arrived
+    return None

@@ -1,0 +1,73 @@
+"""What the transform writes to S3: the tweet file of a batch, and the file of what it refused."""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+from botocore.exceptions import ClientError
+
+from chalicelib.transform.batch import Batch, Record
+from chalicelib.transform.rows import timestamp
+from chalicelib.transform.unpack import Refusal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+COMPRESSION = 1  # zlib's fastest: the rows repeat their column names, which any level finds
+CONFLICTS = 5  # attempts while another invocation is writing the same file
+
+
+def tweets_key(batch: Batch, rows: int) -> str:
+    return f"tweets/{batch.hour}/{batch.name}-{rows}.ndjson.gz"
+
+
+def rejected_key(batch: Batch, lines: int) -> str:
+    return f"rejected/{batch.hour}/{batch.name}-{lines}.ndjson.gz"
+
+
+def refusal_line(record: Record, refusal: Refusal) -> bytes:
+    """One line of a rejected file: why, from where, and the source itself in base64."""
+    line = {
+        "reason": refusal.reason,
+        "message": refusal.message,
+        "record_id": record.id,
+        "arrived_at": timestamp(record.arrived),
+        "raw": b64encode(refusal.raw).decode(),
+    }
+    return orjson.dumps(line) + b"\n"
+
+
+def compress(lines: Iterable[bytes]) -> bytes:
+    """The same bytes for the same lines, at any time."""
+    return gzip.compress(b"".join(lines), COMPRESSION, mtime=0)
+
+
+def write(s3: S3Client, bucket: str, key: str, lines: Iterable[bytes]) -> None:
+    """Writes the lines, over the same ones if a former attempt has. Raises what boto3 raises."""
+    s3.put_object(Bucket=bucket, Key=key, Body=compress(lines))
+
+
+def write_once(s3: S3Client, bucket: str, key: str, lines: Sequence[bytes]) -> tuple[Sequence[bytes], bool]:
+    """(the lines under the key, whether they were there before): a retried batch answers what its first attempt wrote.
+
+    Raises what boto3 raises; ValueError if the file there has another number of lines.
+    """
+    body = compress(lines)
+    for attempt in range(CONFLICTS):
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+            return lines, False
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "PreconditionFailed":
+                break
+            if code != "ConditionalRequestConflict" or attempt == CONFLICTS - 1:
+                raise
+    stored = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).splitlines(keepends=True)
+    if len(stored) != len(lines):
+        raise ValueError(f"s3://{bucket}/{key} has {len(stored)} lines; remove it and Firehose's retry writes it anew")
+    return stored, True

@@ -1,0 +1,90 @@
+"""Which tweets of a batch this invocation answers for, and which must come again: a decision, taken from sizes alone.
+
+A retry of the same batch decides the same, whichever classifier is active by then, and so finds its tweet file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from chalicelib.transform.batch import Record
+from chalicelib.transform.rows import LINK_BYTES, VERDICT_BYTES
+from chalicelib.transform.unpack import Refusal
+
+MOST_RECORD_BYTES = 1000 * 1024  # of one record put into Firehose: docs.aws.amazon.com/firehose/latest/dev/limits.html
+
+
+class Share(NamedTuple):
+    """One record's part in the batch: rows[start:stop] of the tweet file are its first tweets."""
+
+    record: Record
+    start: int
+    stop: int
+
+    @property
+    def result(self) -> str:
+        """What Firehose is told. `Dropped`: all its tweets were put back into the stream."""
+        if self.stop > self.start:
+            return "Ok"
+        return "Dropped" if self.record.tweets else "ProcessingFailed"
+
+
+class PutBack(NamedTuple):
+    """Data to send again as one record."""
+
+    data: bytes
+    partition_key: str | None
+
+
+def fitting(facts: Iterable[bytes], capacity: int) -> int:
+    """How many of the rows, from the first on, surely fit into so many bytes."""
+    sizes = accumulate(len(fact) + VERDICT_BYTES + LINK_BYTES for fact in facts)
+    count = 0
+    for size in sizes:
+        if size > capacity:
+            break
+        count += 1
+    return count
+
+
+def shares(records: Sequence[Record], rows: int) -> list[Share]:
+    """Which rows are whose, when the batch's first so many tweets become rows."""
+    found, start = [], 0
+    for record in records:
+        stop = min(start + len(record.tweets), rows)
+        found.append(Share(record, start, stop))
+        start = stop
+    return found
+
+
+def leftovers(share: Share) -> tuple[list[PutBack], list[Refusal]]:
+    """(what must be put back, what is refused now) of a record.
+
+    A record without rows goes back as it came, and what is wrong with it is found when it comes again. A record cut in
+    two gets its last tweets put back as JSON Lines.
+    """
+    record, done = share.record, share.stop - share.start
+    if not done and record.tweets:
+        return [PutBack(record.data, record.partition_key)], []
+    refusals = record.refusals
+    if done == len(record.tweets):
+        return [], refusals
+    chunks: list[PutBack] = []
+    chunk: list[bytes] = []
+    size = 0
+    for tweet in record.tweets[done:]:
+        line = len(tweet.raw) + 1
+        if line > MOST_RECORD_BYTES:
+            message = f"over {MOST_RECORD_BYTES} bytes on its own: no room in this answer, and too large to put back"
+            refusals = [*refusals, Refusal("too_large", message, tweet.raw)]
+            continue
+        if size + line > MOST_RECORD_BYTES:
+            chunks.append(PutBack(b"\n".join(chunk) + b"\n", record.partition_key))
+            chunk, size = [], 0
+        chunk.append(tweet.raw)
+        size += line
+    if chunk:
+        chunks.append(PutBack(b"\n".join(chunk) + b"\n", record.partition_key))
+    return chunks, refusals

@@ -1,0 +1,78 @@
+"""Tweets and what the classifier says of them as lines of JSON, in the columns of `disaster.disaster_tweets`.
+
+A line is made of three parts: what the source and the text alone decide (so that a retry comes to the same), the
+verdict, and the link to the tweet file. The verdict's and the link's sizes are bounded, so how many rows fit an answer
+is known before anyone is asked for a verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import orjson
+
+from chalicelib.classifier import Keyword, Prediction
+from chalicelib.transform.unpack import Tweet
+
+MOST_KEYWORDS = 20  # the rest of a 25,000-character post repeats them
+MOST_KEYWORD_CHARACTERS = 64
+MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
+VERDICT_BYTES = 288  # at most, with its column names: see `verdict`
+LINK_BYTES = 112
+SMALLEST_ROW = 512  # no row has fewer bytes
+
+
+def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
+    """The first part: all that doesn't depend on which classifier is active. `arrived` in ms since the epoch."""
+    return orjson.dumps(
+        {
+            "original_text": tweet.text,
+            "cleaning_text": cleaned,
+            "arrived_datetime_from_kinesis": arrived,
+            "tweet_key": hashlib.blake2b(tweet.raw, digest_size=16).hexdigest(),
+            "tweet_id": tweet.tweet_id,
+            "user_id": tweet.user_id,
+            "created_at": tweet.created_at,
+            "location": tweet.location,
+            "lang": tweet.lang,
+            "source_keyword": tweet.source_keyword,
+            "keywords": [_keyword(keyword) for keyword in keywords[:MOST_KEYWORDS]],
+            "truncated": tweet.truncated,
+            "arrived_at": timestamp(arrived),
+        }
+    )[:-1]
+
+
+def _keyword(keyword: Keyword) -> dict[str, str]:
+    return {name: text[:MOST_KEYWORD_CHARACTERS] for name, text in zip(Keyword._fields, keyword, strict=True)}
+
+
+def timestamp(ms: int) -> str:
+    """Milliseconds since the epoch as `YYYY-MM-DD HH:MM:SS.mmm`, UTC."""
+    seconds, milliseconds = divmod(ms, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}"
+
+
+@lru_cache(maxsize=1024)  # records of a batch share their seconds
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def verdict(prediction: Prediction, seconds: float) -> bytes:
+    """The second part, at most VERDICT_BYTES. `seconds` spent classifying the tweet."""
+    version = prediction.version[:MOST_VERSION_CHARACTERS]
+    relevance = "relevant" if prediction.relevant >= 0.5 else "not_relevant"
+    return (
+        f',"disaster_label":"{prediction.label}","classifier_score":{round(prediction.score, 6)}'
+        f',"processing_time":{round(seconds, 6)}'
+        f',"relevance_label":"{relevance}","relevance_score":{round(prediction.relevant, 6)}'
+        f',"classifier_version":"{version}"'
+    ).encode()
+
+
+def link(key: str) -> bytes:
+    """The third part as a template for the line number, at most LINK_BYTES once filled in. `key` of the tweet file."""
+    return b',"s3_key":"%b","s3_line":%%d}\n' % key.encode()

@@ -1,0 +1,304 @@
+"""What a record holds: one tweet or several, flat or as the X API sends them (v1.1, v2), in one shape."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from chalicelib.columns import COLUMNS
+
+BYTES = {column.name: column.bytes or 0 for column in COLUMNS}
+
+
+class Tweet(NamedTuple):
+    """One usable tweet. Its strings can be stored: no NUL, no lone surrogate, within the bytes of their columns."""
+
+    raw: bytes  # its own source
+    text: str  # never blank
+    truncated: bool
+    tweet_id: str | None
+    user_id: str | None
+    created_at: str | None  # YYYY-MM-DD HH:MM:SS[.mmm], UTC
+    location: str | None
+    lang: str | None
+    source_keyword: str | None
+
+
+class Refusal(NamedTuple):
+    """Something in a record that can't become a row."""
+
+    reason: str  # a code: not_json, not_an_object, no_text, bad_id, empty, not_base64, too_deep, too_large
+    message: str
+    raw: bytes
+
+
+class _RefusalError(Exception):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason, self.message = reason, message
+
+
+class _InexactIdError(Exception):
+    """An ID is a float: only the source knows its digits."""
+
+
+def unpack(data: bytes) -> tuple[list[Tweet], list[Refusal]]:
+    """The tweets of a record's data, in order, and what in it is none. Never raises; at least one of the two has items.
+
+    A record holds a JSON document (one tweet, an X API v2 payload, or an array of them) or JSON Lines. What several
+    tweets share a record with has a source of one line each, so that it can be sent again as JSON Lines.
+    """
+    payload = data.removeprefix(codecs.BOM_UTF8).strip()
+    try:
+        try:
+            return _unpack(payload, _parse)
+        except _InexactIdError:
+            return _unpack(payload, _parse_leniently)
+    except _RefusalError as refused:
+        return [], [Refusal(refused.reason, refused.message, data)]
+
+
+def _unpack(payload: bytes, parse: Callable[[bytes], Any]) -> tuple[list[Tweet], list[Refusal]]:
+    tweets: list[Tweet] = []
+    refusals: list[Refusal] = []
+    for document, raw in _documents(payload, parse):
+        for source, author, own in _elements(document, raw):
+            try:
+                tweets.append(_tweet(source, author, own))
+            except _RefusalError as refused:
+                refusals.append(Refusal(refused.reason, refused.message, own))
+    return tweets, refusals
+
+
+# ------------------------------------------------------------------ bytes to JSON documents
+
+NOT_JSON = object()
+TOO_DEEP = object()
+
+
+def _documents(payload: bytes, parse: Callable[[bytes], Any]) -> list[tuple[Any, bytes]]:
+    """Each JSON document with its source; NOT_JSON for a broken line among good ones. Raises _RefusalError."""
+    if not payload:
+        raise _RefusalError("empty", "the record is empty")
+    document = parse(payload)
+    if document is not NOT_JSON:
+        return [(document, payload)]
+    documents = [(parse(line), line) for line in map(bytes.strip, payload.split(b"\n")) if line]
+    if not any(isinstance(document, dict | list) for document, _ in documents):
+        raise _RefusalError("not_json", "neither JSON nor JSON Lines")
+    return documents
+
+
+def _parse(source: bytes) -> Any:
+    try:
+        return orjson.loads(source)
+    except orjson.JSONDecodeError:
+        return _parse_leniently(source)
+
+
+def _parse_leniently(source: bytes) -> Any:
+    """Reads what orjson refuses: cp1252, lone surrogates, control characters in strings, NaN; numbers as written.
+
+    Floats and integers beyond 64 bits stay text, for an ID must not lose its digits.
+    """
+    try:
+        document = json.loads(
+            source.decode("utf-8", "cp1252"),
+            strict=False,
+            parse_float=str,
+            parse_constant=str,
+            parse_int=lambda digits: int(digits) if len(digits) < 19 else digits,
+        )
+        return _storable_throughout(document)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+
+
+def _decode_as_cp1252(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("cp1252", _decode_as_cp1252)  # only the bytes that aren't UTF-8, so a mixture survives too
+
+# Not characters: NUL, which ends a record of COPY; lone surrogates; what Unicode reserves for never
+# (docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html).
+_PLANES = "".join(f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
+_UNSTORABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANES}]")
+
+
+def storable(text: str) -> str:
+    """The text without NULs, and U+FFFD for each other code point that Redshift takes for invalid."""
+    return _UNSTORABLE.sub("\ufffd", text.replace("\0", ""))
+
+
+def _storable_throughout(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [_storable_throughout(each) for each in value]
+    if isinstance(value, dict):
+        return {storable(key): _storable_throughout(each) for key, each in value.items()}
+    return value
+
+
+# ------------------------------------------------------------------ JSON documents to tweets
+
+
+def _elements(document: Any, raw: bytes) -> Iterator[tuple[Any, dict[str, Any] | None, bytes]]:
+    """(what should be a tweet, its author if the payload has one, its own source) for each element of a document."""
+    if isinstance(document, dict):
+        data = document.get("data")
+        if not isinstance(data, dict | list) or "text" in document or "full_text" in document:
+            yield document, None, raw
+        elif isinstance(data, dict):
+            yield data, _author(data, _authors(document)), raw
+        elif not any(isinstance(each, dict) for each in data):
+            yield document, None, raw
+        else:
+            authors = _authors(document)
+            for each in data:
+                author = _author(each, authors)
+                own = _dump({"data": each, "includes": {"users": [author]}} if author else {"data": each})
+                yield (TOO_DEEP, None, raw) if own is None else (each, author, own)
+    elif isinstance(document, list) and any(isinstance(each, dict) for each in document):
+        for each in document:
+            own = _dump(each)
+            if own is None:
+                yield TOO_DEEP, None, raw
+            elif isinstance(each, dict):
+                yield from _elements(each, own)
+            else:
+                yield each, None, own
+    else:
+        yield document, None, raw
+
+
+def _authors(payload: dict[str, Any]) -> dict[str | int, dict[str, Any]]:
+    includes = payload.get("includes")
+    users = includes.get("users") if isinstance(includes, dict) else None
+    if not isinstance(users, list):
+        return {}
+    return {user["id"]: user for user in users if isinstance(user, dict) and isinstance(user.get("id"), str | int)}
+
+
+def _author(tweet: Any, authors: dict[str | int, dict[str, Any]]) -> dict[str, Any] | None:
+    author_id = tweet.get("author_id") if isinstance(tweet, dict) else None
+    return authors.get(author_id) if isinstance(author_id, str | int) else None
+
+
+def _dump(document: Any) -> bytes | None:
+    """An element on a line of its own; None if it is nested too deep for that."""
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:  # 254 levels
+        with suppress(RecursionError):
+            return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return None
+
+
+def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
+    """A tweet from its JSON object: flat, v1.1 (author under `user`) or v2 (author beside it). Raises _RefusalError."""
+    if not isinstance(source, dict):
+        if source is NOT_JSON:
+            raise _RefusalError("not_json", "a line that is not JSON")
+        if source is TOO_DEEP:
+            raise _RefusalError("too_deep", "an element nested too deep to take out of its document")
+        raise _RefusalError("not_an_object", "a tweet is a JSON object")
+    get = source.get
+    user = author if author is not None else get("user")
+    if not isinstance(user, dict):
+        user = {}
+    tweet_id = _first(source, "tweet_id", "id_str", "id", "tweetid")
+    user_id = _first(source, "user_id", "userid", "author_id")
+    if user_id is None and user:
+        user_id = _first(user, "id_str", "id")
+    if isinstance(tweet_id, float) or isinstance(user_id, float):
+        raise _InexactIdError
+
+    long = get("extended_tweet") or get("note_tweet")  # v1.1 and v2 keep what exceeds 140 or 280 characters apart
+    text = _first(long, "full_text", "text") if isinstance(long, dict) else None
+    if text is None:
+        text = _first(source, "full_text", "text")
+    if not isinstance(text, str):
+        raise _RefusalError("no_text", "a tweet needs a string called text or full_text")
+    location = get("location")
+    if location is None and user:
+        location = user.get("location")
+
+    # In ASCII without escapes there is nothing that can't be stored: orjson refuses control characters.
+    plain = raw.isascii() and b"\\u" not in raw
+    if not plain:
+        text = storable(text)
+    if not text or text.isspace():
+        raise _RefusalError("no_text", "the text is blank")
+    kept = _cut(text, BYTES["original_text"])
+    return Tweet(
+        raw,
+        kept,
+        len(kept) < len(text),
+        _identifier("tweet_id", tweet_id),
+        _identifier("user_id", user_id),
+        _utc(get("created_at")),
+        _optional(location, BYTES["location"], plain),
+        _optional(get("lang"), BYTES["lang"], plain),
+        _optional(_first(source, "source_keyword", "keyword"), BYTES["source_keyword"], plain),
+    )
+
+
+def _first(source: dict[str, Any], *names: str) -> Any:
+    for name in names:
+        value = source.get(name)
+        if value is not None:
+            return value
+    return None
+
+
+def _identifier(name: str, value: Any) -> str | None:
+    """An ID as text, never altered. Raises _RefusalError where its column can't hold it as it is."""
+    if value is None or value == "" or isinstance(value, bool | dict | list):
+        return None
+    text = value if isinstance(value, str) else str(value)
+    if len(text) > BYTES[name] or not text.isascii() or "\0" in text:
+        raise _RefusalError("bad_id", f"{name} holds {BYTES[name]} bytes of ASCII; an ID is never cut or altered")
+    return text
+
+
+def _optional(value: Any, size: int, plain: bool) -> str | None:
+    if not isinstance(value, str) or not value:
+        return None
+    return _cut(value if plain else storable(value), size) or None
+
+
+def _cut(text: str, size: int) -> str:
+    """The text's first characters that fit into so many bytes of UTF-8."""
+    if len(text) * 4 <= size:
+        return text
+    return text.encode()[:size].decode(errors="ignore")
+
+
+_MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * n : 3 * n + 3]: f"{n + 1:02}" for n in range(12)}
+
+
+def _utc(value: Any) -> str | None:
+    """`2018-10-10T20:19:24.000Z` (v2) or `Wed Oct 10 20:19:24 +0000 2018` (v1.1) as a TIMESTAMP; else None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if value[:3].isalpha():
+            _, month, day, clock, zone, year = value.split()
+            value = f"{year}-{_MONTHS[month]}-{day:0>2}T{clock}{zone}"
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, KeyError, OverflowError):
+        return None
+    text = moment.replace(tzinfo=None).isoformat(" ", "milliseconds")
+    return text.removesuffix(".000")
