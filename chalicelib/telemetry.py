@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from aws_lambda_powertools import Logger, Metrics
 
-SERVICE = "disaster-tweets"
+SERVICE = f"disaster-tweets-{os.environ.get('STAGE', 'local')}"  # so that two stages in one account alarm apart
 NAMESPACE = "DisasterTweets"
 
 logger = Logger(service=SERVICE)
