@@ -16,13 +16,11 @@ LANGUAGES = frozenset({"en", "es", "de", "it", "fr", "pt"})
 UNDETERMINED = frozenset({"", "und", "zxx", "qam", "qct", "qht", "qme", "qst"})
 """What X calls a post of mentions, hashtags, links or media alone, or one too short to tell."""
 
-MOST_BYTES = (
-    5_000  # of a text; the real-time quota is 10 KB (docs.aws.amazon.com/comprehend/latest/dg/idp-inputs-sync.html)
-)
+MOST_BYTES = 5_000  # of a text; the quota is 10 KB: docs.aws.amazon.com/comprehend/latest/dg/idp-inputs-sync.html
 DOCUMENTS_A_UNIT = 2  # a second (docs.aws.amazon.com/comprehend/latest/dg/manage-endpoints.html), each taking up to one
 MOST_IN_FLIGHT = 50  # connections in the client's pool
 GIVE_UP_AFTER = 5  # failures in a row, each of them already retried by the client
-HOPELESS = frozenset({"ResourceNotFoundException", "ResourceUnavailableException", "AccessDeniedException"})
+HOPELESS = frozenset({"ResourceNotFoundException", "AccessDeniedException"})
 
 
 class Answer(NamedTuple):

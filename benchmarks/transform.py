@@ -1,0 +1,204 @@
+"""What a tweet costs in the transform, beside what nobody can undercut, scikit-learn, and the original's algorithm."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ROOT, original, records
+
+BATCH = 500  # records an event
+ROUNDS = 7  # the best of which counts: the others were disturbed
+COLD_STARTS = 5
+ARN = "arn:aws:firehose:us-east-1:123456789012:deliverystream/disaster-tweets-local"
+
+Events = list[dict[str, Any]]
+
+
+def events(lines: list[bytes]) -> Events:
+    """The tweets as Firehose would hand them over, `BATCH` at a time."""
+    encoded = [base64.b64encode(line).decode() for line in lines]
+    return [
+        {
+            "invocationId": f"bench-{start}",
+            "deliveryStreamArn": ARN,
+            "region": "us-east-1",
+            "records": [
+                {"recordId": f"{n:056}", "approximateArrivalTimestamp": 1_700_000_000_000 + n, "data": data}
+                for n, data in enumerate(encoded[start : start + BATCH], start)
+            ],
+        }
+        for start in range(0, len(encoded), BATCH)
+    ]
+
+
+def floor(event: dict[str, Any]) -> None:
+    """What any transform must do: decode, parse, serialise, encode."""
+    for record in event["records"]:
+        base64.b64encode(orjson.dumps(orjson.loads(base64.b64decode(record["data"]))))
+
+
+def scikit_learn(every: Events) -> Callable[[dict[str, Any]], None]:
+    """Its own TF-IDF and logistic regression with their defaults, on ready texts, for the kinds the transform tells."""
+    from chalicelib.classifier.text import clean
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    from chalicelib.classifier import bundled
+
+    texts = {
+        event["invocationId"]: [clean(orjson.loads(base64.b64decode(r["data"]))["text"]) for r in event["records"]]
+        for event in every
+    }
+    corpus = [text for batch in texts.values() for text in batch]
+    pipeline = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    pipeline.fit(corpus, [prediction.label for prediction in bundled.classify(corpus)])
+
+    def predict(event: dict[str, Any]) -> None:
+        pipeline.predict_proba(texts[event["invocationId"]])
+
+    return predict
+
+
+def proof_of_concept(event: dict[str, Any]) -> None:
+    original.transform(event, lambda _: ("fire", 1.0))
+
+
+def whole(event: dict[str, Any]) -> None:
+    """Everything the transform does but the I/O."""
+    from chalicelib.classifier.active import default
+    from chalicelib.transform import answer, handler
+    from chalicelib.transform.batch import read
+
+    outcome = handler.decide(read(event), default(), deadline=0.0)
+    answer.compose((s.record.id, s.result, outcome.lines[s.start : s.stop]) for s in outcome.shares)
+
+
+def whole_with_file(event: dict[str, Any]) -> None:
+    """All of it as Lambda runs it: tweet file, metrics and log line too."""
+    from chalicelib.transform import handler
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        handler.transform(event, None)
+
+
+def another(event: dict[str, Any], turn: int) -> dict[str, Any]:
+    """The same tweets as another batch, whose tweet file is not there yet."""
+    first, *others = event["records"]
+    return {**event, "records": [{**first, "recordId": f"{turn}-{first['recordId']}"}, *others]}
+
+
+def measure(functions: dict[str, Callable[[dict[str, Any]], Any]], every: Events) -> dict[str, float]:
+    """Microseconds a tweet of each function in its best round; they take turns, so all see the same disturbances."""
+    tweets = sum(len(event["records"]) for event in every)
+    best = dict.fromkeys(functions, float("inf"))
+    for turn in range(ROUNDS):
+        for name, function in functions.items():
+            batches = [another(event, turn) for event in every]
+            began = time.perf_counter()
+            for event in batches:
+                function(event)
+            best[name] = min(best[name], (time.perf_counter() - began) / tweets * 1e6)
+    return best
+
+
+COLD_START = """
+import time; began = time.perf_counter()
+import json, sys
+import app; imported = time.perf_counter() - began
+with open(sys.argv[1]) as file: event = json.load(file)
+parsed = time.perf_counter()
+app.transform(event, None)
+print(json.dumps({"import": imported, "batch": time.perf_counter() - parsed}), file=sys.stderr)
+"""
+
+
+@contextlib.contextmanager
+def bundle() -> Iterator[tuple[str, Path]]:
+    """(what it is, where it lies): the packaged bundle if there is one, else the working tree."""
+    packages = sorted((ROOT / "build").glob("**/deployment.zip"), key=lambda path: path.stat().st_mtime)
+    if not packages:
+        yield "the working tree; make package builds the bundle", ROOT
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        zipfile.ZipFile(packages[-1]).extractall(directory)
+        yield f"the bundle {packages[-1].relative_to(ROOT)}", Path(directory)
+
+
+def cold_starts(event: dict[str, Any], where: Path) -> dict[str, float]:
+    """Median seconds, in fresh interpreters, to import `app` and then to answer the first batch, AWS calls included."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        found = []
+        for turn in range(COLD_STARTS):
+            file.seek(0)
+            file.truncate()
+            json.dump(another(event, 1000 + turn), file)
+            file.flush()
+            command = [sys.executable, "-c", COLD_START, file.name]
+            environment = {**os.environ, "PYTHONPATH": str(where)}
+            done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=True)
+            found.append(json.loads(done.stderr.splitlines()[-1]))
+    return {name: statistics.median(each[name] for each in found) for name in found[0]}
+
+
+def run(console: Console) -> None:
+    """Prints the tables. Needs the ports of a local stack, which it starts itself."""
+    from local.server import LocalAws
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    every = events([line for line in records() if json.loads(line).get("text", "").strip()])
+    tweets = sum(len(event["records"]) for event in every)
+    functions = {
+        "(a) floor: decode, orjson.loads, orjson.dumps, encode": floor,
+        "(b) scikit-learn: predict_proba of TF-IDF and logistic regression": scikit_learn(every),
+        "(c) the original's algorithm, with a classifier that costs nothing": proof_of_concept,
+        "(d) the whole transform, without I/O": whole,
+        "(e) the same with its file written to the local S3": whole_with_file,
+    }
+    with tempfile.TemporaryDirectory() as home, LocalAws(Path(home), port=0, api_port=0) as stack:
+        os.environ.update(environment(stack.endpoint_url))
+        with threadpool_limits(1):
+            found = measure(functions, every)
+        with bundle() as (kind, where):
+            cold = cold_starts(every[0], where)
+
+    a, b, c, d, _ = found.values()
+    table = Table(title=f"{tweets:,} tweets in batches of {BATCH}, one thread, best of {ROUNDS} rounds")
+    table.add_column("")
+    for column in ("µs a tweet", "tweets a second", "times the floor"):
+        table.add_column(column, justify="right")
+    for name, microseconds in found.items():
+        table.add_row(name, f"{microseconds:.1f}", f"{1e6 / microseconds:,.0f}", f"{microseconds / a:.1f}")
+    console.print(table)
+    console.print(f"(d) takes {d / b:.2f} of (b)'s time and {d / c:.2f} of (c)'s.")
+    console.print(
+        f"Cold start, median of {COLD_STARTS} fresh interpreters from {kind}: {cold['import']:.2f} s to import app, "
+        f"then {cold['batch']:.2f} s to answer the first batch of {BATCH}, with boto3, clients, settings, model and S3."
+    )
+
+
+def environment(endpoint_url: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "benchmark",
+        "AWS_SECRET_ACCESS_KEY": "benchmark",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "STAGE": "local",
+    }
