@@ -16,7 +16,10 @@ from typing import NamedTuple, cast
 
 from chalicelib import clients
 from chalicelib.classifier.taxonomy import CODES
+from chalicelib.settings import settings
 
+PREFIX = "classifier/"
+"""Where in the stage's bucket Comprehend's role may read and write."""
 RELEVANCE_LABELS = ("relevant", "not_relevant")
 LABELS = {"kind": tuple(CODES), "relevance": RELEVANCE_LABELS}
 """What each head of the classifier may answer; anything else would be no label the warehouse knows."""
@@ -89,11 +92,9 @@ class Checked:
 def locate(uri: str) -> Located:
     """The one object that `uri` (`s3://bucket/key`) names. Raises DataError, also when others share its beginning."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    s3 = clients.s3()
-    try:
-        found = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=2).get("Contents", [])
-    except (s3.exceptions.NoSuchBucket, s3.exceptions.ClientError) as error:
-        raise DataError(f"{uri} can't be read ({error}): put it under classifier/ in this stage's bucket") from error
+    if bucket != settings().bucket or not key.startswith(PREFIX):
+        raise DataError(f"{uri} is out of Comprehend's reach: put it under s3://{settings().bucket}/{PREFIX}")
+    found = clients.s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=2).get("Contents", [])
     exact = [item for item in found if item["Key"] == key]
     if not exact:
         raise DataError(f"There is nothing at {uri}")

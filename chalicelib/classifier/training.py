@@ -61,7 +61,7 @@ def request(
             "S3Uri": file.uri,
             **({"TestS3Uri": test.uri} if test else {}),
         },
-        "OutputDataConfig": {"S3Uri": f"s3://{where.bucket}/classifier/output/"},
+        "OutputDataConfig": {"S3Uri": f"s3://{where.bucket}/{labelled.PREFIX}output/"},
         "LanguageCode": language,
         "Mode": "MULTI_CLASS",
     }
