@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from chalicelib.classifier import Prediction, bundled
@@ -44,9 +45,10 @@ def classify(
 ) -> Verdicts:
     """The active classifier's verdicts on cleaned texts. `own`: the bundled ones on the same texts.
 
-    With Comprehend, each distinct text is asked for once; what it can't answer by `deadline` (time.monotonic()), or
-    not at all (no words left, a language it has no models for), keeps the bundled verdict, and its version says so.
-    Keywords stay the bundled classifier's, and relevance does where no endpoint for it is active.
+    With Comprehend, each distinct text is asked for once, but not those without words or in a language it has no
+    models for: these are the bundled classifier's. So is, as a fallback, what Comprehend can't answer by `deadline`
+    (time.monotonic()); the version then names both. Keywords stay the bundled classifier's, and relevance does where
+    no endpoint for it is active.
     """
     if active.backend != "comprehend":
         return Verdicts(own, {"bundled": len(own)})
@@ -70,31 +72,36 @@ def _by_comprehend(
     arns = [arn for arn in (active.endpoint_arn, active.relevance_endpoint_arn) if arn]
     with ThreadPoolExecutor(len(arns)) as pool:  # each has units of its own, so both are asked at once
         answered = list(pool.map(lambda arn: comprehend.classify(asked, arn, active.inference_units, deadline), arns))
-    by_text = [dict(zip(asked, answers, strict=True)) for answers, _ in answered]
-    kinds, relevances = by_text[0], by_text[-1] if active.relevance_endpoint_arn else {}
+    replies = [dict(zip(asked, answers, strict=True)) for answers, _ in answered]
+    relevances = replies[1] if active.relevance_endpoint_arn else {}
+    told = {
+        text: answer
+        for text, answer in replies[0].items()
+        if answer and max(answer.scores, key=answer.scores.__getitem__, default="") in CODES
+    }
 
-    verdicts: dict[str, Verdict] = {}
-    fallbacks = 0
-    for text, ours in zip(texts, own, strict=True):
-        answer = kinds.get(text)
-        label = max(answer.scores, key=answer.scores.__getitem__, default="") if answer else ""
-        if answer is None or label not in CODES:
-            fallbacks += 1
-            version = f"{ours.prediction.version} (fallback from {active.version})"
-            verdicts[text] = Verdict(ours.prediction._replace(version=version), ours.seconds)
-            continue
-        relevance = relevances.get(text)
-        relevant, version = ours.prediction.relevant, active.version
+    def verdict(text: str, ours: Verdict) -> Verdict:
+        version = active.version
+        if text not in told:
+            if text not in replies[0]:
+                return ours
+            version = f"{ours.prediction.version} (fallback from {version})"
+            return Verdict(ours.prediction._replace(version=version), ours.seconds)
+        answer, relevance, relevant = told[text], relevances.get(text), ours.prediction.relevant
         if relevance and "relevant" in relevance.scores:
             relevant = relevance.scores["relevant"]
         elif active.relevance_endpoint_arn:
-            version = f"{active.version} (relevance from {ours.prediction.version})"
-        prediction = Prediction(label, answer.scores[label], relevant, ours.prediction.keywords, version)
-        verdicts[text] = Verdict(prediction, ours.seconds + answer.seconds)
+            version += f" (relevance from {ours.prediction.version})"
+        label, score = max(answer.scores.items(), key=itemgetter(1))
+        return Verdict(
+            Prediction(label, score, relevant, ours.prediction.keywords, version), ours.seconds + answer.seconds
+        )
 
+    by_text = {text: verdict(text, ours) for text, ours in zip(texts, own, strict=True)}
+    by_comprehend = sum(text in told for text in texts)
     return Verdicts(
-        [verdicts[text] for text in texts],
-        {"comprehend": len(texts) - fallbacks, "bundled": fallbacks},
-        fallbacks,
-        sum((reasons for _, reasons in answered), Counter()),
+        [by_text[text] for text in texts],
+        {"comprehend": by_comprehend, "bundled": len(texts) - by_comprehend},
+        sum(text in replies[0] and text not in told for text in texts),
+        sum((failures for _, failures in answered), Counter()),
     )
