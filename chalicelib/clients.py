@@ -54,4 +54,4 @@ def lambda_() -> LambdaClient:
 
 
 def comprehend() -> ComprehendClient:
-    return cast("ComprehendClient", _client("comprehend", max_pool_connections=50))
+    return cast("ComprehendClient", _client("comprehend", max_pool_connections=50, connect_timeout=2, read_timeout=10))
