@@ -1,7 +1,7 @@
 """The kinds of disaster: one table that the classifier, the warehouse's `disaster.disaster_kind` and the docs share.
 
 Groups and subgroups are EM-DAT's (https://doc.emdat.be/docs/data-structure-and-content/disaster-classification-system/);
-EM-DAT leaves violence out, so `attack` and `conflict` are `Societal`, the group that the UN's hazard definitions give them
+EM-DAT leaves violence out, so `attack` and `conflict` are `Societal`, as in the UN's hazard definitions
 (https://www.undrr.org/publication/hazard-information-profiles-hips). GLIDE codes: https://www.glidenumber.net.
 """
 

@@ -59,7 +59,8 @@ def read(event: dict[str, Any]) -> Batch:
     bytes_in = 0
     for entry, arrived in zip(entries, arrivals, strict=True):
         record_id, encoded = entry["recordId"], entry["data"]
-        digest.update(f"{record_id}\n{encoded}\n".encode("utf-8", "surrogatepass"))
+        given = f"{record_id}\n{entry.get('approximateArrivalTimestamp')}\n{encoded}\n"
+        digest.update(given.encode("utf-8", "surrogatepass"))
         metadata = entry.get("kinesisRecordMetadata")
         try:
             data = a2b_base64(encoded)

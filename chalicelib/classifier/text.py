@@ -1,0 +1,78 @@
+"""Text as the classifier reads it. Training and serving share every function here: one that differs would be a bug
+that no score shows.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+_GARBLED = re.compile(r"[\x89‰]Û.?|[^\x00-\x7f]{2,}")
+_SIGNS_OF_GARBLING = re.compile(r"[\x89‰]Û|[åÌÂ][^\x00-\x7f]|â€|Ã[^\x00-\x7f]")
+_LINK = re.compile(r"(?:https?:/|www\.|pic\.twitter\.com/)\S*", re.IGNORECASE)
+_MENTION = re.compile(r"(?<![\w@])(?:RT\s*:?\s*)?@\w+:?|^\s*RT\b\s*:?")
+_HASHTAG = re.compile(r"#(\w*)")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CONTROL = {code: " " for code in (*range(32), *range(0x7F, 0xA1))} | {0x200D: "", 0xFE0F: "", 0x2019: "'", 0x2018: "'"}
+_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+def clean(text: str) -> str:
+    """`cleaning_text`: entities, mojibake and spaces mended, links and mentions out, hashtags as the words they hold.
+
+    Case, accents, digits and punctuation stay, so that it reads as a sentence, to people and to Comprehend alike.
+    """
+    if "&" in text:
+        while (plain := html.unescape(text)) != text:  # some tweets were escaped twice
+            text = plain
+    if not text.isascii():
+        text = mend(text).translate(_CONTROL)
+    if "http" in text or "www" in text or "HTTP" in text or "pic.t" in text:
+        text = _LINK.sub(" ", text)
+    if "@" in text or "RT" in text:
+        text = _MENTION.sub(" ", text)
+    if "#" in text:
+        text = _HASHTAG.sub(_words_of_hashtag, text)
+    return " ".join(text.split())
+
+
+def _words_of_hashtag(match: re.Match[str]) -> str:
+    return f" {_HUMP.sub(' ', match[1])}"
+
+
+def mend(text: str) -> str:
+    """Undoes UTF-8 read as cp1252, and that read as Mac Roman once more, as in the CrowdFlower set.
+
+    Only runs of characters that turn into valid UTF-8 change.
+    """
+    return _GARBLED.sub(_mended, text) if _SIGNS_OF_GARBLING.search(text) else text
+
+
+def _mended(match: re.Match[str]) -> str:
+    garbled = match[0]
+    try:
+        raw = bytes(_BYTE[character] for character in garbled)
+    except KeyError:
+        return garbled
+    for once in (lambda: raw.decode(), lambda: raw.decode("mac_roman").encode("cp1252").decode()):
+        try:
+            return once()
+        except UnicodeError:
+            continue
+    # the third byte of a quote, dash or ellipsis was lost on the way
+    return f" {garbled[2:].lstrip('_')}" if garbled[1:2] == "Û" else garbled
+
+
+_BYTE = {bytes([b]).decode("cp1252", "ignore") or chr(b): b for b in range(256)} | {chr(b): b for b in range(128, 160)}
+
+
+def tokens(text: str) -> list[str]:
+    """Lower-case words of a cleaned text, in order, accents folded (`inundação` → `inundacao`), `'s` kept."""
+    lowered = text.lower()
+    return _TOKEN.findall(lowered if lowered.isascii() else fold(lowered))
+
+
+def fold(text: str) -> str:
+    """Letters without their accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))

@@ -1,0 +1,203 @@
+"""What takes longer than a request: a job is started, runs in a Lambda of its own, and leaves its result in S3.
+
+A job is one JSON file, `reports/<kind>/<id>.json`, written when it starts and again when it ends. A page for people, if
+the job makes one, stands beside it as `.html`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from importlib import import_module
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import clients
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger
+
+Job = dict[str, Any]
+
+RUNNERS = {
+    "setup": "chalicelib.warehouse.setup",
+    "reconciliations": "chalicelib.reconcile.run",
+    "evaluations": "chalicelib.classifier.evaluation",
+}
+"""Kind → the module whose `run(arguments, context, job_id) -> dict` does it: imported by the Lambda that runs it alone."""
+
+STATUS_URLS = {
+    "setup": "/warehouse/setup/{id}",
+    "reconciliations": "/reconciliations/{id}",
+    "evaluations": "/classifier/evaluations/{id}",
+}
+
+SCHEDULED: Job = {"kind": "reconciliations", "arguments": {"repair": True}}
+
+LONGEST = timedelta(minutes=15)
+"""No Lambda runs longer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+
+
+def start(kind: str, arguments: Mapping[str, Any]) -> Job:
+    """Writes the job down, then has its Lambda begin: the job, `running`, with its `id` and `status_url`."""
+    job = _new(kind, arguments)
+    _store(job)
+    if kind == "reconciliations":
+        function, payload = "reconcile", _event(job)  # that function is invoked by EventBridge, and expects its events
+    else:
+        function, payload = "jobs", job
+    try:
+        clients.lambda_().invoke(
+            FunctionName=settings().function_name(function),
+            InvocationType="Event",
+            Payload=json.dumps(payload, default=_plain).encode(),
+        )
+    except Exception as error:
+        _store(_ended(job, {}, f"The function {function} could not be invoked: {error}"))
+        raise
+    return job
+
+
+def run(job: Mapping[str, Any], context: Any) -> Job:
+    """Runs a job to its end and stores its result: the job as it ended, `succeeded` or `failed` with `error`.
+
+    Lambda may hand over the same event twice; a job that has ended is not run again. A job that nobody asked for (the
+    schedule's) raises after it was stored as failed, so that Lambda's own error count, which the alarm watches, tells.
+    """
+    asked_for = "id" in job
+    if asked_for and (known := get(job["kind"], job["id"])) and known["status"] != "running":
+        return known
+    mine = {**_new(job["kind"], job["arguments"]), **job}
+    logger.append_keys(job=mine["id"], kind=mine["kind"])
+    if not asked_for:
+        _store(mine)
+    try:
+        result = import_module(RUNNERS[mine["kind"]]).run(mine["arguments"], context, mine["id"])
+    except Exception as error:
+        logger.exception("job failed")
+        ended = _ended(mine, {}, f"{type(error).__name__}: {error}")
+        _store(ended)
+        if not asked_for:
+            raise
+        return ended
+    ended = _ended(mine, result)
+    _store(ended)
+    return ended
+
+
+def get(kind: str, job_id: str) -> Job | None:
+    """The job with its result, None if there is none. A job that ran out of time without a word is `failed`."""
+    if not ID.fullmatch(job_id):
+        return None
+    try:
+        found = clients.s3().get_object(Bucket=settings().bucket, Key=_key(kind, job_id))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            return None
+        raise
+    return judged(json.loads(found["Body"].read()), datetime.now(UTC))
+
+
+def judged(job: Job, now: datetime) -> Job:
+    """The job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
+    if job["status"] != "running" or now - datetime.fromisoformat(job["started_at"]) <= LONGEST:
+        return job
+    error = f"It did not end within {LONGEST.seconds // 60} minutes: its Lambda was stopped. Its log says why; start another"
+    return {**job, "status": "failed", "error": error}
+
+
+def list_all(kind: str, most: int = 50) -> list[Job]:
+    """The newest jobs of a kind with their results, newest first."""
+    ids = _newest(kind, most)
+    with ThreadPoolExecutor(8) as pool:
+        return [job for job in pool.map(lambda job_id: get(kind, job_id), ids) if job]
+
+
+def latest(kind: str) -> Job | None:
+    """The newest job that has ended, or else the newest; None when there was none yet."""
+    jobs = [job for job_id in _newest(kind, 5) if (job := get(kind, job_id))]
+    return next((job for job in jobs if job["status"] != "running"), jobs[0] if jobs else None)
+
+
+def _newest(kind: str, most: int) -> list[str]:
+    """Ids begin with their time: looking back a day, then a month, spares listing years of them."""
+    today, found = datetime.now(UTC).date(), []
+    for since in (today - timedelta(days=1), today - timedelta(days=31), date.min):
+        found = sorted(_ids(kind, since), reverse=True)
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+def _ids(kind: str, since: date) -> Iterator[str]:
+    folder = f"reports/{kind}/"
+    pages = clients.s3().get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=settings().bucket, Prefix=folder, StartAfter=f"{folder}{since:%Y%m%d}"):
+        for item in page.get("Contents", ()):
+            name = item["Key"].removeprefix(folder)
+            if name.endswith(".json") and ID.fullmatch(name.removesuffix(".json")):
+                yield name.removesuffix(".json")
+
+
+def _new(kind: str, arguments: Mapping[str, Any]) -> Job:
+    if kind not in RUNNERS:
+        raise ValueError(f"There is no kind of job {kind!r}; there are {', '.join(RUNNERS)}")
+    now = datetime.now(UTC)
+    job_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return {
+        "id": job_id,
+        "kind": kind,
+        "status": "running",
+        "status_url": STATUS_URLS[kind].format(id=job_id),
+        "arguments": dict(arguments),
+        "started_at": _plain(now),
+    }
+
+
+def _ended(job: Job, result: Mapping[str, Any], error: str = "") -> Job:
+    status = {"status": "failed", "error": error} if error else {"status": "succeeded"}
+    return {**result, **job, **status, "finished_at": _plain(datetime.now(UTC))}
+
+
+def _event(job: Job) -> dict[str, Any]:
+    """The job as an EventBridge event: docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
+    return {
+        "version": "0",
+        "id": job["id"],
+        "detail-type": "Reconciliation Requested",
+        "source": "disaster-tweets.admin",
+        "account": "",
+        "time": job["started_at"],
+        "region": "",
+        "resources": [],
+        "detail": job,
+    }
+
+
+def _key(kind: str, job_id: str) -> str:
+    return f"reports/{kind}/{job_id}.json"
+
+
+def _store(job: Job) -> None:
+    clients.s3().put_object(
+        Bucket=settings().bucket,
+        Key=_key(job["kind"], job["id"]),
+        Body=json.dumps(job, default=_plain).encode(),
+        ContentType="application/json",
+    )
+
+
+def _plain(value: Any) -> Any:
+    """What JSON lacks, as warehouse rows carry it."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} can't go into a job's JSON")

@@ -1,0 +1,48 @@
+"""COPY takes no parameters, so its text is built here, from values that could be nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+OPTIONS = (
+    "FORMAT JSON 'auto' "  # keys are the columns' names; nested ones go into SUPER whole
+    "GZIP "
+    "TIMEFORMAT 'auto' "  # YYYY-MM-DD HH:MM:SS.mmm
+    "TRUNCATECOLUMNS "  # the transform has cut and marked what is too long; should it err, one text is cut, not a load lost
+    "ACCEPTINVCHARS "  # likewise: a bad character becomes ?, the batch around it lands
+    "COMPUPDATE OFF "  # encodings are chosen in the migrations: no sampling while loading
+    "STATUPDATE OFF"  # no ANALYZE at each of many small loads: Redshift analyses by itself when idle
+)
+"""How every COPY reads tweet files: Firehose's CopyOptions and the reconciler's are these.
+
+docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html says what each does; that automatic analysis makes
+STATUPDATE needless, and COMPUPDATE is for empty tables: docs.aws.amazon.com/redshift/latest/dg/t_Analyzing_tables.html.
+"""
+
+URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[\w!.*()/=+,:@-]{1,900}", re.ASCII)
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,512}", re.ASCII)
+NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+
+
+class UnsafeLiteralError(ValueError):
+    """A value that has no place in a COPY."""
+
+
+def statement(
+    url: str, role_arn: str, table: str, columns: Sequence[str], *, manifest: bool = True, options: str = OPTIONS
+) -> str:
+    """The COPY of what `url` names (a manifest, or with `manifest=False` a prefix) into `table` (may be qualified).
+
+    Raises UnsafeLiteralError if a value isn't plainly an S3 URL, a role's ARN or an identifier. `options` is ours, never input.
+    """
+    names = ", ".join(_checked(NAME, column, "a column") for column in columns)
+    into = ".".join(_checked(NAME, part, "a table") for part in table.split("."))
+    source, role = _checked(URL, url, "an S3 URL"), _checked(ROLE, role_arn, "a role's ARN")
+    return f"COPY {into} ({names}) FROM '{source}' IAM_ROLE '{role}' {'MANIFEST ' if manifest else ''}{options}"
+
+
+def _checked(form: re.Pattern[str], value: str, what: str) -> str:
+    if not form.fullmatch(value):
+        raise UnsafeLiteralError(f"{value!r} can't be {what} in a COPY")
+    return value

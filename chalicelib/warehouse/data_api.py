@@ -1,0 +1,244 @@
+"""SQL through the Redshift Data API: submit, wait, read. A statement is text that we wrote; values go as parameters.
+
+Limits: docs.aws.amazon.com/redshift/latest/mgmt/data-api.html#data-api-calling-considerations
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import clients
+from chalicelib.settings import settings
+
+MOST_STATEMENTS = 40  # of one batch
+MOST_BYTES = 100_000  # of a statement: 100 KB
+LONGEST_WAIT = 30  # seconds that one call may wait for its statement
+PATIENCE = 840.0  # seconds: a Lambda's 15 minutes, less what it needs to say how it went
+ATTEMPTS = 5
+
+Row = dict[str, Any]
+
+
+class WarehouseError(Exception):
+    """Redshift refused or failed; its own message, and which statement."""
+
+    def __init__(self, message: str, statement_id: str = "") -> None:
+        super().__init__(f"{message} (statement {statement_id})" if statement_id else message)
+        self.statement_id = statement_id
+
+
+class StatementLostError(WarehouseError):
+    """The Data API knows the statement no longer: whether it ran can't be told. Look at the data, then do it again."""
+
+
+class StillRunningError(WarehouseError):
+    """Not done in the time given. It goes on; on a serverless warehouse that slept, the first statement wakes it."""
+
+
+def query(sql: str, parameters: Mapping[str, str] | None = None, *, patience: float = PATIENCE) -> list[Row]:
+    """The rows of one SELECT, as `rows_of`. `:name` in the SQL stands for a parameter, always given as text.
+
+    Raises WarehouseError; StillRunningError after `patience` seconds.
+    """
+
+    def submit(token: str) -> str:
+        given = {"Parameters": _parameters(parameters)} if parameters else {}
+        return clients.redshift_data().execute_statement(Sql=sql, ClientToken=token, **_target(), **given)["Id"]  # type: ignore[arg-type]
+
+    return rows_of(_run(submit, "", patience))
+
+
+def run(
+    statements: Sequence[str],
+    parameters: Mapping[str, str] | None = None,
+    *,
+    token: str = "",
+    patience: float = PATIENCE,
+) -> str:
+    """Runs up to 40 statements as one transaction and waits for it: its id; `<id>:<n>` is its n-th statement, from 1.
+
+    Every parameter must occur in some statement. Calls with the same `token` within 8 hours run it once.
+    Raises WarehouseError with Redshift's message: nothing of it was committed (except StatementLostError and
+    StillRunningError: then it may be).
+    """
+    if len(statements) > MOST_STATEMENTS or any(len(sql.encode()) > MOST_BYTES for sql in statements):
+        raise ValueError(f"A transaction takes up to {MOST_STATEMENTS} statements of up to {MOST_BYTES} bytes each")
+
+    def submit(token: str) -> str:
+        given = {"Parameters": _parameters(parameters)} if parameters else {}
+        return clients.redshift_data().batch_execute_statement(  # type: ignore[call-arg]
+            Sqls=list(statements),
+            ClientToken=token,
+            **_target(),  # type: ignore[arg-type]
+            **given,
+        )["Id"]
+
+    return _run(submit, token, patience)
+
+
+def rows_of(statement_id: str) -> list[Row]:
+    """All rows of a finished statement, by column name.
+
+    NUMERIC comes as int if its scale is 0, else Decimal; TIMESTAMP as datetime in UTC; DATE as date; SUPER parsed.
+    Raises StatementLostError 24 hours later, when the Data API has forgotten them.
+    """
+    rows: list[Row] = []
+    try:
+        for page in clients.redshift_data().get_paginator("get_statement_result").paginate(Id=statement_id):
+            columns = [(c["name"], _decoder(c.get("typeName", ""), c.get("scale", 0))) for c in page["ColumnMetadata"]]
+            rows += [
+                {name: decode(value) for (name, decode), value in zip(columns, record, strict=True)}
+                for record in page["Records"]
+            ]
+    except ClientError as error:
+        raise _lost(error, statement_id) or error from error
+    return rows
+
+
+def _run(submit: Callable[[str], str], token: str, patience: float) -> str:
+    """Submits, waits, and starts over where Redshift says that doing it again may work."""
+    deadline = time.monotonic() + patience
+    token = token or secrets.token_hex(16)
+    for attempt in range(ATTEMPTS):
+        # The same token makes a repeated request harmless; a statement that failed needs a new one to be tried again.
+        statement_id = _submit(submit, token if attempt == 0 else f"{token[:60]}-{attempt}", deadline)
+        try:
+            _wait(statement_id, deadline)
+            return statement_id
+        except WarehouseError as error:
+            if attempt == ATTEMPTS - 1 or not _serialization(error) or time.monotonic() > deadline:
+                raise
+            _pause(attempt)
+    raise AssertionError("unreachable")
+
+
+def _serialization(error: WarehouseError) -> bool:
+    """Two transactions got in each other's way, and this one was undone: error 1023."""
+    message = str(error).lower()
+    return "1023" in message or "serializable isolation violation" in message
+
+
+def _submit(submit: Callable[[str], str], token: str, deadline: float) -> str:
+    for attempt in range(60):
+        try:
+            return submit(token)
+        except ClientError as error:
+            busy = error.response["Error"]["Code"] in {
+                "ActiveStatementsExceededException",
+                "ActiveSessionsExceededException",
+            }
+            if not busy or time.monotonic() > deadline:
+                raise
+            _pause(attempt)
+    raise StillRunningError("The Data API had too many statements under way all the time; try again later")
+
+
+def _pause(attempt: int) -> None:
+    """Exponential backoff with full jitter: aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter"""
+    time.sleep(random.uniform(0, min(10.0, 0.25 * 2**attempt)))  # noqa: S311 - no secret
+
+
+def _wait(statement_id: str, deadline: float) -> None:
+    delay = 0.02
+    while True:
+        left = deadline - time.monotonic()
+        found = _describe(statement_id, int(min(left, LONGEST_WAIT)))
+        status = found["Status"]
+        if status == "FINISHED":
+            return
+        if status in {"FAILED", "ABORTED"}:
+            raise WarehouseError(_complaint(found), statement_id)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise StillRunningError(f"Not done in time ({status})", statement_id)
+        time.sleep(min(delay, left))
+        delay = min(delay * 1.5, 2.0)
+
+
+def _describe(statement_id: str, seconds: int) -> Any:
+    """Waits up to `seconds` on Redshift's side where this boto3 knows how, and the statement has no other waiters."""
+    api = clients.redshift_data()
+    wait = {"WaitTimeSeconds": seconds} if seconds >= 1 and _can_wait() else {}
+    try:
+        return api.describe_statement(Id=statement_id, **wait)  # type: ignore[arg-type]
+    except ClientError as error:
+        if wait and error.response["Error"]["Code"] == "ActiveWaitingRequestsExceededException":
+            return api.describe_statement(Id=statement_id)
+        raise _lost(error, statement_id) or error from error
+
+
+@lru_cache
+def _can_wait() -> bool:
+    shape = clients.redshift_data().meta.service_model.operation_model("DescribeStatement").input_shape
+    return shape is not None and "WaitTimeSeconds" in shape.members
+
+
+def _lost(error: ClientError, statement_id: str) -> StatementLostError | None:
+    if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        return None
+    return StatementLostError("The Data API knows no such statement, or no longer", statement_id)
+
+
+def _complaint(found: Mapping[str, Any]) -> str:
+    """Redshift's message, with the statement of the batch that it is about."""
+    parts = found.get("SubStatements") or []
+    for number, part in enumerate(parts, 1):
+        if part.get("Status") == "FAILED":
+            message = part.get("Error") or found.get("Error") or "no message"
+            return f"Statement {number} of {len(parts)}: {message}"
+    return str(found.get("Error") or f"The statement was {found['Status'].lower()}")
+
+
+def _target() -> dict[str, str]:
+    """Which warehouse: a serverless workgroup (the user is the caller's IAM role), or a provisioned cluster."""
+    known = settings()
+    if known.workgroup:
+        return {"WorkgroupName": known.workgroup, "Database": known.database}
+    if known.cluster:
+        user = {"DbUser": known.database_user} if known.database_user else {}
+        return {"ClusterIdentifier": known.cluster, "Database": known.database, **user}
+    raise WarehouseError("The settings name neither a workgroup nor a cluster; deploy the data plane: make deploy")
+
+
+def _parameters(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in parameters.items()]
+
+
+def _decoder(type_name: str, scale: int) -> Callable[[Mapping[str, Any]], Any]:
+    convert = _CONVERTERS.get(type_name.lower(), lambda value: value)
+    if type_name.lower() in {"numeric", "decimal"} and not scale:
+        convert = int
+
+    def decode(field: Mapping[str, Any]) -> Any:
+        if field.get("isNull"):
+            return None
+        (value,) = (value for key, value in field.items() if key != "isNull")
+        return convert(value)
+
+    return decode
+
+
+def _utc(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "numeric": Decimal,
+    "decimal": Decimal,
+    "timestamp": _utc,
+    "timestamptz": _utc,
+    "date": date.fromisoformat,
+    "super": json.loads,
+}
+"""By ColumnMetadata's typeName. What isn't here comes from the Data API as it should be."""

@@ -1,0 +1,71 @@
+"""`python -m infra package | policies | check | deploy | destroy | costs`; `make package`, `make deploy`, `make destroy`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from infra.stages import InfraError, stage
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        run(arguments)
+    except InfraError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="python -m infra", description=__doc__)
+    commands = made.add_subparsers(dest="command", required=True)
+    for name, does in {
+        "package": "build the bundle into build/, inspect it and run it alone",
+        "policies": "write .chalice/policy-<stage>-<function>.json again from infra/policies.py",
+        "check": "look before a deployment: credentials, region, quotas, names",
+        "deploy": "data plane, functions and admin API, warehouse, smoke test; again changes nothing",
+        "destroy": "take it all down; asks before it deletes data",
+        "costs": "what a million tweets cost, with the arithmetic",
+    }.items():
+        command = commands.add_parser(name, help=does, description=does)
+        if name != "costs":
+            command.add_argument("--stage", default="dev", help="one of infra/stages.json (default: dev)")
+        if name == "destroy":
+            command.add_argument("--yes", action="store_true", help="do not ask before functions and streams go")
+            command.add_argument("--delete-data", action="store_true", help="the bucket and the warehouse go too")
+    return made
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.command == "costs":
+        from infra import costs
+
+        print(costs.table())
+        return
+    of = stage(arguments.stage)
+    if arguments.command == "package":
+        from infra import package
+
+        print(package.described(package.package(of)))
+    elif arguments.command == "policies":
+        from infra import policies
+
+        print("\n".join(map(str, policies.write([of.name]))) or "The policies are as they should be")
+    elif arguments.command == "check":
+        from infra import checks
+
+        checks.report(of)
+    elif arguments.command == "deploy":
+        from infra import deploy
+
+        deploy.deploy(of)
+    elif arguments.command == "destroy":
+        from infra import destroy
+
+        destroy.destroy(of, ask=not arguments.yes, data=arguments.delete_data)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Runs inside the isolated interpreter: argv is the bundle's folder and the runtime's. Prints one line when all is well."""
+
+import base64
+import importlib
+import json
+import sys
+import time
+
+BUNDLE, RUNTIME = sys.argv[1:3]
+sys.path[:] = [BUNDLE, *(path for path in sys.path if "site-packages" not in path), RUNTIME]
+
+
+class Context:
+    aws_request_id = "probe"
+    function_name = "probe"
+    function_version = "$LATEST"
+    memory_limit_in_mb = 1024
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:probe"
+    log_stream_name = "probe"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+def rest(method: str, path: str) -> dict[str, object]:
+    """What API Gateway hands to the admin API's function."""
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json"},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {"resourcePath": path, "httpMethod": method, "identity": {"userArn": "arn:probe"}, "requestId": "1"},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+
+
+def main() -> None:
+    started = time.monotonic()
+    app = importlib.import_module("app")
+    assert app.__file__.startswith(BUNDLE), app.__file__
+    seconds = time.monotonic() - started
+
+    tweet = json.dumps({"tweet_id": "1", "text": "Forest fire near La Ronge Sask. Canada"}).encode()
+    records = [
+        {"recordId": str(n), "approximateArrivalTimestamp": 1_700_000_000_000, "data": base64.b64encode(data).decode()}
+        for n, data in enumerate((tweet, b"\xff not a tweet"))
+    ]
+    stream = "arn:aws:firehose:us-east-1:123456789012:deliverystream/disaster-tweets-local"
+    event = {"invocationId": "i", "deliveryStreamArn": stream, "region": "us-east-1", "records": records}
+    answered = app.transform(event, Context())["records"]
+    assert [(r["recordId"], r["result"]) for r in answered] == [("0", "Ok"), ("1", "ProcessingFailed")], answered
+    row = json.loads(base64.b64decode(answered[0]["data"]))
+    assert row["s3_key"].startswith("tweets/") and row["disaster_label"] == "wildfire", row
+
+    setup = {"kind": "setup", "id": "20260101T000000Z-000000", "arguments": {}}
+    done = app.run_job(setup, Context())
+    assert done["status"] == "succeeded", done
+
+    shown = app.app(rest("GET", "/warehouse"), Context())
+    assert shown["statusCode"] == 200, shown
+
+    scheduled = {
+        "id": "1",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "version": "0",
+        "detail": {},
+    }
+    done = app.reconcile(scheduled, Context())
+    assert done["status"] == "succeeded", done
+
+    strange = sorted(
+        {m.split(".")[0] for m, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", "") or "")}
+    )
+    assert not strange, f"imported from outside the bundle: {strange}"
+    print(f"The bundle ran alone: import {seconds:.2f} s, one Firehose event, warehouse setup, one admin call, one reconciliation")
+
+
+main()

@@ -1,0 +1,162 @@
+"""`make package`: builds the bundle with Chalice, and refuses one that couldn't run alone in Lambda."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from importlib.metadata import distribution
+from pathlib import Path
+from zipfile import ZipFile
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from infra.stages import ROOT, InfraError, Stage, chalice_config
+
+MOST_ZIPPED = 20 * 1000 * 1000
+"""Bytes. Lambda takes 50 MB, but what a function unpacks it pays for at every cold start."""
+NEEDED = ("app.py", "chalicelib/settings.py", "chalicelib/classifier/model*", "sql/migrations/0001_*.sql", "sql/queries/*.sql")
+NEVER = ("numpy/*", "pandas/*", "sklearn/*", "boto3/*", "botocore/*", "local/*", "infra/*", "tests/*", "label_prep/*", "*.pyc")
+MACHINES = {"x86_64": 62, "arm64": 183}
+"""e_machine in an ELF header, by Chalice's name of the architecture."""
+BESIDE = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
+"""What Lambda's Python runtime has beside the bundle: boto3 and what it needs."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    path: Path
+    template: Path
+    zipped: int
+    unzipped: int
+
+
+def package(stage: Stage, out: Path = ROOT / "build") -> Bundle:
+    """Builds into `out` (`deployment.zip`, `sam.json`), inspects the zip and runs it. Raises InfraError."""
+    bundle = build(stage, out)
+    found = faults(bundle.path, requirements(), str(chalice_config()["lambda_architecture"]))
+    if found:
+        forget_cache(ROOT)
+        raise InfraError("The bundle is not fit for Lambda:\n" + "\n".join(f"  - {fault}" for fault in found))
+    run_alone(bundle.path)
+    return bundle
+
+
+def build(stage: Stage, out: Path, project: Path = ROOT) -> Bundle:
+    """`chalice package`. Raises InfraError with what Chalice said, also where it reports a failure and exits with 0."""
+    done = chalice(project, "package", "--stage", stage.name, str(out))
+    if done.returncode or "Could not install dependencies" in done.stderr + done.stdout:
+        forget_cache(project)
+        raise InfraError(f"chalice package failed:\n{done.stdout}{done.stderr}".rstrip())
+    path = out / "deployment.zip"
+    with ZipFile(path) as bundle:
+        unzipped = sum(entry.file_size for entry in bundle.infolist())
+    return Bundle(path, out / "sam.json", path.stat().st_size, unzipped)
+
+
+def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
+    region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
+    command = [sys.executable, "-c", "from chalice.cli import main; main()", "--project-dir", str(project), *arguments]
+    environment = {**os.environ, "AWS_DEFAULT_REGION": region, "PYTHONPATH": str(project)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
+
+
+def forget_cache(project: Path) -> None:
+    """Chalice keeps a broken zip of dependencies and would take it again."""
+    shutil.rmtree(project / ".chalice" / "deployments", ignore_errors=True)
+
+
+def requirements(file: Path = ROOT / "requirements.txt") -> list[Requirement]:
+    lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
+    wanted = (Requirement(line) for line in lines if line)
+    return [requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate()]
+
+
+def faults(path: Path, wanted: list[Requirement], architecture: str) -> list[str]:
+    """Everything that is wrong with a bundle, in words; empty when it is fit."""
+    with ZipFile(path) as bundle:
+        names = bundle.namelist()
+        libraries = {name: bundle.read(name)[:20] for name in names if name.endswith(".so") or ".so." in name}
+    found = [f"{pattern} is missing" for pattern in NEEDED if not any(fnmatch(name, pattern) for name in names)]
+    found += [f"{pattern} must not be in it" for pattern in NEVER if any(fnmatch(name, pattern) for name in names)]
+    installed = {
+        canonicalize_name(parts[0]): parts[1]
+        for name in names
+        if name.endswith(".dist-info/METADATA")
+        for parts in [name.split("/")[0].removesuffix(".dist-info").split("-")]
+    }
+    for requirement in wanted:
+        version = installed.get(canonicalize_name(requirement.name))
+        if version is None:
+            found.append(f"{requirement.name} has no wheel that fits the runtime")
+        elif version not in requirement.specifier:
+            found.append(f"{requirement.name} is {version}, but {requirement.specifier} is asked for")
+    for name, header in libraries.items():
+        if machine(header) != MACHINES[architecture]:
+            found.append(f"{name} is not made for {architecture}")
+    if path.stat().st_size > MOST_ZIPPED:
+        found.append(f"it has {path.stat().st_size:,} bytes, more than {MOST_ZIPPED:,}")
+    return found
+
+
+def machine(header: bytes) -> int | None:
+    """e_machine of an ELF file's first 20 bytes; None for what is no ELF file."""
+    return int.from_bytes(header[18:20], "little") if header[:4] == b"\x7fELF" and len(header) >= 20 else None
+
+
+def run_alone(path: Path) -> None:
+    """Runs the unzipped bundle against a local AWS: one Firehose event, one admin call, one reconciliation.
+
+    The interpreter is isolated: on its path are the standard library, the bundle, and boto3 with what boto3 needs.
+    Raises InfraError with what the bundle said.
+    """
+    from local.server import LocalAws
+
+    with tempfile.TemporaryDirectory() as scratch:
+        unzipped, beside = Path(scratch, "task"), Path(scratch, "runtime")
+        with ZipFile(path) as bundle:
+            bundle.extractall(unzipped)
+        link_runtime(beside)
+        with LocalAws(Path(scratch, "home"), port=0, api_port=0) as aws:
+            environment = {
+                "PATH": os.defpath,
+                "HOME": scratch,
+                "STAGE": "local",
+                "LAMBDA_TASK_ROOT": str(unzipped),
+                "AWS_DEFAULT_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "bundle",
+                "AWS_SECRET_ACCESS_KEY": "bundle",
+                "AWS_ENDPOINT_URL": aws.endpoint_url,
+            }
+            probe = Path(__file__).with_name("bundle_probe.py").read_text()
+            command = [sys.executable, "-I", "-S", "-B", "-c", probe, str(unzipped), str(beside)]
+            done = subprocess.run(  # noqa: S603
+                command, capture_output=True, text=True, env=environment, cwd=unzipped, timeout=120, check=False
+            )
+    if done.returncode:
+        raise InfraError(f"The bundle does not run alone:\n{done.stdout[-2000:]}{done.stderr[-4000:]}".rstrip())
+    print(done.stdout.rstrip().splitlines()[-1])
+
+
+def link_runtime(folder: Path) -> None:
+    """Links boto3 and what it needs, and nothing else of this environment, into `folder`."""
+    folder.mkdir()
+    for name in BESIDE:
+        for top in {Path(str(file)).parts[0] for file in distribution(name).files or ()} - {"..", "__pycache__"}:
+            (folder / top).symlink_to(distribution(name).locate_file(top))
+
+
+def described(bundle: Bundle) -> str:
+    resources = json.loads(bundle.template.read_text())["Resources"]
+    functions = sorted(name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function")
+    return (
+        f"{bundle.path.relative_to(ROOT) if bundle.path.is_relative_to(ROOT) else bundle.path}: "
+        f"{bundle.zipped / 1e6:.1f} MB zipped, {bundle.unzipped / 1e6:.1f} MB unzipped, {len(functions)} functions"
+    )

@@ -1,0 +1,210 @@
+"""`make demo`: the whole flow once, from a file of tweets to a reconciled warehouse, and what became of every tweet."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+import producer
+from local.server import LocalAws
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "data" / "sample_tweets.csv"
+RATE = 500  # tweets a second: quick, and still a stream
+PATIENCE = 300  # seconds without any progress before the demo gives up
+POLL = 0.1  # seconds between looks into the warehouse; what is printed as latency is known no better than this
+
+
+class DemoError(Exception):
+    """A step did not end as it should."""
+
+
+@dataclass
+class Arrivals:
+    """Watches the warehouse: when was each tweet file first seen in a query's result?"""
+
+    seen: dict[str, float] = field(default_factory=dict)  # s3_key -> seconds since the epoch
+    rows: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        from chalicelib.warehouse import data_api
+
+        while not self._stop.wait(POLL):
+            files = data_api.query(
+                "SELECT s3_key, COUNT(*) AS files_rows FROM disaster.disaster_tweets GROUP BY s3_key"
+            )
+            now = time.time()
+            for file in files:
+                self.seen.setdefault(file["s3_key"], now)
+            self.rows = sum(file["files_rows"] for file in files)
+
+    def __enter__(self) -> Arrivals:
+        self._thread = threading.Thread(target=self.watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def latencies(self) -> list[float]:
+        """Seconds from a tweet's arrival in Firehose to the first query that saw it, one a tweet."""
+        from chalicelib.warehouse import data_api
+
+        arrivals = data_api.query("SELECT s3_key, arrived_datetime_from_kinesis AS ms FROM disaster.disaster_tweets")
+        return [self.seen[row["s3_key"]] - row["ms"] / 1000 for row in arrivals if row["s3_key"] in self.seen]
+
+
+def call(admin: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    response = requests.request(method, admin + path, json=body, timeout=60)
+    answer: dict[str, Any] = response.json()
+    if not response.ok:
+        raise DemoError(f"{method} {path} answered {response.status_code}: {answer.get('Message', answer)}")
+    return answer
+
+
+def job(admin: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Starts a job of the admin API and waits for its end. Raises DemoError when it failed."""
+    status_url = call(admin, "POST", path, body)["status_url"]
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        status = call(admin, "GET", status_url)
+        if status["status"] == "failed":
+            raise DemoError(f"POST {path} failed: {status.get('error')}")
+        if status["status"] == "succeeded":
+            return status
+        time.sleep(0.2)
+    raise DemoError(f"POST {path} is still running after {PATIENCE} s: {admin}{status_url}")
+
+
+def rejections(report: Mapping[str, Any]) -> dict[str, int]:
+    """Refused tweets by reason, as the reconciliation counted them."""
+    return {each["reason"]: each["tweets"] for each in report["rejected"]["reasons"]}
+
+
+def settle(arrivals: Arrivals, aws: LocalAws, sent: int) -> None:
+    """Waits until the warehouse stops growing."""
+    aws.flush()
+    still = time.monotonic()
+    rows = -1
+    while time.monotonic() - still < 3 * POLL + 0.5:
+        if arrivals.rows >= sent:
+            return
+        if arrivals.rows != rows:
+            rows, still = arrivals.rows, time.monotonic()
+        time.sleep(POLL)
+
+
+def by_kind() -> Table:
+    from chalicelib.warehouse import data_api
+
+    kinds = data_api.query(
+        "SELECT k.name, COUNT(*) AS tweets, SUM(CASE WHEN t.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant,"
+        " MIN(t.original_text) AS example"
+        " FROM disaster.tweet t JOIN disaster.disaster_kind k ON k.code = t.disaster_label GROUP BY k.name ORDER BY tweets DESC"
+    )
+    table = Table(title="Tweets by kind of disaster", title_justify="left")
+    table.add_column("kind")
+    table.add_column("tweets", justify="right")
+    table.add_column("of a real one", justify="right")
+    table.add_column("for example", overflow="ellipsis", no_wrap=True)
+    for kind in kinds:
+        example = " ".join(kind["example"].split())
+        table.add_row(kind["name"], f"{kind['tweets']:,}", f"{kind['relevant']:,}", example)
+    return table
+
+
+def landed(sent: int, rows: int, files: int, rejected: Mapping[str, int], latencies: Sequence[float]) -> Table:
+    table = Table(title="What landed", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("tweets sent", f"{sent:,}")
+    table.add_row("rows in the warehouse", f"{rows:,}")
+    table.add_row("tweet files in S3", f"{files:,}")
+    table.add_row("rejected", f"{sum(rejected.values()):,}")
+    for reason, tweets in sorted(rejected.items(), key=lambda each: -each[1]):
+        table.add_row(f"  {reason}", f"{tweets:,}")
+    if len(latencies) > 1:
+        table.add_row("producer to queryable, median", f"{median(latencies):.1f} s")
+        table.add_row("99th percentile", f"{quantiles(latencies, n=100)[98]:.1f} s")
+    return table
+
+
+def run(console: Console, data: Path, home: Path, rate: float) -> bool:
+    """The demo, told on `console`. Returns whether every tweet sent is a row or a rejected record. Raises DemoError."""
+    from chalicelib.warehouse import data_api
+
+    shutil.rmtree(home, ignore_errors=True)
+    with console.status("Starting the local AWS ..."):
+        aws = LocalAws(home=home, port=0, api_port=0)
+        aws.__enter__()
+    try:
+        os.environ |= aws.environment
+        console.print(f"Local AWS on {aws.endpoint_url}, admin API on {aws.admin_url}")
+        with console.status("POST /warehouse/setup ..."):
+            setup = job(aws.admin_url, "/warehouse/setup")
+        console.print(f"Warehouse set up: {len(setup['applied'])} migrations applied")
+
+        arguments = producer.parse([str(data), "--stream", aws.stream, "--rate", str(rate)])
+        with Arrivals() as arrivals:
+            summary = producer.run(arguments, producer.stream_of(arguments))
+            with console.status("Firehose delivers, the warehouse loads ..."):
+                settle(arrivals, aws, summary.sent)
+        with console.status("POST /reconciliations ..."):
+            report = job(aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
+
+        rejected = rejections(report)
+        rows = data_api.query("SELECT COUNT(*) AS n, COUNT(DISTINCT s3_key) AS files FROM disaster.disaster_tweets")[0]
+        console.print(by_kind())
+        console.print(landed(summary.tweets, rows["n"], rows["files"], rejected, arrivals.latencies()))
+        missing = summary.tweets - rows["n"] - sum(rejected.values())
+        if missing:
+            console.print(
+                f"[red]{abs(missing):,} tweets {'lost' if missing > 0 else 'too many'}.[/] Logs: {home / 'logs'}"
+            )
+        else:
+            console.print("[green]Every tweet is accounted for.[/]")
+        return not missing
+    finally:
+        aws.__exit__(None, None, None)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 only if every tweet is accounted for."""
+    parser = argparse.ArgumentParser(prog="python -m local demo", description=__doc__)
+    parser.add_argument("--data", type=Path, default=SAMPLE, help="the tweets (data/sample_tweets.csv)")
+    parser.add_argument("--home", type=Path, default=Path(".local/demo"), help="where its state lives (.local/demo)")
+    parser.add_argument("--rate", type=float, default=RATE, help=f"tweets a second, 0: as fast as it goes ({RATE})")
+    arguments = parser.parse_args(argv)
+    console = Console()
+    began = time.monotonic()
+    try:
+        complete = run(console, arguments.data, arguments.home, arguments.rate)
+    except (DemoError, producer.InputError, OSError) as error:
+        console.print(f"[red]The demo stopped:[/] {error}\nLogs: {arguments.home / 'logs'}")
+        return 1
+    console.print(f"{time.monotonic() - began:.0f} s in all. Where to look next:")
+    console.print(
+        f"  make local LOCAL_HOME={arguments.home}    serve it: AWS on :4566, admin API on :8000", highlight=False
+    )
+    console.print(
+        f"  .venv/bin/python -m local sql --home {arguments.home} 'SELECT * FROM disaster.surge'", highlight=False
+    )
+    console.print(
+        "  curl -H 'Accept: text/html' http://127.0.0.1:8000/reconciliations/latest > report.html", highlight=False
+    )
+    console.print("  sql/queries/    ten questions an analyst would ask", highlight=False)
+    return 0 if complete else 1

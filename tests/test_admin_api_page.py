@@ -1,0 +1,63 @@
+"""Every curl line of docs/admin-api.md works as it stands, from top to bottom."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+LINES = [
+    line
+    for line in (Path(__file__).parents[1] / "docs" / "admin-api.md").read_text().splitlines()
+    if line[:5] == "curl "
+]
+KINDS = ("flood", "wildfire", "not_disaster")
+
+
+@pytest.fixture(scope="module")
+def shell(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Runs a line with the page's variables, in a folder of its own; the status and the body."""
+    home = tmp_path_factory.mktemp("curl")
+    (home / ".curlrc").write_text('silent\nshow-error\nwrite-out = "%{stderr}%{http_code}"\n')
+    s3 = boto3.client("s3", endpoint_url=stack.endpoint_url)
+    for name, each in (("train", 55), ("test", 10)):
+        rows = [f"{kind},{kind} tonight {i}\n" for i in range(each) for kind in KINDS]
+        s3.put_object(Bucket="disaster-tweets-local", Key=f"classifier/data/{name}.csv", Body="".join(rows).encode())
+    variables = {"API": stack.admin_url, "SIGV4": "aws:amz:us-east-1:execute-api", "KEYS": "any:words"}
+    environment = os.environ | variables | {"CURL_HOME": str(home), "HOME": str(home)}
+
+    def run(line: str, **more: str) -> tuple[int, str]:
+        done = subprocess.run(["bash", "-c", line], env=environment | more, cwd=home, capture_output=True, text=True)
+        for page in home.glob("*.html"):
+            done.stdout += page.read_text()
+            page.unlink()
+        return int(done.stderr), done.stdout
+
+    return run
+
+
+def test_the_page_works_from_top_to_bottom(shell: Any, stack: Any) -> None:
+    names: dict[str, str] = {"ID": "", "VERSION": ""}
+    for line in LINES:
+        status, body = shell(line, **names)
+        assert status in (200, 202), (line, status, body)
+        if status == 202 and not line.endswith('/endpoint"'):
+            names["VERSION" if "/train" in line else "ID"] = json.loads(body)["id"]
+        if status == 202 and "DELETE" not in line:
+            settled(shell, json.loads(body)["status_url"])
+        assert body.startswith("{" if "text/html" not in line else "<!doctype html>")
+
+
+def settled(shell: Any, path: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        status, body = shell(f'curl "$API{path}"')
+        if status == 200 and (state := json.loads(body)["status"]) != "running":
+            assert state == "succeeded", body
+            return
+        assert time.monotonic() < deadline, body
+        time.sleep(0.2)

@@ -1,0 +1,253 @@
+"""A batch from Firehose becomes rows that know their file and line, and an answer to every record."""
+
+import base64
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_in_memory import SOURCE, Aws, aws, client_error, event, results, rows
+from aws_lambda_powertools.utilities.data_classes import KinesisFirehoseEvent
+from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import (
+    KinesisFirehoseDataTransformationRecord,
+    KinesisFirehoseDataTransformationResponse,
+)
+
+from chalicelib.classifier import taxonomy
+from chalicelib.columns import COLUMNS, NAMES
+from chalicelib.transform import files
+from chalicelib.transform.handler import transform
+
+EVENTS = Path(__file__).parent / "events"
+
+
+def recorded(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return loaded
+
+
+@pytest.mark.parametrize(("name", "usable"), [("direct_put", 3), ("kinesis_stream", 3)])
+def test_a_recorded_event_is_answered_as_firehose_expects(name: str, usable: int) -> None:
+    sent = recorded(name)
+    with aws() as world:
+        response = transform(sent, None)
+    assert [r["recordId"] for r in response["records"]] == [r.record_id for r in KinesisFirehoseEvent(sent).records]
+    assert results(response) == ["Ok"] * usable + ["ProcessingFailed"] * (len(sent["records"]) - usable)
+    answers = [KinesisFirehoseDataTransformationRecord(r["recordId"], r["result"], r["data"]) for r in response["records"]]
+    assert response == KinesisFirehoseDataTransformationResponse(answers).asdict()
+    assert all(a.data_as_bytes.endswith(b"\n") for a in answers if a.result == "Ok")
+    assert len(world.lines("tweets/")) == usable
+
+
+def test_a_row_has_the_columns_of_the_table_and_fits_them() -> None:
+    with aws():
+        [first, second, third] = rows(transform(recorded("direct_put"), None))
+    for row in (first, second, third):
+        assert set(row) == set(NAMES)
+        for column in COLUMNS:
+            assert column.bytes is None or len((row[column.name] or "").encode()) <= column.bytes
+        assert row["disaster_label"] in taxonomy.CODES
+        assert 0 <= row["classifier_score"] <= 1
+        assert 0 <= row["relevance_score"] <= 1
+        assert row["relevance_label"] == ("relevant" if row["relevance_score"] >= 0.5 else "not_relevant")
+        assert row["processing_time"] >= 0
+        assert row["classifier_version"].startswith("bundled-")
+    assert first["disaster_label"] == "flood"
+    assert first["original_text"].endswith("http://t.co/abc")
+    assert "http" not in first["cleaning_text"]
+    assert first["arrived_datetime_from_kinesis"] == 1770091506789
+    assert first["arrived_at"] == "2026-02-03 04:05:06.789"
+    assert (first["tweet_id"], first["source_keyword"]) == ("629098231000000001", "flood")
+    assert {"prefix", "word", "suffix", "theme"} == set(first["keywords"][0])
+    assert (second["tweet_id"], second["user_id"], second["location"]) == ("6.29005e+17", "245002421.0", None)
+
+
+def test_a_row_is_linked_to_its_file_and_line() -> None:
+    with aws() as world:
+        found = rows(transform(event(b'{"text":"a"}\n{"text":"b"}', b"junk", b'[{"text":"c"},{"text":"d"}]'), None))
+    [key] = [key for key in world.objects if key.startswith("tweets/")]
+    stored = gzip.decompress(world.objects[key]).splitlines()
+    assert key.startswith("tweets/dt=2026-02-03/hh=04/")
+    assert key.endswith("-4.ndjson.gz")
+    assert [row["original_text"] for row in found] == ["a", "b", "c", "d"]
+    for row in found:
+        assert row["s3_key"] == key
+        assert json.loads(stored[row["s3_line"] - 1]) == row
+
+
+def test_the_hour_is_that_of_the_earliest_arrival() -> None:
+    late = event(b'{"text":"a"}', b'{"text":"b"}')
+    late["records"][0]["approximateArrivalTimestamp"] = 1_770_094_800_000
+    late["records"][1]["approximateArrivalTimestamp"] = 1_770_094_799_999
+    with aws() as world:
+        transform(late, None)
+    assert [key[:27] for key in world.objects] == ["tweets/dt=2026-02-03/hh=04/"]
+
+
+@pytest.mark.parametrize("missing", [None, "soon", -5, 10**17])
+def test_a_record_without_an_arrival_gets_the_batchs_earliest(missing: object) -> None:
+    sent = event(b'{"text":"a"}', b'{"text":"b"}')
+    sent["records"][0]["approximateArrivalTimestamp"] = missing
+    if missing is None:
+        del sent["records"][0]["approximateArrivalTimestamp"]
+    with aws():
+        [first, second] = rows(transform(sent, None))
+    assert first["arrived_at"] == second["arrived_at"]
+
+
+def test_the_arrival_in_the_kinesis_data_stream_stands_in_for_firehoses() -> None:
+    sent = event(b'{"text":"a"}', source=SOURCE)
+    record = sent["records"][0]
+    record["kinesisRecordMetadata"]["approximateArrivalTimestamp"] = record.pop("approximateArrivalTimestamp")
+    with aws():
+        [row] = rows(transform(sent, None))
+    assert row["arrived_datetime_from_kinesis"] == 1_770_091_506_789
+
+
+def test_no_arrival_at_all_is_now() -> None:
+    sent = event(b'{"text":"a"}')
+    del sent["records"][0]["approximateArrivalTimestamp"]
+    with aws() as world:
+        [row] = rows(transform(sent, None))
+    assert row["arrived_at"] > "2026"
+    assert len(world.objects) == 1
+
+
+def test_what_is_refused_is_kept_with_its_reason() -> None:
+    with aws() as world:
+        response = transform(event(b'{"text":"a"}\nbroken', b"\0\0", b""), None)
+    assert results(response) == ["Ok", "ProcessingFailed", "ProcessingFailed"]
+    refused = world.lines("rejected/dt=2026-02-03/hh=04/")
+    assert [(line["reason"], base64.b64decode(line["raw"])) for line in refused] == [
+        ("not_json", b"broken"),
+        ("not_json", b"\0\0"),
+        ("empty", b""),
+    ]
+    assert [line["record_id"] for line in refused] == [f"{n:056}" for n in range(3)]
+    assert all(line["message"] and line["arrived_at"].startswith("2026-02-03 04:05:06.7") for line in refused)
+
+
+def test_data_that_is_not_base64_is_refused() -> None:
+    sent = event(b'{"text":"a"}', b"x")
+    sent["records"][1]["data"] = "é no base64"
+    with aws() as world:
+        assert results(transform(sent, None)) == ["Ok", "ProcessingFailed"]
+    assert [line["reason"] for line in world.lines("rejected/")] == ["not_base64"]
+
+
+def test_an_empty_batch_writes_nothing() -> None:
+    with aws() as world:
+        assert transform(event(), None) == {"records": []}
+    assert world.objects == {}
+
+
+def test_a_batch_without_a_usable_tweet_writes_no_tweet_file() -> None:
+    with aws() as world:
+        transform(event(b"junk"), None)
+    assert [key.split("/")[0] for key in world.objects] == ["rejected"]
+
+
+def test_an_id_that_comes_twice_in_an_event_is_answered_once_and_nothing_is_lost() -> None:
+    sent = event(b'{"text":"a"}', b"junk", b'{"text":"c"}', b"more junk")
+    sent["records"][1]["recordId"] = sent["records"][2]["recordId"] = sent["records"][0]["recordId"]
+    with aws() as world:
+        response = transform(sent, None)
+    assert results(response) == ["Ok", "ProcessingFailed"]
+    assert [row["original_text"] for row in rows(response)] == ["a", "c"]
+    assert len(world.lines("tweets/")) == len(world.lines("rejected/")) == 2
+
+
+def test_the_same_source_has_the_same_key_wherever_it_comes() -> None:
+    one, other = b'{"text":"a","id":"1"}', b'{"text":"a","id":"2"}'
+    with aws():
+        found = rows(transform(event(one, b" " + one + b"\n", one + b"\n" + other, b"[%b]" % one), None))
+    keys = [row["tweet_key"] for row in found]
+    assert keys == [keys[0]] * 3 + [keys[3]] + [keys[0]]
+    assert keys[0] != keys[3]
+    assert all(len(key) == 32 and int(key, 16) for key in keys)
+
+
+# ------------------------------------------------------------------ retries
+
+
+def test_a_retried_batch_is_answered_from_the_file_its_first_attempt_wrote() -> None:
+    sent = event(b'{"text":"a flood"}\nbroken', b'{"text":"b"}')
+    with aws() as world:
+        first = transform(sent, None)
+        before = dict(world.objects)
+        assert transform(sent, None) == first
+    assert world.objects == before
+
+
+def test_another_batch_gets_another_file() -> None:
+    with aws() as world:
+        transform(event(b'{"text":"a"}'), None)
+        transform(event(b'{"text":"b"}'), None)
+        transform(event(b'{"text":"a"}', arrived=1_770_091_506_790), None)
+    assert len(world.objects) == 3
+
+
+@pytest.mark.parametrize("broken", ["tweets/", "rejected/"])
+def test_a_file_that_cannot_be_written_fails_the_batch_and_the_retry_completes_it(broken: str) -> None:
+    sent = event(b'{"text":"a"}\nbroken')
+    with aws() as world:
+
+        def refuse(**arguments: Any) -> None:
+            if arguments["Key"].startswith(broken):
+                raise client_error("InternalError")
+            Aws.put_object(world, **arguments)
+
+        world.s3.put_object.side_effect = refuse
+        with pytest.raises(Exception, match="InternalError"):
+            transform(sent, None)
+        world.s3.put_object.side_effect = world.put_object
+        assert results(transform(sent, None)) == ["Ok"]
+        assert len(world.objects) == 2
+
+
+def test_a_write_whose_answer_was_lost_is_found_again() -> None:
+    with aws() as world:
+
+        def write_and_fail(**arguments: Any) -> None:
+            world.put_object(**arguments)
+            raise client_error("InternalError")
+
+        world.s3.put_object.side_effect = write_and_fail
+        with pytest.raises(Exception, match="InternalError"):
+            transform(event(b'{"text":"a"}'), None)
+        world.s3.put_object.side_effect = world.put_object
+        [row] = rows(transform(event(b'{"text":"a"}'), None))
+        assert world.lines("tweets/") == [row]
+
+
+def test_two_attempts_at_once_end_with_one_file() -> None:
+    with aws() as world:
+        conflicts = [client_error("ConditionalRequestConflict")] * 2
+        world.s3.put_object.side_effect = [*conflicts, client_error("PreconditionFailed")]
+        world.s3.get_object.side_effect = lambda **_: {"Body": io.BytesIO(files.compress([b"{}\n"]))}
+        assert rows(transform(event(b'{"text":"a"}'), None)) == [{}]
+
+
+# ------------------------------------------------------------------ what it says of itself
+
+
+def test_a_batch_leaves_one_log_line_and_its_metrics_and_never_a_text(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with aws():
+        transform(event(b'{"text":"a secret flood in Rome"}\nbroken secret', b"junk secret"), None)
+    [printed] = [each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each]
+    metrics = json.loads(printed)
+    [record] = caplog.records
+    line = vars(record)
+    counted = {"Records": 2, "Tweets": 1, "Rejected": 2, "RecordsFailed": 1, "Fallbacks": 0, "Backend_bundled": 1}
+    counted |= {"Kind_flood": 1, "RecordsPutBack": 0}
+    assert {name: metrics[name] for name in counted} == {name: [float(n)] for name, n in counted.items()}
+    assert {name: line[name] for name in counted} == counted
+    assert metrics["BytesIn"] == [float(len(b'{"text":"a secret flood in Rome"}\nbroken secretjunk secret'))]
+    assert metrics["BytesOut"][0] > 0
+    assert metrics["Seconds"][0] > 0
+    assert (record.levelname, record.message) == ("INFO", "batch")
+    assert "secret" not in f"{metrics} {line}"
