@@ -1,4 +1,4 @@
-"""`python -m infra package | policies | check | deploy | destroy | costs`; `make package`, `make deploy`, `make destroy`."""
+"""`python -m infra package | policies | check | deploy | destroy | costs`; make has targets for the usual ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs inside the isolated interpreter: argv is the bundle's folder and the runtime's. Prints one line when all is well."""
+"""Runs in the isolated interpreter: argv is the bundle's folder and the runtime's. Prints a line when all is well."""
 
 import base64
 import importlib
@@ -34,7 +34,12 @@ def rest(method: str, path: str) -> dict[str, object]:
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": {"resourcePath": path, "httpMethod": method, "identity": {"userArn": "arn:probe"}, "requestId": "1"},
+        "requestContext": {
+            "resourcePath": path,
+            "httpMethod": method,
+            "identity": {"userArn": "arn:probe"},
+            "requestId": "1",
+        },
         "body": None,
         "isBase64Encoded": False,
     }
@@ -43,7 +48,7 @@ def rest(method: str, path: str) -> dict[str, object]:
 def main() -> None:
     started = time.monotonic()
     app = importlib.import_module("app")
-    assert app.__file__.startswith(BUNDLE), app.__file__
+    assert str(app.__file__).startswith(BUNDLE), app.__file__
     seconds = time.monotonic() - started
 
     tweet = json.dumps({"tweet_id": "1", "text": "Forest fire near La Ronge Sask. Canada"}).encode()
@@ -79,11 +84,11 @@ def main() -> None:
     done = app.reconcile(scheduled, Context())
     assert done["status"] == "succeeded", done
 
-    strange = sorted(
-        {m.split(".")[0] for m, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", "") or "")}
-    )
+    files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
+    strange = sorted({name.split(".")[0] for name, file in files.items() if "site-packages" in file})
     assert not strange, f"imported from outside the bundle: {strange}"
-    print(f"The bundle ran alone: import {seconds:.2f} s, one Firehose event, warehouse setup, one admin call, one reconciliation")
+    did = "one Firehose event, warehouse setup, one admin call, one reconciliation"
+    print(f"The bundle ran alone (import {seconds:.2f} s): {did}")
 
 
 main()

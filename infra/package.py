@@ -21,8 +21,17 @@ from infra.stages import ROOT, InfraError, Stage, chalice_config
 
 MOST_ZIPPED = 20 * 1000 * 1000
 """Bytes. Lambda takes 50 MB, but what a function unpacks it pays for at every cold start."""
-NEEDED = ("app.py", "chalicelib/settings.py", "chalicelib/classifier/model*", "sql/migrations/0001_*.sql", "sql/queries/*.sql")
-NEVER = ("numpy/*", "pandas/*", "sklearn/*", "boto3/*", "botocore/*", "local/*", "infra/*", "tests/*", "label_prep/*", "*.pyc")
+NEEDED = (
+    "app.py",
+    "chalicelib/settings.py",
+    "chalicelib/classifier/model*",
+    "sql/migrations/0001_*.sql",
+    "sql/queries/*.sql",
+)
+NEVER = (
+    *("numpy/*", "pandas/*", "sklearn/*", "boto3/*", "botocore/*"),
+    *("local/*", "infra/*", "tests/*", "label_prep/*", "benchmarks/*", "*.pyc"),
+)
 MACHINES = {"x86_64": 62, "arm64": 183}
 """e_machine in an ELF header, by Chalice's name of the architecture."""
 BESIDE = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
@@ -150,7 +159,7 @@ def link_runtime(folder: Path) -> None:
     folder.mkdir()
     for name in BESIDE:
         for top in {Path(str(file)).parts[0] for file in distribution(name).files or ()} - {"..", "__pycache__"}:
-            (folder / top).symlink_to(distribution(name).locate_file(top))
+            (folder / top).symlink_to(str(distribution(name).locate_file(top)))
 
 
 def described(bundle: Bundle) -> str:
