@@ -1,0 +1,93 @@
+"""All delivery streams of this machine. Their descriptions are moto's, kept on disk with each one's journal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from moto.firehose.models import DeliveryStream, firehose_backends
+
+from local.faults import Faults
+from local.firehose.journal import Journal
+from local.firehose.settings import settings
+from local.firehose.stream import Outside, Stream
+
+
+class FlushError(TimeoutError):
+    """Some streams could not deliver everything in the time given; the message names them."""
+
+
+class Deliveries:
+    """Delivery streams by region and name."""
+
+    def __init__(self, home: Path, outside: Outside, faults: Faults) -> None:
+        self._home, self._outside, self._faults = home, outside, faults
+        self._copying = threading.Lock()  # one COPY at a time: into one table they would only wait for each other
+        self._streams: dict[tuple[str, str], Stream] = {}
+        home.mkdir(parents=True, exist_ok=True)
+        for path in sorted(home.glob("*.sqlite")):
+            journal = Journal(path)
+            if description := journal.description:
+                self._start(journal, restored(description), description["account"], description["region"])
+            else:  # the last run ended between making the file and describing the stream
+                journal.remove()
+
+    def create(self, stream: DeliveryStream, account: str, region: str) -> None:
+        """Puts a stream to work that moto has just created."""
+        journal = Journal(self._path(region, stream.delivery_stream_name))
+        journal.describe(described(stream, account, region))
+        self._start(journal, stream, account, region)
+
+    def update(self, stream: DeliveryStream, account: str, region: str) -> None:
+        """A stream's settings have changed."""
+        running = self._streams[region, stream.delivery_stream_name]
+        running.change(settings(stream, region), described(stream, account, region))
+
+    def delete(self, region: str, name: str) -> None:
+        if stream := self._streams.pop((region, name), None):
+            stream.delete()
+
+    def find(self, region: str, name: str) -> Stream | None:
+        return self._streams.get((region, name))
+
+    def reading(self, source_arn: str) -> list[Stream]:
+        """The streams that a Kinesis data stream feeds."""
+        return [stream for stream in list(self._streams.values()) if stream.settings.source_arn == source_arn]
+
+    def flush(self, timeout: float = 60.0) -> None:
+        """Delivers everything now, waiting for no buffer to fill, and waits until it is done. Raises FlushError."""
+        deadline = time.monotonic() + timeout
+        late = [stream.settings.name for stream in list(self._streams.values()) if not stream.flush(deadline)]
+        if late:
+            raise FlushError(f"Not delivered within {timeout:g} s: {', '.join(late)}")
+
+    def close(self) -> None:
+        """Stops all streams; what isn't delivered is on disk for the next run."""
+        for stream in self._streams.values():
+            stream.close()
+        self._streams.clear()
+
+    def _start(self, journal: Journal, stream: DeliveryStream, account: str, region: str) -> None:
+        firehose_backends[account][region].delivery_streams[stream.delivery_stream_name] = stream
+        running = Stream(journal, settings(stream, region), self._outside, self._faults, self._copying)
+        self._streams[region, stream.delivery_stream_name] = running
+
+    def _path(self, region: str, name: str) -> Path:
+        return self._home / f"{region}.{name}.sqlite"
+
+
+def described(stream: DeliveryStream, account: str, region: str) -> dict[str, Any]:
+    """moto's stream as JSON; its times as ISO 8601."""
+    known = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in vars(stream).items()}
+    return {"account": account, "region": region, "stream": known}
+
+
+def restored(description: dict[str, Any]) -> DeliveryStream:
+    """moto's stream as it was described."""
+    stream: DeliveryStream = DeliveryStream.__new__(DeliveryStream)
+    for name, value in description["stream"].items():
+        setattr(stream, name, datetime.fromisoformat(value) if name.endswith("_timestamp") else value)
+    return stream

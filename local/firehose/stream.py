@@ -1,0 +1,331 @@
+"""One delivery stream at work: what was put goes through the transform into objects, into the backup, into Redshift.
+
+Every step is on disk before the next one begins (see journal.py), so that a restart goes on where the last run stopped,
+with the same batches. What was under way is done again: at least once, like Firehose.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from local.faults import Faults
+from local.firehose import errors, objects, transform
+from local.firehose.buffer import Buffer, Hints
+from local.firehose.journal import Batch, Journal, Record
+from local.firehose.settings import AwsError, Copy, Place, Settings
+
+log = logging.getLogger(__name__)
+
+INVOCATIONS = 2  # of the function at once
+MOST_BACKLOG = 512 * 1024 * 1024  # bytes taken and not delivered: then producers are asked to slow down
+STRAIGHT = Hints(1024 * 1024, 0.0)  # how records are taken on when nothing transforms them
+LONGEST_PAUSE = 10.0  # seconds between attempts
+GZIP_LEVEL = 1  # fastest: these objects are read once, by COPY
+
+
+class Outside(NamedTuple):
+    """What a stream does to the world around it. Each raises when it fails."""
+
+    invoke: Callable[[str, dict[str, Any]], Any]  # function's ARN, event
+    put: Callable[[str, str, bytes], None]  # bucket, key, bytes
+    run_sql: Callable[[str], int]  # one transaction
+
+
+class Transformed(NamedTuple):
+    batch: Batch
+    data: bytes
+
+
+class Stream:
+    """Takes records until it is closed. Its threads: two that transform, and one each to deliver, copy and back up."""
+
+    def __init__(
+        self, journal: Journal, settings: Settings, outside: Outside, faults: Faults, copying: threading.Lock
+    ) -> None:
+        self.settings = settings
+        self._journal, self._outside, self._faults, self._copying = journal, outside, faults, copying
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._flushes = 0
+        self._again = sorted(journal.batches.values())  # cut in a former run
+        self._again_data = {batch.first: journal.read(batch.first, batch.stop) for batch in self._again}
+        self._waiting: Buffer[Record] = Buffer()
+        self._transformed: Buffer[Transformed] = Buffer()
+        self._to_back_up: Buffer[Record] = Buffer()
+        self._backlog = 0
+        now = time.monotonic()
+        left = journal.read(journal.uncut, journal.next)
+        self._waiting.add(sized(left), now)
+        self._backlog = self._waiting.bytes + sum(len(r.data) for rs in self._again_data.values() for r in rs)
+        if settings.backup:
+            self._to_back_up.add(sized(journal.read(journal.backed_up, journal.next)), now)
+        loops = [*[self._transform] * INVOCATIONS, self._deliver, self._copy, self._back_up]
+        self._threads = [
+            threading.Thread(target=loop, name=f"firehose {settings.name} {loop.__name__[1:]}", daemon=True)
+            for loop in loops
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # What others ask of it
+
+    def take(self, datas: Sequence[bytes]) -> list[str]:
+        """Takes records on: their ids, and by then they are on disk. Raises ServiceUnavailableException."""
+        return [
+            transform.record_id(self._journal.id, record) for record in self._append(int(time.time() * 1000), datas)
+        ]
+
+    def take_from(self, shard: str, datas: Sequence[bytes], origins: Sequence[dict[str, Any]], last: int) -> None:
+        """Takes records read from a shard, up to sequence number `last`. Raises ServiceUnavailableException."""
+        self._append(int(time.time() * 1000), datas, origins, (shard, last))
+
+    def position(self, shard: str) -> int:
+        """The sequence number up to which the shard was read; 0: not at all."""
+        with self._changed:
+            return self._journal.positions.get(shard, 0)
+
+    def change(self, settings: Settings, description: dict[str, Any]) -> None:
+        """Other settings from now on; `description` is what they are known from after a restart."""
+        with self._changed:
+            self._journal.describe(description)
+            if settings.backup and not self.settings.backup:
+                self._journal.back_up(self._journal.next)
+            self.settings = settings
+            self._changed.notify_all()
+
+    def flush(self, deadline: float) -> bool:
+        """Delivers without waiting for buffers to fill, until nothing is left; False: not by the deadline."""
+        with self._changed:
+            self._flushes += 1
+            self._changed.notify_all()
+            try:
+                while self._busy():
+                    if self._closing.is_set() or not self._changed.wait(deadline - time.monotonic()):
+                        return not self._busy()
+                return True
+            finally:
+                self._flushes -= 1
+
+    def close(self) -> None:
+        """Stops; what isn't delivered is in the journal for the next run."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._journal.close()
+
+    def delete(self) -> None:
+        """Stops, and forgets what isn't delivered."""
+        self.close()
+        self._journal.remove()
+
+    def _busy(self) -> bool:
+        journal = self._journal
+        behind = self.settings.backup is not None and journal.backed_up < journal.next
+        return journal.uncut < journal.next or bool(journal.batches) or bool(journal.objects) or behind
+
+    def _append(
+        self,
+        arrived: int,
+        datas: Sequence[bytes],
+        origins: Sequence[dict[str, Any]] | None = None,
+        position: tuple[str, int] | None = None,
+    ) -> list[Record]:
+        size = sum(map(len, datas))
+        with self._changed:
+            if self._closing.is_set() or self._backlog + size > MOST_BACKLOG:
+                raise slow_down()
+            try:
+                records = self._journal.append(arrived, datas, origins, position)
+            except sqlite3.Error as error:  # such as a full disk
+                raise AwsError("InternalFailure", f"The journal of {self.settings.name} fails: {error}") from error
+            now = time.monotonic()
+            self._waiting.add(sized(records), now)
+            self._backlog += size
+            if self.settings.backup:
+                self._to_back_up.add(sized(records), now)
+            self._changed.notify_all()
+        return records
+
+    # Its threads
+
+    def _transform(self) -> None:
+        while (taken := self._next_batch()) is not None:
+            batch, records = taken
+            settings = self.settings
+            if settings.processor is None:
+                data = b"".join(record.data for record in records)
+            else:
+                outcome = transform.run(
+                    settings,
+                    settings.processor,
+                    self._journal.id,
+                    records,
+                    self._outside.invoke,
+                    self._faults,
+                    self._pause,
+                )
+                if outcome is None or not self._put_failures(batch, outcome, settings):
+                    return
+                data = b"".join(outcome.data)
+            with self._changed:
+                self._transformed.add([(Transformed(batch, data), len(data))], time.monotonic())
+                self._backlog -= sum(len(record.data) for record in records)
+                self._changed.notify_all()
+
+    def _next_batch(self) -> tuple[Batch, list[Record]] | None:
+        """Waits for the next one, which is on disk by then. None: the stream is closing."""
+        with self._changed:
+            while not self._closing.is_set():
+                if self._again:
+                    batch = self._again.pop(0)
+                    return batch, self._again_data.pop(batch.first)
+                processor = self.settings.processor
+                hints = processor.hints if processor else STRAIGHT
+                most = transform.most_records(hints.bytes, self.settings.source_arn is not None)
+                if self._ready(self._waiting, hints, most):
+                    records = self._waiting.take(hints.bytes, most)
+                    batch = Batch(records[0].sequence, records[-1].sequence + 1, int(time.time() * 1000))
+                    self._journal.cut(batch)
+                    return batch, records
+        return None
+
+    def _ready(self, buffer: Buffer[Any], hints: Hints, most_items: int | None = None) -> bool:
+        """Whether the buffer is to be emptied now; if not, waits until something changes or it may be time."""
+        left = buffer.wait(hints, time.monotonic(), most_items)
+        if left is not None and (left == 0 or self._flushes):
+            return True
+        self._changed.wait(left)
+        return False
+
+    def _put_failures(self, batch: Batch, outcome: transform.Outcome, settings: Settings) -> bool:
+        """Writes the error records of a batch: under the same key at every attempt, so that they are there once."""
+        if not outcome.failures:
+            return True
+        assert settings.processor
+        ended = int(time.time() * 1000)
+        name = f"{self._journal.id} {batch.first}"
+        key = objects.key(settings, settings.place.error_prefix + "processing-failed/", batch.cut_at, name=name)
+        lines = errors.lines(outcome.failures, outcome.attempts, ended, settings.processor.arn)
+        return self._put(settings.place.bucket, key, lines)
+
+    def _deliver(self) -> None:
+        while (taken := self._next_to_deliver()) is not None:
+            settings, place = self.settings, self.settings.place
+            key = objects.key(settings, place.prefix, int(time.time() * 1000), gzip=place.gzip)
+            data = b"".join(each.data for each in taken)
+            if data and not self._put(place.bucket, key, compressed(data, place)):
+                return
+            with self._changed:
+                to_copy = key if data and settings.copy else None
+                self._journal.delivered([each.batch for each in taken], to_copy)
+                self._journal.trim(settings.backup is not None)
+                self._changed.notify_all()
+
+    def _next_to_deliver(self) -> list[Transformed] | None:
+        with self._changed:
+            while not self._closing.is_set():
+                hints = self.settings.place.hints
+                if self._ready(self._transformed, hints):
+                    return self._transformed.take(hints.bytes)
+        return None
+
+    def _copy(self) -> None:
+        while keys := self._next_to_copy():
+            settings = self.settings
+            # Without a COPY, the destination was changed to S3 alone since.
+            if settings.copy and not self._load(settings, settings.copy, keys):
+                return
+            with self._changed:
+                self._journal.copied(keys)
+                self._changed.notify_all()
+
+    def _next_to_copy(self) -> list[str]:
+        with self._changed:
+            while not self._closing.is_set():
+                if self._journal.objects:
+                    return list(self._journal.objects)
+                self._changed.wait()
+        return []
+
+    def _load(self, settings: Settings, copy: Copy, keys: Sequence[str]) -> bool:
+        """Copies the objects with one COPY, tried again for as long as the settings say; then leaves the manifest
+        under errors/. False: the stream is closing before either was done.
+        """
+        place, at = settings.place, int(time.time() * 1000)
+        manifest = objects.manifest(place.bucket, keys)
+        key = objects.key(settings, place.prefix + "manifests/", at)
+        if not self._put(place.bucket, key, manifest):
+            return False
+        sql = objects.copy_statement(copy, place.bucket, key)
+        deadline = time.monotonic() + copy.retry_seconds
+        attempt = 1
+        while True:
+            try:
+                with self._copying:
+                    self._outside.run_sql(sql)
+                return True
+            except Exception as error:
+                log.warning("COPY into %s, attempt %d: %s", copy.table, attempt, error)
+            if time.monotonic() >= deadline:
+                return self._put(place.bucket, objects.key(settings, place.prefix + "errors/manifests/", at), manifest)
+            if not self._pause(attempt):
+                return False
+            attempt += 1
+
+    def _back_up(self) -> None:
+        while (taken := self._next_to_back_up()) is not None:
+            records, place = taken
+            key = objects.key(self.settings, place.prefix, int(time.time() * 1000), gzip=place.gzip)
+            if not self._put(place.bucket, key, compressed(b"".join(record.data for record in records), place)):
+                return
+            with self._changed:
+                self._journal.back_up(records[-1].sequence + 1)
+                self._journal.trim(backs_up=True)
+                self._changed.notify_all()
+
+    def _next_to_back_up(self) -> tuple[list[Record], Place] | None:
+        with self._changed:
+            while not self._closing.is_set():
+                place = self.settings.backup
+                if place is None:
+                    self._changed.wait()
+                elif self._ready(self._to_back_up, place.hints):
+                    return self._to_back_up.take(place.hints.bytes), place
+        return None
+
+    def _put(self, bucket: str, key: str, data: bytes) -> bool:
+        """Writes an object, however long it takes. False: the stream is closing."""
+        attempt = 1
+        while True:
+            try:
+                self._outside.put(bucket, key, data)
+                return True
+            except Exception as error:
+                log.warning("s3://%s/%s, attempt %d: %s", bucket, key, attempt, error)
+            if not self._pause(attempt):
+                return False
+            attempt += 1
+
+    def _pause(self, attempt: int) -> bool:
+        """Waits before the next attempt: 0.1 s, then twice as long each time. False: the stream is closing."""
+        return not self._closing.wait(min(LONGEST_PAUSE, 0.1 * 2 ** (attempt - 1)))
+
+
+def slow_down() -> AwsError:
+    return AwsError("ServiceUnavailableException", "Slow down.")
+
+
+def sized(records: Sequence[Record]) -> list[tuple[Record, int]]:
+    return [(record, len(record.data)) for record in records]
+
+
+def compressed(data: bytes, place: Place) -> bytes:
+    return gzip.compress(data, GZIP_LEVEL) if place.gzip else data
