@@ -1,0 +1,65 @@
+"""The security scanners find nothing that isn't explained: checkov on the templates, pip-audit on the pins.
+
+They have a virtual environment of their own (`.ci/scanners` makes it): checkov pins an old boto3.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from infra_templates import DATA_PLANE, Loader
+
+ROOT = Path(__file__).parent.parent
+SCANNERS = ROOT / ".venv-scan" / "bin"
+
+scanner = pytest.mark.skipif(not (SCANNERS / "checkov").exists(), reason="no scanners here; .ci/scanners installs them")
+
+
+def failed_checks(template: Path) -> set[str]:
+    """`<check> <resource>` for what checkov reports on a CloudFormation template."""
+    command = [SCANNERS / "checkov", "--file", template, "--framework", "cloudformation", "--output", "json"]
+    done = subprocess.run([*command, "--skip-download"], capture_output=True, text=True, check=False)
+    results = json.loads(done.stdout)["results"]
+    assert not results["parsing_errors"]
+    assert results["passed_checks"]
+    return {f"{check['check_id']} {check['resource']}" for check in results["failed_checks"]}
+
+
+@scanner
+def test_checkov_finds_nothing_in_the_data_plane() -> None:
+    assert failed_checks(DATA_PLANE) == set()
+
+
+@scanner
+def test_checkov_would_find_a_public_bucket(tmp_path: Path) -> None:
+    opened = tmp_path / "opened.yaml"
+    opened.write_text(DATA_PLANE.read_text().replace("BlockPublicPolicy: true", "BlockPublicPolicy: false"))
+    assert failed_checks(opened) == {"CKV_AWS_54 AWS::S3::Bucket.Bucket"}
+
+
+def test_every_suppression_says_why() -> None:
+    resources = yaml.load(DATA_PLANE.read_text(), Loader)["Resources"]
+    skips = [
+        skip for each in resources.values() for skip in each.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+    assert skips
+    assert all(len(skip["comment"].split()) > 4 for skip in skips)
+    lines = [line for line in DATA_PLANE.read_text().splitlines() if "ignore_checks" in line]
+    assert all("#" in line for line in lines)
+
+
+@scanner
+@pytest.mark.parametrize("pins", ["requirements.txt", "requirements-dev.txt"])
+def test_pip_audit_finds_no_known_vulnerability(pins: str) -> None:
+    command = [SCANNERS / "pip-audit", "--requirement", ROOT / pins, "--no-deps", "--disable-pip", "--format", "json"]
+    done = subprocess.run([*command, "--timeout", "10"], capture_output=True, text=True, check=False)
+    try:
+        audited = json.loads(done.stdout)["dependencies"]
+    except ValueError:
+        pytest.skip(f"the vulnerability service can't be reached: {done.stderr.strip().splitlines()[-1:]}")
+    looked_up = [each for each in audited if "skip_reason" not in each]
+    if not looked_up:
+        pytest.skip("the vulnerability service knows none of the pins: it is a mirror of packages alone")
+    assert {each["name"]: each["vulns"] for each in looked_up if each["vulns"]} == {}
