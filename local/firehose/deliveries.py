@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.firehose.models import DeliveryStream, firehose_backends
 
+from local import kinesis
 from local.faults import Faults
 from local.firehose.journal import Journal
 from local.firehose.settings import settings
@@ -38,6 +39,8 @@ class Deliveries:
     def create(self, stream: DeliveryStream, account: str, region: str) -> None:
         """Puts a stream to work that moto has just created."""
         journal = Journal(self._path(region, stream.delivery_stream_name))
+        if source := settings(stream, region).source_arn:
+            journal.skip(kinesis.newest(source))  # as Firehose does, which starts at LATEST
         journal.describe(described(stream, account, region))
         self._start(journal, stream, account, region)
 
@@ -52,10 +55,6 @@ class Deliveries:
 
     def find(self, region: str, name: str) -> Stream | None:
         return self._streams.get((region, name))
-
-    def reading(self, source_arn: str) -> list[Stream]:
-        """The streams that a Kinesis data stream feeds."""
-        return [stream for stream in list(self._streams.values()) if stream.settings.source_arn == source_arn]
 
     def flush(self, timeout: float = 60.0) -> None:
         """Delivers everything now, waiting for no buffer to fill, and waits until it is done. Raises FlushError."""

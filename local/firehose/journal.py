@@ -73,6 +73,11 @@ class Journal:
     def describe(self, description: dict[str, Any]) -> None:
         self._keep(description=json.dumps(description))
 
+    def skip(self, positions: dict[str, int]) -> None:
+        """Reading of a data stream begins after these sequence numbers, by shard."""
+        self._disk.executemany("INSERT OR REPLACE INTO position VALUES (?, ?)", list(positions.items()))
+        self.positions |= positions
+
     # What came
 
     def append(

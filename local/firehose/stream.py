@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from local import kinesis
 from local.faults import Faults
 from local.firehose import errors, objects, transform
 from local.firehose.buffer import Buffer, Hints
@@ -26,6 +27,8 @@ INVOCATIONS = 2  # of the function at once
 MOST_BACKLOG = 512 * 1024 * 1024  # bytes taken and not delivered: then producers are asked to slow down
 STRAIGHT = Hints(1024 * 1024, 0.0)  # how records are taken on when nothing transforms them
 LONGEST_PAUSE = 10.0  # seconds between attempts
+POLL_SECONDS = 0.1  # how often a data stream is read, shard by shard; once a second on AWS
+MOST_READ = 500  # records at once
 GZIP_LEVEL = 1  # fastest: these objects are read once, by COPY
 
 
@@ -43,7 +46,9 @@ class Transformed(NamedTuple):
 
 
 class Stream:
-    """Takes records until it is closed. Its threads: two that transform, and one each to deliver, copy and back up."""
+    """Takes records until it is closed. Its threads: two that transform, one each to deliver, copy and back up, and one
+    that reads the data stream, where there is one.
+    """
 
     def __init__(
         self, journal: Journal, settings: Settings, outside: Outside, faults: Faults, copying: threading.Lock
@@ -66,6 +71,8 @@ class Stream:
         if settings.backup:
             self._to_back_up.add(sized(journal.read(journal.backed_up, journal.next)), now)
         loops = [*[self._transform] * INVOCATIONS, self._deliver, self._copy, self._back_up]
+        if settings.source_arn:
+            loops.append(self._read)
         self._threads = [
             threading.Thread(target=loop, name=f"firehose {settings.name} {loop.__name__[1:]}", daemon=True)
             for loop in loops
@@ -80,15 +87,6 @@ class Stream:
         return [
             transform.record_id(self._journal.id, record) for record in self._append(int(time.time() * 1000), datas)
         ]
-
-    def take_from(self, shard: str, datas: Sequence[bytes], origins: Sequence[dict[str, Any]], last: int) -> None:
-        """Takes records read from a shard, up to sequence number `last`. Raises ServiceUnavailableException."""
-        self._append(int(time.time() * 1000), datas, origins, (shard, last))
-
-    def position(self, shard: str) -> int:
-        """The sequence number up to which the shard was read; 0: not at all."""
-        with self._changed:
-            return self._journal.positions.get(shard, 0)
 
     def change(self, settings: Settings, description: dict[str, Any]) -> None:
         """Other settings from now on; `description` is what they are known from after a restart."""
@@ -128,8 +126,14 @@ class Stream:
 
     def _busy(self) -> bool:
         journal = self._journal
-        behind = self.settings.backup is not None and journal.backed_up < journal.next
-        return journal.uncut < journal.next or bool(journal.batches) or bool(journal.objects) or behind
+        to_back_up = self.settings.backup is not None and journal.backed_up < journal.next
+        return bool(self._unread() or journal.uncut < journal.next or journal.batches or journal.objects or to_back_up)
+
+    def _unread(self) -> dict[str, int]:
+        """The data stream's shards that have more, each with the sequence number read up to."""
+        source, positions = self.settings.source_arn, self._journal.positions
+        shards = kinesis.newest(source) if source else {}
+        return {shard: positions.get(shard, 0) for shard, last in shards.items() if last > positions.get(shard, 0)}
 
     def _append(
         self,
@@ -155,6 +159,22 @@ class Stream:
         return records
 
     # Its threads
+
+    def _read(self) -> None:
+        source = self.settings.source_arn
+        assert source
+        while not self._closing.wait(POLL_SECONDS):
+            try:
+                while unread := self._unread():
+                    for shard, position in unread.items():
+                        found = kinesis.read(source, shard, position, MOST_READ)
+                        if found:
+                            origins = [origin(shard, record) for record in found]
+                            self._append(
+                                found[0].arrived, [r.data for r in found], origins, (shard, found[-1].sequence)
+                            )
+            except AwsError:  # too much of it is not delivered yet
+                continue
 
     def _transform(self) -> None:
         while (taken := self._next_batch()) is not None:
@@ -317,6 +337,17 @@ class Stream:
     def _pause(self, attempt: int) -> bool:
         """Waits before the next attempt: 0.1 s, then twice as long each time. False: the stream is closing."""
         return not self._closing.wait(min(LONGEST_PAUSE, 0.1 * 2 ** (attempt - 1)))
+
+
+def origin(shard: str, record: kinesis.Read) -> dict[str, Any]:
+    """A record's kinesisRecordMetadata: docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html"""
+    return {
+        "sequenceNumber": str(record.sequence),
+        "subsequenceNumber": 0,
+        "partitionKey": record.partition_key,
+        "shardId": shard,
+        "approximateArrivalTimestamp": record.arrived,
+    }
 
 
 def slow_down() -> AwsError:
