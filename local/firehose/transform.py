@@ -19,8 +19,8 @@ from local.firehose.settings import Processor, Settings
 MOST_EVENT_BYTES = 6_000_000
 """Of a request to Lambda and of its answer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 ENVELOPE = 200
-ENVELOPE_FROM_KINESIS = 800
-"""Bytes of JSON around one record's data in the event, at most: partition keys have up to 256 characters."""
+ENVELOPE_FROM_KINESIS = 2000
+"""Bytes of JSON around one record's data in the event, at most: a partition key has up to 256 characters, each up to six bytes there."""
 MOST_CODES = ("Ok", "Dropped", "ProcessingFailed")
 
 MISSING = "One or more record Ids were not returned. Ensure that the Lambda function returns all received record Ids."
