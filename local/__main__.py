@@ -1,0 +1,147 @@
+"""`python -m local serve | sql | demo | soak`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from local import server, wsgi
+
+HOME = Path(".local")
+
+
+def serve(argv: Sequence[str]) -> int:
+    """Serves the local AWS until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m local serve", description=serve.__doc__)
+    parser.add_argument("--port", type=int, default=4566, help="of the AWS endpoint, 0: any free one (4566)")
+    parser.add_argument("--api-port", type=int, default=8000, help="of the admin API, 0: any free one (8000)")
+    parser.add_argument("--home", type=Path, default=HOME, help=f"where all state lives ({HOME})")
+    parser.add_argument("--reconcile-every", type=float, metavar="SECONDS", help="as the app says, every 15 minutes")
+    arguments = parser.parse_args(argv)
+    console = Console()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        aws = server.LocalAws(arguments.home, arguments.port, arguments.api_port, arguments.reconcile_every)
+        with console.status("Starting the local AWS ..."):
+            aws.__enter__()
+    except wsgi.PortTakenError as error:
+        console.print(f"[red]{error}[/] Stop who does, or take another: --port, --api-port (0: any free one).")
+        return 1
+    except server.HomeInUseError as error:
+        console.print(f"[red]{error}[/]")
+        return 1
+    try:
+        console.print(welcome(aws), highlight=False, soft_wrap=True)
+        stop.wait()
+        console.print("Stopping; all state stays in", str(aws.home), highlight=False, soft_wrap=True)
+    finally:
+        aws.__exit__(None, None, None)
+    return 0
+
+
+WELCOME = """\
+[bold]AWS[/]        {endpoint_url}    S3, Firehose, Kinesis, Redshift Data API, Lambda, Comprehend, SSM, ...
+[bold]Admin API[/]  {admin_url}    signatures are not checked, and calls without one are let in
+[bold]State[/]      {home}    the functions' logs in {home}/logs
+
+In another terminal:
+  export AWS_ENDPOINT_URL={endpoint_url} AWS_DEFAULT_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
+  curl --json '{{}}' {admin_url}/warehouse/setup
+  .venv/bin/python producer.py data/sample_tweets.csv --stream {stream}
+  .venv/bin/python -m local sql{option} 'select disaster_label, count(*) from disaster.disaster_tweets group by 1'
+  aws s3 ls --recursive s3://{stream}/tweets/
+  curl --aws-sigv4 aws:amz:us-east-1:execute-api --user you:secret --json '{{}}' {admin_url}/reconciliations
+  curl -H 'Accept: text/html' {admin_url}/reconciliations/latest > report.html
+
+Ctrl-C ends it."""
+
+
+def welcome(aws: server.LocalAws) -> str:
+    """What is where, and what to try."""
+    option = "" if aws.home == HOME.resolve() else f" --home {aws.home}"
+    return WELCOME.format(
+        endpoint_url=aws.endpoint_url, admin_url=aws.admin_url, home=aws.home, stream=aws.stream, option=option
+    )
+
+
+def sql(argv: Sequence[str]) -> int:
+    """Prints what a query finds in the warehouse, of the running server or of the one that ran last."""
+    parser = argparse.ArgumentParser(prog="python -m local sql", description=sql.__doc__)
+    parser.add_argument("statement", help='one statement, for example "select count(*) from disaster.disaster_tweets"')
+    parser.add_argument("--home", type=Path, default=HOME, help=f"where its state lives ({HOME})")
+    arguments = parser.parse_args(argv)
+    console = Console()
+    try:
+        columns, rows = query(arguments.home, arguments.statement)
+    except Exception as error:
+        console.print(f"[red]{type(error).__name__}:[/] {escape(str(error))}", highlight=False)
+        return 1
+    table = Table()
+    for number, column in enumerate(columns):
+        numbers = all(isinstance(row[number], int | float | None) for row in rows)
+        table.add_column(column, justify="right" if numbers and rows else "left")
+    for row in rows:
+        table.add_row(*("[dim]null[/]" if value is None else escape(str(value)) for value in row))
+    if columns:
+        console.print(table)
+    console.print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", style="dim", highlight=False)
+    return 0
+
+
+def query(home: Path, statement: str) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows: over the Data API while a server runs, else from the warehouse's file."""
+    announced = server.running(home)
+    if announced is None:
+        if not (home / "warehouse.duckdb").exists():
+            raise FileNotFoundError(f"There is no warehouse in {home}: serve one (make local), or name another --home")
+        from local import warehouse
+
+        columns, rows = warehouse.query(home, statement)
+        return list(columns), [list(row) for row in rows]
+    os.environ |= {
+        "AWS_ENDPOINT_URL": announced["endpoint_url"],
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": server.REGION,
+        "STAGE": server.STAGE,
+    }
+    from chalicelib.warehouse import data_api
+
+    found = data_api.query(statement)
+    return list(found[0]) if found else [], [list(row.values()) for row in found]
+
+
+def main(argv: Sequence[str]) -> int:
+    commands = {"serve": serve, "sql": sql, "demo": demo, "soak": soak}
+    parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
+    parser.add_argument("command", choices=commands, help="each has its own --help")
+    arguments = parser.parse_args(argv[:1])
+    return commands[arguments.command](argv[1:])
+
+
+def demo(argv: Sequence[str]) -> int:
+    from local import demo
+
+    return demo.main(argv)
+
+
+def soak(argv: Sequence[str]) -> int:
+    from local import soak
+
+    return soak.main(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,181 @@
+"""AWS Lambda: the functions of the app, run in this process. Lambda's other operations are moto's."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from moto.awslambda import urls
+from moto.awslambda.responses import LambdaResponse
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from local.logs import Logs
+
+ROOT = Path(__file__).parents[1]
+MOST_BYTES = 6 * 1024 * 1024
+"""Of a synchronous request and of its answer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+EVENT_ATTEMPTS = 3
+"""docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
+EVENT_PAUSES = (1.0, 2.0)  # seconds; minutes on AWS
+DEFAULT_TIMEOUT = 60  # seconds, Chalice's
+CONCURRENCY = 16
+
+
+class FunctionError(Exception):
+    """The function raised, or its answer can't be sent."""
+
+    def __init__(self, error_type: str, message: str, stack: list[str] | None = None) -> None:
+        super().__init__(f"{error_type}: {message}")
+        self.payload = {"errorType": error_type, "errorMessage": message, "stackTrace": stack or []}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda gives a function besides its event."""
+
+    function_name: str
+    memory_limit_in_mb: int
+    deadline: float  # of time.monotonic()
+    function_version: str = "$LATEST"
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return arn(self.function_name)
+
+    @property
+    def log_group_name(self) -> str:
+        return f"/aws/lambda/{self.function_name}"
+
+    log_stream_name: str = "local"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self.deadline - time.monotonic()) * 1000)
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str  # "transform", as Chalice knows it
+    code: Callable[[Any, Any], Any]
+    timeout: float  # seconds
+    memory: int  # MB
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:lambda:us-east-1:{DEFAULT_ACCOUNT_ID}:function:{name}"
+
+
+def of_app(stage: str) -> dict[str, Function]:
+    """The functions that the app declares, by their names on AWS."""
+    app = import_module("app").app
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    settings = config["stages"][stage].get("lambda_functions", {})
+    found = {}
+    for declared in (*app.pure_lambda_functions, *app.event_sources):
+        module, function = declared.handler_string.split(".")
+        own = settings.get(declared.name, {})
+        found[f"{config['app_name']}-{stage}-{declared.name}"] = Function(
+            declared.name,
+            getattr(import_module(module), function),
+            own.get("lambda_timeout", DEFAULT_TIMEOUT),
+            own.get("lambda_memory_size", 128),
+        )
+    return found
+
+
+class Functions:
+    """Runs functions by their name or ARN, any number at a time."""
+
+    def __init__(self, functions: dict[str, Function], logs: Logs) -> None:
+        self._functions, self._logs = functions, logs
+        self._events = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="lambda")
+        self._closing = threading.Event()
+
+    def find(self, name: str) -> str | None:
+        """The function's full name, from any way of naming it; None if there is no such function."""
+        given = re.sub(r":\$LATEST$", "", name).rsplit(":function:", 1)[-1]
+        return given if given in self._functions else None
+
+    def invoke(self, name: str, event: Any) -> Any:
+        """The function's answer. Raises FunctionError when it raises, KeyError when there is no such function."""
+        known = self.find(name)
+        if known is None:
+            raise KeyError(f"There is no function {name}; there are {', '.join(self._functions)}")
+        function = self._functions[known]
+        context = Context(known, function.memory, time.monotonic() + function.timeout)
+        with self._logs.of(function.name) as log:
+            try:
+                # Through JSON, as on AWS: the function gets a copy, and what it answers must be JSON.
+                answer = json.dumps(function.code(json.loads(json.dumps(event)), context))
+            except Exception as error:
+                stack = traceback.format_exc()
+                log.write(f"[ERROR] {type(error).__name__}: {error}\n{stack}")
+                raise FunctionError(type(error).__name__, str(error), stack.splitlines()) from error
+        if len(answer) > MOST_BYTES:
+            message = f"Response payload size exceeded maximum allowed payload size ({MOST_BYTES} bytes)."
+            raise FunctionError("Function.ResponseSizeTooLarge", message)
+        return json.loads(answer)
+
+    def invoke_later(self, name: str, event: Any) -> None:
+        """An asynchronous invocation: two more attempts when it fails."""
+        self._events.submit(self._attempts, name, event)
+
+    def close(self) -> None:
+        """Takes no more; what runs ends."""
+        self._closing.set()
+        self._events.shutdown(cancel_futures=True)
+
+    def _attempts(self, name: str, event: Any) -> None:
+        for attempt in range(EVENT_ATTEMPTS):
+            try:
+                self.invoke(name, event)
+                return
+            except FunctionError:  # it is in the function's log
+                if attempt + 1 == EVENT_ATTEMPTS or self._closing.wait(EVENT_PAUSES[attempt]):
+                    return
+
+
+class LiveLambda(LambdaResponse):  # type: ignore[misc]
+    """Invoke, for functions of the app."""
+
+    functions: ClassVar[Functions]
+
+    def invoke(self) -> Any:
+        name = self.functions.find(unquote(self.path.rstrip("/").rsplit("/", 2)[-2]))
+        if name is None:
+            return super().invoke()
+        kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        try:
+            event = json.loads(self.body or b"{}")
+        except ValueError as error:
+            message = {"Type": "User", "message": f"Could not parse request body into json: {error}"}
+            return 400, {"x-amzn-errortype": "InvalidRequestContentException"}, json.dumps(message)
+        if kind == "DryRun":
+            return 204, {}, ""
+        if kind == "Event":
+            self.functions.invoke_later(name, event)
+            return 202, {}, ""
+        headers = {"content-type": "application/json", "x-amz-executed-version": "$LATEST"}
+        try:
+            return 200, headers, json.dumps(self.functions.invoke(name, event))
+        except FunctionError as error:
+            return 200, {**headers, "x-amz-function-error": "Unhandled"}, json.dumps(error.payload)
+
+
+def install(logs: Logs, stage: str) -> Functions:
+    """Puts it into moto; before the server's first request."""
+    LiveLambda.functions = Functions(of_app(stage), logs)
+    for path in urls.url_paths:
+        urls.url_paths[path] = LiveLambda.dispatch
+    return LiveLambda.functions

@@ -1,0 +1,110 @@
+"""The data plane of stage `local`, as infra/data-plane.yaml is on AWS: made with plain boto3, and may be made again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from chalicelib.columns import NAMES
+from chalicelib.settings import parameter_path
+from chalicelib.warehouse import copy
+
+if TYPE_CHECKING:
+    from mypy_boto3_firehose import FirehoseClient
+
+STAGE = "local"
+NAME = f"disaster-tweets-{STAGE}"  # of the bucket, the stream, the workgroup
+FROM_KINESIS = f"{NAME}-from-kinesis"
+DATABASE = "tweets"
+TABLE = "disaster.disaster_tweets"
+ACCOUNT = "123456789012"
+BUFFER_SECONDS = 1
+GRACE_SECONDS = 60  # more than buffering and COPY's retries together
+
+
+def role(name: str) -> str:
+    return f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{name}"
+
+
+def provision(endpoint_url: str, region: str, transform_arn: str) -> None:
+    """Makes what is missing, and sets what the functions read. What is active stays active."""
+    session = boto3.Session(region_name=region)
+    s3 = session.client("s3", endpoint_url=endpoint_url)
+    if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=NAME)
+    topic = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=f"{NAME}-alerts")["TopicArn"]
+    settings = {
+        "bucket": NAME,
+        "stream": NAME,
+        "database": DATABASE,
+        "workgroup": NAME,
+        "copy_role_arn": role("copy"),
+        "comprehend_role_arn": role("comprehend"),
+        "alert_topic_arn": topic,
+        "delivery": "firehose",
+        "grace_seconds": str(GRACE_SECONDS),
+    }
+    ssm = session.client("ssm", endpoint_url=endpoint_url)
+    for name, value in settings.items():
+        ssm.put_parameter(Name=parameter_path(STAGE) + name, Value=value, Type="String", Overwrite=True)
+
+    kinesis = session.client("kinesis", endpoint_url=endpoint_url)
+    if NAME not in kinesis.list_streams()["StreamNames"]:
+        kinesis.create_stream(StreamName=NAME, ShardCount=2)
+    source = kinesis.describe_stream_summary(StreamName=NAME)["StreamDescriptionSummary"]["StreamARN"]
+
+    firehose = session.client("firehose", endpoint_url=endpoint_url)
+    destination = redshift(transform_arn)
+    create(firehose, NAME, DeliveryStreamType="DirectPut", RedshiftDestinationConfiguration=destination)
+    create(
+        firehose,
+        FROM_KINESIS,
+        DeliveryStreamType="KinesisStreamAsSource",
+        KinesisStreamSourceConfiguration={"KinesisStreamARN": source, "RoleARN": role("firehose")},
+        RedshiftDestinationConfiguration=destination,
+    )
+
+
+def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
+    if name not in firehose.list_delivery_streams()["DeliveryStreamNames"]:
+        firehose.create_delivery_stream(DeliveryStreamName=name, **how)
+
+
+def redshift(transform_arn: str) -> dict[str, Any]:
+    """StreamIntoRedshift's destination, with shorter buffers: nobody here pays for a warehouse that wakes."""
+    processor = {
+        "LambdaArn": f"{transform_arn}:$LATEST",
+        "RoleArn": role("firehose"),
+        "BufferSizeInMBs": "1",
+        "BufferIntervalInSeconds": str(BUFFER_SECONDS),
+        "NumberOfRetries": "3",
+    }
+    parameters = [{"ParameterName": name, "ParameterValue": value} for name, value in processor.items()]
+    return {
+        "RoleARN": role("firehose"),
+        "ClusterJDBCURL": f"jdbc:redshift://{NAME}.{ACCOUNT}.us-east-1.redshift-serverless.amazonaws.com:5439/{DATABASE}",
+        "Username": f"firehose_{STAGE}",
+        "Password": "Not-checked-1",
+        "CopyCommand": {
+            "DataTableName": TABLE,
+            "DataTableColumns": ",".join(NAMES),
+            "CopyOptions": copy.OPTIONS,
+        },
+        "RetryOptions": {"DurationInSeconds": 30},
+        "ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": parameters}]},
+        "S3Configuration": s3_destination("delivery/", "rejected/firehose/"),
+        "S3BackupMode": "Enabled",
+        "S3BackupConfiguration": s3_destination("source/", "rejected/source/"),
+    }
+
+
+def s3_destination(prefix: str, error_prefix: str) -> dict[str, Any]:
+    return {
+        "BucketARN": f"arn:aws:s3:::{NAME}",
+        "RoleARN": role("firehose"),
+        "Prefix": prefix,
+        "ErrorOutputPrefix": error_prefix,
+        "CompressionFormat": "GZIP",
+        "BufferingHints": {"IntervalInSeconds": BUFFER_SECONDS, "SizeInMBs": 64},
+    }

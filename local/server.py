@@ -1,0 +1,175 @@
+"""All of it together: `LocalAws` starts the services on one home folder, and stops them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from local import faults, wsgi
+
+REGION = "us-east-1"
+STAGE = "local"
+
+
+class HomeInUseError(RuntimeError):
+    """Another process serves from this home."""
+
+
+class LocalAws:
+    """The local AWS, from `with` to its end; one a process, for moto and the functions' environment are the process's.
+
+    `home` holds all state, and a process that is killed loses nothing that it had acknowledged. `port` (the AWS
+    endpoint) and `api_port` (the admin API) may be 0, any free one. `reconcile_every`: seconds, where the app's own
+    schedule is too slow.
+    """
+
+    stream = "disaster-tweets-local"
+
+    def __init__(
+        self, home: Path, port: int = 4566, api_port: int = 8000, reconcile_every: float | None = None
+    ) -> None:
+        self.home = home.resolve()
+        self._ports, self._reconcile_every = (port, api_port), reconcile_every
+        self._end = ExitStack()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client's environment needs, besides what it has."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "STAGE": STAGE,
+        }
+
+    def flush(self) -> None:
+        """Has Firehose deliver all it buffers, and waits until that is done."""
+        self._deliveries.flush()
+
+    def __enter__(self) -> LocalAws:
+        """Raises HomeInUseError and wsgi.PortTakenError."""
+        try:
+            self._start()
+        except BaseException:
+            self._end.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.close()
+
+    def _start(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._lock_home()
+        aws, api = (self._listen(port) for port in self._ports)
+        self.endpoint_url, self.admin_url = aws.url, api.url
+        self._set_environment()
+
+        from moto.core.base_backend import BackendDict
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from local import admin_http, comprehend, functions, kinesis, patches, provision, s3, schedule, ssm
+        from local._missing import firehose, warehouse  # until both have landed
+        from local.logs import Logs
+
+        logs = Logs(self.home)
+        logs.open()
+        self._end.callback(logs.close)
+
+        BackendDict.reset()  # of an earlier one in this process
+        patches.install()
+        self.faults = faults.of(self.home)
+        store = s3.install(self.home, self.faults)
+        self._end.callback(store.close)
+        ssm.install(self.home, REGION)
+        self._end.callback(kinesis.install(self.home).close)
+        comprehend.install(self.home)
+        house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
+        self._end.callback(house.close)
+        runs = functions.install(logs, STAGE)
+        self._deliveries = firehose.install(self.home, runs.invoke, store.put, house.execute, self.faults)
+
+        aws.start(DomainDispatcherApplication(create_backend_app))
+        self._end.callback(aws.stop)
+        self._end.callback(runs.close)
+        self._end.callback(self._deliveries.close)
+        provision.provision(self.endpoint_url, REGION, functions.arn(f"disaster-tweets-{STAGE}-transform"))
+        api.start(admin_http.application(logs))
+        self._end.callback(api.stop)
+
+        periods = {name: self._reconcile_every or period for name, period in schedule.of_app().items()}
+        scheduled = schedule.Schedule(
+            periods, lambda name, event: runs.invoke_later(f"disaster-tweets-{STAGE}-{name}", event)
+        )
+        self._end.callback(scheduled.close)
+        self._announce()
+
+    def _listen(self, port: int) -> wsgi.Server:
+        server = wsgi.Server(port)
+        self._end.callback(server.stop)
+        return server
+
+    def _lock_home(self) -> None:
+        """A lock that ends with the process, however that ends."""
+        lock = self._end.enter_context((self.home / "lock").open("a+"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise HomeInUseError(
+                f"{self.home} is in use by process {lock.read().strip()}; stop that, or name another with --home"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+
+    def _set_environment(self) -> None:
+        """The functions run in this process: it is their environment, and nothing of the user's own AWS may leak in."""
+        before = dict(os.environ)
+        for name in before:
+            if name.startswith(("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_IGNORE")):
+                del os.environ[name]
+        direct = ",".join(filter(None, (before.get("NO_PROXY") or before.get("no_proxy"), "127.0.0.1")))
+        os.environ.update(self.environment, AWS_CONFIG_FILE=os.devnull, NO_PROXY=direct, no_proxy=direct)
+        forget()
+
+        def restore() -> None:
+            os.environ.clear()
+            os.environ.update(before)
+            forget()
+
+        self._end.callback(restore)
+
+    def _announce(self) -> None:
+        announced = self.home / "server.json"
+        text = {"pid": os.getpid(), "endpoint_url": self.endpoint_url, "admin_url": self.admin_url}
+        announced.write_text(json.dumps(text))
+        self._end.callback(announced.unlink, missing_ok=True)
+
+
+def forget() -> None:
+    """What the app remembers of the AWS that it talked to."""
+    from chalicelib import clients, settings
+    from chalicelib.classifier import active
+
+    clients._client.cache_clear()
+    settings.settings.cache_clear()
+    active.forget()
+
+
+def running(home: Path) -> Mapping[str, str] | None:
+    """What the server of this home announced (`endpoint_url`, `admin_url`), None if none runs."""
+    try:
+        announced: dict[str, str] = json.loads((home / "server.json").read_text())
+        os.kill(int(announced["pid"]), 0)
+    except (OSError, ValueError):
+        return None
+    return announced

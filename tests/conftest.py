@@ -1,0 +1,34 @@
+"""The local AWS, for tests that need one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from local.server import LocalAws
+
+
+def finished(admin_url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Starts a job of the admin API and waits for its end: the job, succeeded."""
+    started = requests.post(admin_url + path, json=body or {}, timeout=30)
+    assert started.status_code == 202, started.text
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        job: dict[str, Any] = requests.get(admin_url + started.json()["status_url"], timeout=30).json()
+        if job["status"] != "running":
+            assert job["status"] == "succeeded", job
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"{path} did not end within a minute")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """All services on a home of their own, with the warehouse set up; clients of this process talk to it."""
+    with LocalAws(tmp_path_factory.mktemp("aws"), port=0, api_port=0) as aws:
+        finished(aws.admin_url, "/warehouse/setup")
+        yield aws
