@@ -9,8 +9,8 @@ from typing import Any
 def _or_nothing(name: str) -> Any:
     if find_spec(name):
         return import_module(name)
-    nothing = SimpleNamespace(flush=lambda: None, close=lambda: None, execute=lambda sql: 0)
+    nothing = SimpleNamespace(flush=lambda: None, close=lambda: None, execute=lambda _: 0)
     return SimpleNamespace(install=lambda *_: nothing)
 
 
-firehose, warehouse = _or_nothing("local.firehose"), _or_nothing("local.warehouse")
+warehouse = _or_nothing("local.warehouse")

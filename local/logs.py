@@ -1,4 +1,7 @@
-"""What a function prints and logs goes to `<home>/logs/<function>.log`, as on AWS it goes to its log group."""
+"""What a function prints and logs goes to `<home>/logs/<function>.log`, as on AWS it goes to its log group.
+
+What the services have to say (a COPY that failed, ...) goes to `services.log` there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,30 +36,34 @@ class Routed:
 
 
 class Logs:
-    """From `open()` to `close()` this process's standard output is routed, and so are the app's loggers."""
+    """From `with` to its end, standard output and the loggers of the app and of the services are routed."""
 
     def __init__(self, home: Path) -> None:
         self.folder = home / "logs"
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._files: dict[str, TextIO] = {}
         self._opening = threading.Lock()
-        self._stdout: Any = None
+        self._end = ExitStack()
 
-    def open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # Threads that a function starts don't know which it is.
-        self._routed_logger = Routed(self._file("functions"))
-        self._streams: list[tuple[logging.StreamHandler[Any], Any]] = []
+    def __enter__(self) -> Logs:
+        # Threads that a function starts don't know whose they are.
+        routed = Routed(self._file("functions"))
         for each in (logger, logging.getLogger("disaster-tweets")):
             for handler in each.handlers:
                 if isinstance(handler, logging.StreamHandler):
-                    self._streams.append((handler, handler.setStream(self._routed_logger)))
-        self._stdout, sys.stdout = sys.stdout, Routed(sys.stdout)  # type: ignore[assignment]
+                    self._end.callback(handler.setStream, handler.setStream(routed))
+        services = logging.StreamHandler(self._file("services"))
+        services.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        own = logging.getLogger("local")
+        own.addHandler(services)
+        self._end.callback(own.removeHandler, services)
+        stdout = sys.stdout
+        sys.stdout = Routed(stdout)  # type: ignore[assignment]
+        self._end.callback(setattr, sys, "stdout", stdout)
+        return self
 
-    def close(self) -> None:
-        if isinstance(sys.stdout, Routed):
-            sys.stdout = self._stdout
-        for handler, stream in self._streams:
-            handler.setStream(stream)
+    def __exit__(self, *_: object) -> None:
+        self._end.close()
         for file in self._files.values():
             file.close()
 

@@ -37,7 +37,7 @@ def cache_hosts() -> None:
 
 
 def etag_at_birth() -> None:
-    """moto computes an object's ETag when first asked, from the one buffer that others read objects from, without a lock.
+    """moto computes an object's ETag when first asked, from the buffer that others read it from, without a lock.
 
     A thread that reads the object just then gets a piece of it, or the ETag is that of a piece.
     """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from local import faults, wsgi
 
@@ -76,13 +78,9 @@ class LocalAws:
         from moto.core.base_backend import BackendDict
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from local import admin_http, comprehend, functions, kinesis, patches, provision, s3, schedule, ssm
-        from local._missing import firehose, warehouse  # until both have landed
+        from local import admin_http, comprehend, firehose, functions, kinesis, patches, provision, s3, schedule, ssm
+        from local._missing import warehouse  # until it has landed
         from local.logs import Logs
-
-        logs = Logs(self.home)
-        logs.open()
-        self._end.callback(logs.close)
 
         BackendDict.reset()  # of an earlier one in this process
         patches.install()
@@ -94,14 +92,24 @@ class LocalAws:
         comprehend.install(self.home)
         house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
         self._end.callback(house.close)
+        logs = Logs(self.home)
         runs = functions.install(logs, STAGE)
-        self._deliveries = firehose.install(self.home, runs.invoke, store.put, house.execute, self.faults)
+        self._end.enter_context(logs)
+        serving = threading.Event()
+
+        def invoke(name: str, event: dict[str, Any]) -> Any:
+            serving.wait()  # what the last run left is delivered at once, but functions need the endpoint
+            return runs.invoke(name, event)
+
+        self._deliveries = firehose.install(self.home, invoke, store.put, house.execute, self.faults)
 
         aws.start(DomainDispatcherApplication(create_backend_app))
         self._end.callback(aws.stop)
         self._end.callback(runs.close)
         self._end.callback(self._deliveries.close)
+        self._end.callback(serving.set)
         provision.provision(self.endpoint_url, REGION, functions.arn(f"disaster-tweets-{STAGE}-transform"))
+        serving.set()
         api.start(admin_http.application(logs))
         self._end.callback(api.stop)
 
