@@ -229,14 +229,19 @@ def text(of: Stage, function: str) -> str:
     return json.dumps(policy(of, function), indent=2) + "\n"
 
 
+def written(of: Stage, function: str) -> bool:
+    """Whether the file says what this module says."""
+    file = path(of, function)
+    return file.exists() and file.read_text() == text(of, function)
+
+
 def write(names: list[str]) -> list[Path]:
     """Writes the policies of the named stages; returns the files that changed."""
     changed = []
     for name in names:
         of = stage(name)
         for function in FUNCTIONS:
-            file, wanted = path(of, function), text(of, function)
-            if not file.exists() or file.read_text() != wanted:
-                file.write_text(wanted)
-                changed.append(file)
+            if not written(of, function):
+                path(of, function).write_text(text(of, function))
+                changed.append(path(of, function))
     return changed

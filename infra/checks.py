@@ -1,0 +1,242 @@
+"""What is looked at before a deployment, so that it doesn't stop halfway: `python -m infra check`. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import boto3
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from infra import data_plane
+from infra.stages import APP, FUNCTIONS, InfraError, Stage, chalice_config
+
+TRANSFORM_BUFFER = 60  # seconds, of the data plane's processor
+COPY_RETRIES = 300  # seconds, of its Redshift destination
+UNRESERVED = 100
+"""Lambda keeps that much concurrency unreserved: docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
+VPCS = "L-F678F1CE"
+"""Service Quotas' code of "VPCs per Region"."""
+ZONES = 3  # Redshift Serverless asks for three subnets in three zones
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at. `advice` says what to do where `fine` is False; None means that it could not be seen."""
+
+    what: str
+    fine: bool | None
+    advice: str = ""
+
+
+def report(of: Stage, console: Console | None = None) -> None:
+    """Prints the findings. Raises InfraError with the advice of those that are not fine."""
+    console = console or Console()
+    wrong = []
+    for finding in look(of):
+        mark = {True: "[green]ok[/]", False: "[red]no[/]", None: "[yellow]??[/]"}[finding.fine]
+        console.print(f"{mark}  {finding.what}", highlight=False)
+        if finding.fine is False:
+            wrong.append(f"  - {finding.what}: {finding.advice}")
+    if wrong:
+        raise InfraError(f"Stage {of.name} can't be deployed yet:\n" + "\n".join(wrong))
+
+
+def look(of: Stage) -> Iterator[Finding]:
+    """All findings in order; without credentials and region there is nothing more to see."""
+    yield parameters(of)
+    first = [credentials(), region(of)]
+    yield from first
+    if not all(finding.fine for finding in first):
+        return
+    there = data_plane.stack(of) is not None
+    for name, check in CHECKS.items():
+        if there and check in ONLY_WHERE_NEW:
+            continue
+        try:
+            yield from check(of)
+        except ClientError as error:
+            yield Finding(f"{name}: {error.response['Error']['Code']}", None)
+    if there:
+        yield state(of)
+
+
+def parameters(of: Stage) -> Finding:
+    """The one rule that CloudFormation can't check: it needs a sum."""
+    grace = int(of.parameters.get("GraceSeconds") or default("GraceSeconds"))
+    least = TRANSFORM_BUFFER + buffer_seconds(of) + COPY_RETRIES
+    what = f"grace of {grace} s, {least} s until a tweet file is loaded at the latest"
+    return Finding(
+        what, grace > least, f"set GraceSeconds of stage {of.name} in infra/stages.json to more than {least}"
+    )
+
+
+def buffer_seconds(of: Stage) -> int:
+    return int(of.parameters.get("BufferSeconds") or default("BufferSeconds"))
+
+
+def default(parameter: str) -> str:
+    return str(template()["Parameters"][parameter]["Default"])
+
+
+def credentials() -> Finding:
+    advice = "aws configure, or aws sso login; AWS_PROFILE names a profile"
+    try:
+        caller = boto3.client("sts", region_name=boto3.Session().region_name or "us-east-1").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        return Finding(f"credentials: {error}", False, advice)
+    return Finding(f"account {caller['Account']}, as {caller['Arn']}", True)
+
+
+def region(of: Stage) -> Finding:
+    name = boto3.Session().region_name
+    if not name:
+        return Finding("no region", False, "export AWS_DEFAULT_REGION=us-east-1, or another")
+    known = template()["Mappings"]["FirehoseAddresses"]
+    public = of.parameters.get("Delivery", "firehose") == "firehose" and owns_warehouse(of)
+    advice = f"there Firehose's addresses are not known: set Delivery to reconcile, or take one of {', '.join(known)}"
+    return Finding(f"region {name}", not public or name in known, advice)
+
+
+def state(of: Stage) -> Finding:
+    """CloudFormation takes no change while another is under way, nor after a creation that failed."""
+    status = (data_plane.stack(of) or {"StackStatus": "none"})["StackStatus"]
+    what = f"stack {of.stack} is {status.lower().replace('_', ' ')}"
+    if status == "ROLLBACK_COMPLETE":
+        return Finding(what, False, f"it was never whole: make destroy STAGE={of.name}")
+    ready = status.endswith("_COMPLETE")
+    return Finding(what, ready, "wait until it is done, or put right in CloudFormation what failed")
+
+
+def names(of: Stage) -> Iterator[Finding]:
+    """What the data plane makes must not be there yet, but for what `make destroy` keeps: that is taken over."""
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    here = boto3.Session().region_name
+    if not of.parameters.get("ExistingBucket"):
+        yield bucket_name(f"{of.prefix}-{account}-{here}", account)
+    firehose, logs = boto3.client("firehose"), boto3.client("logs")
+    for stream in (of.prefix, f"{of.prefix}-s3"):
+        taken = exists(partial(firehose.describe_delivery_stream, DeliveryStreamName=stream))
+        yield Finding(f"delivery stream {stream} is {'taken' if taken else 'free'}", not taken, "delete or rename it")
+    groups = [f"/aws/lambda/{of.function_name(function)}" for function in FUNCTIONS]
+    for group in (*groups, f"/aws/kinesisfirehose/{of.prefix}"):
+        found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        if any(each["logGroupName"] == group for each in found):
+            yield Finding(f"log group {group} is taken", False, f"aws logs delete-log-group --log-group-name {group}")
+    settings = boto3.client("ssm").get_parameters_by_path(Path=f"/{APP}/{of.name}/")["Parameters"]
+    advice = f"another stage {of.name} lives here, or make destroy STAGE={of.name} was interrupted: run it again"
+    yield Finding(f"parameters /{APP}/{of.name}/ are {'taken' if settings else 'free'}", not settings, advice)
+
+
+def bucket_name(name: str, account: str) -> Finding:
+    s3 = boto3.client("s3")
+    try:
+        s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchBucket"}:
+            return Finding(f"bucket {name} is free", True)
+        advice = "somebody else has it: name a bucket of yours as ExistingBucket in infra/stages.json"
+        return Finding(f"bucket {name} is taken", False, advice)
+    return Finding(f"bucket {name} was kept from before and is taken over", True)
+
+
+def functions(of: Stage) -> Iterator[Finding]:
+    """Functions of that name that aren't this app's would be overwritten."""
+    api = boto3.client("lambda")
+    for function in map(of.function_name, FUNCTIONS):
+        try:
+            tags = api.get_function(FunctionName=function).get("Tags", {})
+        except api.exceptions.ResourceNotFoundException:
+            continue
+        ours = tags.get("app") == APP and tags.get("stage") == of.name
+        yield Finding(f"function {function} is there", ours, "it isn't this app's: delete or rename it")
+
+
+def existing(of: Stage) -> Iterator[Finding]:
+    """What is to be used instead of something new has to be there, and reachable for the functions."""
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    if bucket := of.parameters.get("ExistingBucket"):
+        s3 = boto3.client("s3")
+        found = exists(partial(s3.head_bucket, Bucket=bucket, ExpectedBucketOwner=account))
+        yield Finding(f"bucket {bucket}", found, "it isn't in this account")
+    if workgroup := of.parameters.get("ExistingWorkgroup"):
+        serverless: Any = boto3.client("redshift-serverless")
+        arn = serverless.get_workgroup(workgroupName=workgroup)["workgroup"]["workgroupArn"]
+        found_tags = serverless.list_tags_for_resource(resourceArn=arn)["tags"]
+        tags = {tag["key"]: tag["value"] for tag in found_tags}
+        tagged = (tags.get("app"), tags.get("stage")) == (APP, of.name)
+        advice = f"the functions' policies name it by its tags: give it app={APP} and stage={of.name}"
+        yield Finding(f"workgroup {workgroup}", tagged, advice)
+
+
+def concurrency(of: Stage) -> Iterator[Finding]:
+    api = boto3.client("lambda")
+    free = api.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    settings = chalice_config()["stages"][of.name]["lambda_functions"]
+    wanted = sum(each.get("reserved_concurrency", 0) for each in settings.values())
+    for function in FUNCTIONS:
+        if settings.get(function, {}).get("reserved_concurrency"):
+            try:
+                held = api.get_function_concurrency(FunctionName=of.function_name(function))
+                free += held.get("ReservedConcurrentExecutions", 0)
+            except api.exceptions.ResourceNotFoundException:
+                continue
+    what = f"Lambda concurrency: {free} free, {wanted} to be reserved, {UNRESERVED} stay unreserved"
+    advice = "have the quota raised (Service Quotas, Lambda, Concurrent executions), or lower reserved_concurrency"
+    yield Finding(what, wanted == 0 or free - wanted >= UNRESERVED, advice)
+
+
+def network(of: Stage) -> Iterator[Finding]:
+    if not owns_warehouse(of):
+        return
+    ec2: Any = boto3.client("ec2")
+    zones = len(
+        ec2.describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])["AvailabilityZones"]
+    )
+    yield Finding(
+        f"{zones} availability zones", zones >= ZONES, f"Redshift Serverless asks for {ZONES}: take another region"
+    )
+    quotas: Any = boto3.client("service-quotas")
+    most = int(quotas.get_service_quota(ServiceCode="vpc", QuotaCode=VPCS)["Quota"]["Value"])
+    used = len(ec2.describe_vpcs()["Vpcs"])
+    yield Finding(f"VPCs: {used} of {most} used", used < most, "delete one, or have the quota raised")
+
+
+CHECKS: dict[str, Callable[[Stage], Iterator[Finding]]] = {
+    "names": names,
+    "functions": functions,
+    "existing resources": existing,
+    "Lambda concurrency": concurrency,
+    "network": network,
+}
+ONLY_WHERE_NEW = (names, network)
+"""A stack that is there holds the names and has its network."""
+
+
+def owns_warehouse(of: Stage) -> bool:
+    return not (of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster"))
+
+
+def exists(look: Callable[[], Any]) -> bool:
+    try:
+        look()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "403", "ResourceNotFoundException", "NoSuchBucket"}:
+            return False
+        raise
+    return True
+
+
+def template() -> dict[str, Any]:
+    """The data plane's parameters and mappings; its short forms (`!Ref`) are left out."""
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_multi_constructor("!", lambda *_: None)
+    loaded: dict[str, Any] = yaml.load(data_plane.TEMPLATE.read_text(), Loader)  # noqa: S506 - a SafeLoader
+    return loaded

@@ -1,0 +1,142 @@
+"""The stack of `data-plane.yaml`: planned as a change set, then executed; nothing to change changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.exceptions import ClientError, WaiterError
+from rich.console import Console
+
+from infra.stages import APP, ROOT, InfraError, Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+TEMPLATE = ROOT / "infra" / "data-plane.yaml"
+CHANGE_SET = "deploy"
+POLL = 3.0  # seconds between looks at a stack that changes
+NOTHING = ("didn't contain changes", "No updates are to be performed")
+"""How CloudFormation says that a change set would change nothing: it calls that a failure."""
+
+
+def outputs(of: Stage) -> dict[str, str]:
+    """The stack's outputs by name. Raises InfraError when there is no stack."""
+    found = stack(of)
+    if found is None:
+        raise InfraError(f"The stack {of.stack} does not exist: make deploy STAGE={of.name}")
+    return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+
+
+def stack(of: Stage) -> Any | None:
+    """The stack as CloudFormation describes it; None when there is none, or one that only was planned."""
+    try:
+        found = client().describe_stacks(StackName=of.stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
+
+
+def apply(of: Stage, console: Console) -> bool:
+    """Makes the stack what the template says; whether anything had to change. Raises InfraError."""
+    cloudformation = client()
+    kind: Literal["CREATE", "UPDATE"] = "CREATE" if stack(of) is None else "UPDATE"
+    cloudformation.create_change_set(
+        StackName=of.stack,
+        ChangeSetName=CHANGE_SET,
+        ChangeSetType=kind,
+        TemplateBody=TEMPLATE.read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters(of).items()],
+        Capabilities=["CAPABILITY_IAM"],
+        Tags=[{"Key": "app", "Value": APP}, {"Key": "stage", "Value": of.name}],
+        ImportExistingResources=True,  # a bucket and a namespace that an earlier `make destroy` has kept
+    )
+    try:
+        waiter = cloudformation.get_waiter("change_set_create_complete")
+        waiter.wait(StackName=of.stack, ChangeSetName=CHANGE_SET, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
+    except WaiterError as error:
+        reason = cloudformation.describe_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET).get(
+            "StatusReason", ""
+        )
+        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET)
+        if any(words in reason for words in NOTHING):
+            return False
+        raise InfraError(f"The data plane can't be planned: {reason or error}") from error
+    planned = list(changes(cloudformation, of))
+    if not planned:  # moto; CloudFormation fails above
+        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET)
+        return False
+    console.print(f"Data plane, stack {of.stack}: {len(planned)} changes", highlight=False)
+    for line in planned:
+        console.print(f"  {line}", highlight=False)
+    cloudformation.execute_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET)
+    settle(of, console, kind)
+    return True
+
+
+def parameters(of: Stage) -> dict[str, str]:
+    return {"Stage": of.name, **of.parameters}
+
+
+def changes(cloudformation: CloudFormationClient, of: Stage) -> Iterator[str]:
+    """The plan, a line a resource: what is done to it, its name and its type."""
+    pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=of.stack, ChangeSetName=CHANGE_SET)
+    for change in (change for page in pages for change in page.get("Changes", [])):
+        resource = change["ResourceChange"]
+        replaced = " (replaced)" if resource.get("Replacement") == "True" else ""
+        yield f"{resource['Action']} {resource['LogicalResourceId']} {resource['ResourceType']}{replaced}"
+
+
+def settle(of: Stage, console: Console, kind: str) -> None:
+    """Waits until the stack has changed, telling what is under way. Raises InfraError with CloudFormation's reasons."""
+    with console.status(
+        f"CloudFormation: {kind.lower()} {of.stack} (a new warehouse takes about ten minutes) ..."
+    ) as shown:
+        while (found := stack(of) or {"StackStatus": "REVIEW_IN_PROGRESS"})["StackStatus"].endswith("_IN_PROGRESS"):
+            shown.update(f"CloudFormation: {found['StackStatus'].lower().replace('_', ' ')} {of.stack} ...")
+            time.sleep(POLL)
+    if found["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"}:
+        reasons = "\n".join(f"  - {reason}" for reason in failures(of))
+        raise InfraError(
+            f"The stack {of.stack} ended as {found['StackStatus']}:\n{reasons}\n{after(found['StackStatus'], of)}"
+        )
+
+
+def failures(of: Stage) -> list[str]:
+    """What failed in the last change, first cause first."""
+    found = []
+    for event in client().describe_stack_events(StackName=of.stack)["StackEvents"]:
+        if event["LogicalResourceId"] == of.stack and event.get("ResourceStatusReason") == "User Initiated":
+            break
+        if event.get("ResourceStatus", "").endswith("_FAILED"):
+            found.append(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}")
+    return found[::-1]
+
+
+def after(status: str, of: Stage) -> str:
+    """What the operator does next."""
+    if status == "ROLLBACK_COMPLETE":  # CloudFormation can't update a stack whose creation failed
+        return f"Put the cause right, then: make destroy STAGE={of.name}, make deploy STAGE={of.name}"
+    return f"Put the cause right, then run make deploy STAGE={of.name} again"
+
+
+def delete(of: Stage, console: Console) -> None:
+    """Deletes the stack; the bucket and the namespace stay, by their DeletionPolicy."""
+    cloudformation = client()
+    cloudformation.delete_stack(StackName=of.stack)
+    with console.status(f"CloudFormation: delete {of.stack} ..."):
+        try:
+            waiter = cloudformation.get_waiter("stack_delete_complete")
+            waiter.wait(StackName=of.stack, WaiterConfig={"Delay": 5, "MaxAttempts": 360})
+        except WaiterError as error:
+            raise InfraError(
+                f"The stack {of.stack} could not be deleted: {'; '.join(failures(of)) or error}"
+            ) from error
+
+
+def client() -> CloudFormationClient:
+    return boto3.client("cloudformation")

@@ -1,0 +1,58 @@
+"""`make deploy`: checks, data plane, functions, warehouse, smoke test. Each step compares first: again changes nothing."""
+
+from __future__ import annotations
+
+import boto3
+from rich.console import Console
+
+from infra import admin, checks, data_plane, functions, package, policies, smoke, warehouse
+from infra.stages import FUNCTIONS, InfraError, Stage
+
+SLACK = 300  # seconds beside all buffers: a warehouse that wakes, a COPY, cold starts
+
+
+def deploy(of: Stage) -> None:
+    """Raises InfraError; whatever was done by then stays, and the next run goes on from there."""
+    console = Console()
+    policies_are_written(of)
+    checks.report(of, console)
+    bundle = package.package(of)
+
+    changed = data_plane.apply(of, console)
+    console.print("The data plane " + ("is up to date" if changed else "is as it should be"))
+    made = data_plane.outputs(of)
+    bucket, stream = made["Bucket"], made["Stream"]
+
+    with console.status("chalice deploy ..."):
+        deployed = functions.apply(of, bucket, bundle.path)
+    console.print("Functions and admin API " + ("are deployed" if deployed else "are as they should be"))
+    api = admin.Admin(functions.url(bucket))
+
+    with console.status("Setting up the warehouse (it may have to wake) ..."):
+        administrator = warehouse.administrator(of)
+        secret = made.get("FirehoseLogin")
+        login = warehouse.firehose_login(secret) if secret else None
+        set_up = warehouse.apply(of, bucket, administrator, api, login)
+    console.print("The warehouse " + ("is set up" if set_up else "is as it should be"))
+
+    if changed or deployed or set_up:
+        smoke.test(of, stream, administrator, api, patience(of), console)
+    else:
+        console.print("Nothing has changed, so nothing is tested")
+    region = boto3.Session().region_name or ""
+    console.print(f"\nAdmin API: {api.url}/\nCall it:   {admin.curl(api.url, region)}", soft_wrap=True, highlight=False)
+
+
+def policies_are_written(of: Stage) -> None:
+    """Raises InfraError where `.chalice/policy-*.json` is not what infra/policies.py says."""
+    stale = [policies.path(of, function) for function in FUNCTIONS if not policies.written(of, function)]
+    if stale:
+        names = ", ".join(path.name for path in stale)
+        raise InfraError(
+            f"{names} differ from infra/policies.py: python -m infra policies --stage {of.name}, and commit"
+        )
+
+
+def patience(of: Stage) -> float:
+    """Seconds that a tweet may take to its row: the buffers of transform and delivery, and some slack."""
+    return checks.TRANSFORM_BUFFER + checks.buffer_seconds(of) + SLACK

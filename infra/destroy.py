@@ -1,0 +1,106 @@
+"""`make destroy`: shows what goes, asks, and takes it down in reverse order. Data goes only if asked for by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from rich.console import Console
+
+from infra import data_plane, functions
+from infra.stages import APP, InfraError, Stage
+
+
+def destroy(of: Stage, *, ask: bool, data: bool) -> None:
+    """Raises InfraError, and where the operator doesn't agree. What is left can be destroyed by the next run.
+
+    Without `data` the bucket and the warehouse's namespace stay, and the next `make deploy` takes them over.
+    """
+    console = Console()
+    exists = data_plane.stack(of) is not None
+    bucket = bucket_of(of, exists)
+    hosted = endpoints(of)
+    console.print(f"Stage {of.name} goes: functions, admin API, schedule, streams, workgroup, roles, alarms, settings")
+    for endpoint in hosted:
+        console.print(f"  and Comprehend's endpoint {endpoint.rsplit('/', 1)[-1]}", highlight=False)
+    if ask:
+        agree(console, of, "functions and streams")
+    for endpoint in hosted:  # each costs 43.20 USD a day
+        boto3.client("comprehend").delete_endpoint(EndpointArn=endpoint)
+    if bucket:
+        with console.status("chalice delete ..."):
+            functions.delete(of, bucket)
+    if exists:
+        data_plane.delete(of, console)
+    forget_settings(of)
+    console.print("Functions, admin API and data plane are gone")
+    delete_data(of, bucket, data, console)
+
+
+def bucket_of(of: Stage, exists: bool) -> str:
+    """The stage's bucket; without a stack the one that an earlier run has kept; empty where there is none."""
+    if exists:
+        found = data_plane.outputs(of).get("Bucket")
+        if found:
+            return found
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    name = of.parameters.get("ExistingBucket") or f"{of.prefix}-{account}-{boto3.Session().region_name}"
+    owned = {bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]}
+    return name if name in owned else ""
+
+
+def endpoints(of: Stage) -> list[str]:
+    """ARNs of the stage's Comprehend endpoints: the admin API made them, so no stack knows them."""
+    pages = boto3.client("comprehend").get_paginator("list_endpoints").paginate()
+    arns = [endpoint["EndpointArn"] for page in pages for endpoint in page["EndpointPropertiesList"]]
+    return [arn for arn in arns if arn.rsplit("/", 1)[-1].startswith(f"{of.prefix}-")]
+
+
+def agree(console: Console, of: Stage, what: str) -> None:
+    """Raises InfraError unless the operator types the stage's name."""
+    if console.input(f"{what} of stage {of.name} will be deleted. Type the stage's name to go on: ").strip() != of.name:
+        raise InfraError(f"Not agreed: {what} of stage {of.name} stay as they are")
+
+
+def forget_settings(of: Stage) -> None:
+    """Which classifier is active was written by the admin API."""
+    ssm = boto3.client("ssm")
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{APP}/{of.name}/", Recursive=True)
+    left = [parameter["Name"] for page in pages for parameter in page["Parameters"]]
+    for first in range(0, len(left), 10):
+        ssm.delete_parameters(Names=left[first : first + 10])
+
+
+def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
+    """Deletes what this stage made and kept; never a bucket or a warehouse that it was given."""
+    own_bucket = bucket if not of.parameters.get("ExistingBucket") else ""
+    own_namespace = "" if of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster") else of.prefix
+    if not data:
+        kept = " and ".join(
+            filter(None, (own_bucket and f"s3://{own_bucket}", own_namespace and "the warehouse's data"))
+        )
+        if kept:
+            console.print(f"Kept: {kept}. To delete these too: python -m infra destroy --stage {of.name} --delete-data")
+        return
+    agree(console, of, "ALL TWEETS, files and warehouse,")
+    if own_bucket:
+        with console.status(f"Deleting s3://{own_bucket} ..."):
+            empty(own_bucket)
+            boto3.client("s3").delete_bucket(Bucket=own_bucket)
+    if own_namespace:
+        serverless: Any = boto3.client("redshift-serverless")
+        try:
+            serverless.delete_namespace(namespaceName=own_namespace)
+        except serverless.exceptions.ResourceNotFoundException:
+            console.print("There is no warehouse any more")
+    console.print("The data is gone")
+
+
+def empty(bucket: str) -> None:
+    """Deletes every version of every object."""
+    s3 = boto3.client("s3")
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        for first in range(0, len(found), 1000):
+            names: Any = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found[first : first + 1000]]
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": names, "Quiet": True})

@@ -1,0 +1,81 @@
+"""The functions, the schedule and the admin API: Chalice's part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+from zipfile import ZipFile
+
+import boto3
+from botocore.exceptions import ClientError
+
+from infra import package, policies, state
+from infra.stages import FUNCTIONS, ROOT, InfraError, Stage, chalice_config
+
+
+def apply(of: Stage, bucket: str, bundle: Path, project: Path = ROOT) -> bool:
+    """`chalice deploy`, unless just this was deployed already; whether it was needed. Raises InfraError."""
+    known, wanted = state.read(bucket), fingerprint(of, bundle)
+    if known.get("functions") == wanted and all(exists(of.function_name(function)) for function in FUNCTIONS):
+        return False
+    remember(project, of, known.get("chalice"))
+    done = package.chalice(project, "deploy", "--stage", of.name)
+    deployed = deployed_file(project, of)
+    if deployed.exists():  # also after a failure: what was made has to be known to the next attempt
+        state.write(bucket, chalice=json.loads(deployed.read_text()), functions=None if done.returncode else wanted)
+    if done.returncode:
+        raise InfraError(f"chalice deploy failed:\n{done.stdout}{done.stderr}".rstrip())
+    return True
+
+
+def fingerprint(of: Stage, bundle: Path) -> str:
+    """Of all that decides what `chalice deploy` makes: the bundle's files, the stage's settings, the policies."""
+    with ZipFile(bundle) as files:
+        contents = sorted(f"{entry.filename} {entry.CRC:08x}" for entry in files.infolist())
+    config = chalice_config()
+    settings = json.dumps([{**config, "stages": None}, config["stages"][of.name]], sort_keys=True)
+    return state.fingerprint([*contents, settings, *(policies.text(of, function) for function in FUNCTIONS)])
+
+
+def url(bucket: str) -> str:
+    """Where the admin API is, without a slash at its end. Raises InfraError when it was not deployed."""
+    for resource in state.read(bucket).get("chalice", {}).get("resources", []):
+        if resource["resource_type"] == "rest_api":
+            return cast("str", resource["rest_api_url"]).rstrip("/")
+    raise InfraError(f"s3://{bucket}/{state.KEY} knows no admin API: make deploy")
+
+
+def delete(of: Stage, bucket: str, project: Path = ROOT) -> None:
+    """`chalice delete`: functions, their roles, the schedule and the API. Raises InfraError."""
+    known = state.read(bucket).get("chalice")
+    if not known:
+        return
+    remember(project, of, known)
+    done = package.chalice(project, "delete", "--stage", of.name)
+    if done.returncode:
+        raise InfraError(f"chalice delete failed:\n{done.stdout}{done.stderr}".rstrip())
+    state.write(bucket, chalice=None, functions=None)
+
+
+def remember(project: Path, of: Stage, deployed: dict[str, Any] | None) -> None:
+    """Puts what was deployed where Chalice looks; the bucket's word counts, a file left here from before doesn't."""
+    file = deployed_file(project, of)
+    file.unlink(missing_ok=True)
+    if deployed:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(deployed))
+
+
+def deployed_file(project: Path, of: Stage) -> Path:
+    return project / ".chalice" / "deployed" / f"{of.name}.json"
+
+
+def exists(function: str) -> bool:
+    try:
+        boto3.client("lambda").get_function_configuration(FunctionName=function)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return False
+        raise
+    return True

@@ -1,0 +1,175 @@
+"""The warehouse, ready for use: database users with just the rights they need, and the migrations applied.
+
+Redshift knows a Lambda by its role, as the user `IAMR:<role>` that has no right but what PUBLIC has. Here the
+administrator makes these users and Firehose's, the admin API applies the migrations, and the administrator grants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+
+from chalicelib.warehouse import migrations
+from infra import state
+from infra.admin import Admin
+from infra.stages import InfraError, Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
+
+DATABASE = "tweets"
+MIGRATOR = "disaster_migrator"
+"""The database role of the function that applies migrations: Redshift grants CREATE ROLE to roles alone."""
+PATIENCE = 600.0  # seconds that a statement may take; the first one wakes the warehouse
+
+
+@dataclass(frozen=True)
+class Login:
+    """Firehose's user, as the secret has it. `version` changes with the password."""
+
+    user: str
+    password: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """SQL as the warehouse's administrator, through the Data API. `target`: which warehouse, and how to log in."""
+
+    target: dict[str, str]
+
+    def run(self, statements: Sequence[str]) -> None:
+        """All of them as one transaction. Raises InfraError with Redshift's message."""
+        if statements:
+            self._finish(self._api().batch_execute_statement(Sqls=list(statements), **self.target)["Id"])  # type: ignore[arg-type]
+
+    def column(self, sql: str) -> list[str]:
+        """The first column of a SELECT, as text. Raises InfraError."""
+        statement = self._api().execute_statement(Sql=sql, **self.target)["Id"]  # type: ignore[arg-type]
+        self._finish(statement)
+        pages = self._api().get_paginator("get_statement_result").paginate(Id=statement)
+        return [str(next(iter(record[0].values()))) for page in pages for record in page["Records"]]
+
+    def _finish(self, statement: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while (found := self._api().describe_statement(Id=statement))["Status"] not in {
+            "FINISHED",
+            "FAILED",
+            "ABORTED",
+        }:
+            if time.monotonic() > deadline:
+                raise InfraError(f"The warehouse did not answer within {PATIENCE:.0f} s (statement {statement})")
+            time.sleep(0.5)
+        if found["Status"] != "FINISHED":
+            raise InfraError(f"The warehouse refused: {found.get('Error', found['Status'])} (statement {statement})")
+
+    @staticmethod
+    def _api() -> RedshiftDataAPIServiceClient:
+        return boto3.client("redshift-data")
+
+
+def apply(of: Stage, bucket: str, administrator: Administrator, admin: Admin, login: Login | None) -> bool:
+    """Users, migrations, grants; whether anything was to do. `login` is Firehose's, where Firehose copies."""
+    wanted = fingerprint(of, login)
+    if state.read(bucket).get("warehouse") == wanted:
+        return False
+    known = set(administrator.column("SELECT usename FROM pg_user"))
+    roles = set(administrator.column("SELECT role_name FROM svv_roles"))
+    administrator.run([*users(of, known, login), *migrator(of, roles)])
+    admin.job("/warehouse/setup")
+    administrator.run(grants(of, login))
+    state.write(bucket, warehouse=wanted)
+    return True
+
+
+def fingerprint(of: Stage, login: Login | None) -> str:
+    """Of all that decides what is done here."""
+    planned = [*grants(of, login), *migrator(of, ()), login.version if login else ""]
+    return state.fingerprint([*planned, *(migration.checksum for migration in migrations.read())])
+
+
+def database_user(of: Stage, function: str) -> str:
+    """Who a function is in the database: its IAM role, or with a cluster the one user that they all share."""
+    return of.parameters.get("DatabaseUser") or f"IAMR:{of.prefix}-{function}"
+
+
+def users(of: Stage, known: Collection[str], login: Login | None) -> list[str]:
+    """Makes the users that are missing; Firehose's gets the secret's password, as a hash."""
+    wanted = {database_user(of, function) for function in ("jobs", "reconcile", "api_handler")}
+    made = [f'CREATE USER "{user}" PASSWORD DISABLE' for user in sorted(wanted - set(known))]
+    if login:
+        verb = "ALTER" if login.user in known else "CREATE"
+        made.append(f"{verb} USER {login.user} PASSWORD '{hashed(login.password, secrets.token_bytes(32))}'")
+    return made
+
+
+def hashed(password: str, salt: bytes) -> str:
+    """A password as Redshift takes it, so that it is in no statement and in no log.
+
+    `sha256|<digest>|<salt>`, both in hex; what is digested is the password and then the salt's bytes.
+    docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+    """
+    return f"sha256|{hashlib.sha256(password.encode() + salt).hexdigest()}|{salt.hex()}"
+
+
+def migrator(of: Stage, roles: Collection[str]) -> list[str]:
+    """The jobs function may make the schema and its roles: what it makes it owns, and so may change later."""
+    jobs = database_user(of, "jobs")
+    made = [] if MIGRATOR in roles else [f"CREATE ROLE {MIGRATOR}"]
+    return [
+        *made,
+        f"GRANT CREATE ROLE TO ROLE {MIGRATOR}",
+        f'GRANT ROLE {MIGRATOR} TO "{jobs}"',
+        f'GRANT CREATE ON DATABASE {DATABASE} TO "{jobs}"',
+    ]
+
+
+def grants(of: Stage, login: Login | None) -> list[str]:
+    """What the others may, once the schema is there. Each may be granted again."""
+    reconcile, api = database_user(of, "reconcile"), database_user(of, "api_handler")
+    granted = [
+        # It loads, compares, and repairs: all rows of a file are deleted and loaded anew.
+        f'GRANT USAGE ON SCHEMA disaster TO "{reconcile}"',
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA disaster TO "{reconcile}"',
+        # It only tells.
+        f'GRANT USAGE ON SCHEMA disaster TO "{api}"',
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA disaster TO "{api}"',
+        # Why a COPY of Firehose's failed is in system tables that show everybody his own alone.
+        *(f'GRANT ROLE sys:monitor TO "{user}"' for user in sorted({reconcile, api})),
+    ]
+    if login:
+        granted += [
+            f"GRANT USAGE ON SCHEMA disaster TO {login.user}",
+            f"GRANT INSERT ON disaster.disaster_tweets TO {login.user}",
+        ]
+    return granted
+
+
+def administrator(of: Stage) -> Administrator:
+    """Who may do all that: the managed admin of our own warehouse, else whoever deploys."""
+    cluster = of.parameters.get("ExistingCluster")
+    if cluster:
+        return Administrator(
+            {"ClusterIdentifier": cluster, "Database": DATABASE, "DbUser": of.parameters["DatabaseUser"]}
+        )
+    workgroup = of.parameters.get("ExistingWorkgroup") or of.prefix
+    serverless: Any = boto3.client("redshift-serverless")
+    namespace = serverless.get_workgroup(workgroupName=workgroup)["workgroup"]["namespaceName"]
+    secret = serverless.get_namespace(namespaceName=namespace)["namespace"].get("adminPasswordSecretArn")
+    return Administrator(
+        {"WorkgroupName": workgroup, "Database": DATABASE, **({"SecretArn": secret} if secret else {})}
+    )
+
+
+def firehose_login(secret_arn: str) -> Login:
+    """Firehose's user and password."""
+    found = boto3.client("secretsmanager").get_secret_value(SecretId=secret_arn)
+    secret = cast("dict[str, str]", json.loads(found["SecretString"]))
+    return Login(secret["username"], secret["password"], found["VersionId"])
