@@ -45,6 +45,7 @@ class Faults:
     def __init__(self, rates: Mapping[str, float] | None = None, seed: int = 0, file: Path | None = None) -> None:
         self.struck: Counter[str] = Counter()
         self._file = file
+        self._tally = tally_of(file.parent) if file else None
         self._stamp: tuple[int, int] | None = None
         self._lock = Lock()
         self._set(rates or {}, seed)
@@ -64,6 +65,9 @@ class Faults:
             if not (rate := self._rates.get(name, 0.0)) or self._random[name].random() >= rate:
                 return False
             self.struck[name] += 1
+            if self._tally:  # outlives this process, which may be killed
+                with self._tally.open("a") as tally:
+                    tally.write(f"{name}\n")
             return True
 
     def set(self, rates: Mapping[str, float], seed: int = 0) -> None:
@@ -110,6 +114,11 @@ def checked(rates: Mapping[str, float]) -> None:
             raise FaultsError(f"There is no fault {name!r}; there are {', '.join(KINDS)}")
         if not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise FaultsError(f"The rate of {name} is from 0 to 1, not {rate!r}")
+
+
+def tally_of(home: Path) -> Path:
+    """Where the faults of a local AWS that struck are counted: a line each, its name."""
+    return home / "faults.struck"
 
 
 def of(home: Path) -> Faults:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,6 +78,16 @@ class Deliveries:
 
     def _path(self, region: str, name: str) -> Path:
         return self._home / f"{region}.{name}.sqlite"
+
+
+def undelivered(home: Path) -> int:
+    """How many puts, batches and objects are still on their way; may be asked beside a running server."""
+    count = 0
+    for path in sorted((home / "firehose").glob("*.sqlite")):
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as disk:
+            for table in ("put", "batch", "object"):
+                count += disk.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
+    return count
 
 
 def described(stream: DeliveryStream, account: str, region: str) -> dict[str, Any]:

@@ -20,8 +20,9 @@ MOST_EVENT_BYTES = 6_000_000
 """Of a request to Lambda and of its answer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 ENVELOPE = 200
 ENVELOPE_FROM_KINESIS = 2000
-"""Bytes of JSON around one record's data in the event, at most: a partition key has up to 256 characters, each up to six bytes there."""
-MOST_CODES = ("Ok", "Dropped", "ProcessingFailed")
+"""Bytes of JSON around one record's data in the event, at most: a partition key has up to 256 characters, and one takes
+up to six bytes there."""
+RESULTS = ("Ok", "Dropped", "ProcessingFailed")
 
 MISSING = "One or more record Ids were not returned. Ensure that the Lambda function returns all received record Ids."
 DUPLICATED = (
@@ -124,7 +125,7 @@ def _well_formed(answer: Any) -> bool:
     return (
         isinstance(answer, dict)
         and isinstance(answer.get("recordId"), str)
-        and answer.get("result") in MOST_CODES
+        and answer.get("result") in RESULTS
         and isinstance(answer.get("data"), str if answer["result"] == "Ok" else str | None)
     )
 
