@@ -53,7 +53,8 @@ class KeptParameters(SimpleSystemManagerBackend):  # type: ignore[misc]
     def load(self) -> None:
         for kept in json.loads(self.file.read_bytes()) if self.file.exists() else ():
             changed = datetime.fromisoformat(kept.pop("changed"))
-            self._parameters[kept["name"]] = [Parameter(account_id=self.account_id, last_modified_date=changed, **kept)]
+            parameter = Parameter(account_id=self.account_id, last_modified_date=changed, **kept)
+            self._parameters[self._parameters.normalize_name(parameter.name)] = [parameter]
 
 
 def install(home: Path, region: str) -> None:
