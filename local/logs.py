@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -35,6 +35,18 @@ class Routed:
         return getattr(self.otherwise, name)
 
 
+def routed_stdout() -> Callable[[], None]:
+    """Routes standard output; returns what undoes it, unless somebody else has replaced it since."""
+    before = sys.stdout
+    mine = sys.stdout = Routed(before)  # type: ignore[assignment]
+
+    def undo() -> None:
+        if sys.stdout is mine:
+            sys.stdout = before
+
+    return undo
+
+
 class Logs:
     """From `with` to its end, standard output and the loggers of the app and of the services are routed."""
 
@@ -50,16 +62,14 @@ class Logs:
         routed = Routed(self._file("functions"))
         for each in (logger, logging.getLogger("disaster-tweets")):
             for handler in each.handlers:
-                if isinstance(handler, logging.StreamHandler):
+                if type(handler) is logging.StreamHandler:  # no file's, nor a test's
                     self._end.callback(handler.setStream, handler.setStream(routed))
         services = logging.StreamHandler(self._file("services"))
         services.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         own = logging.getLogger("local")
         own.addHandler(services)
         self._end.callback(own.removeHandler, services)
-        stdout = sys.stdout
-        sys.stdout = Routed(stdout)  # type: ignore[assignment]
-        self._end.callback(setattr, sys, "stdout", stdout)
+        self._end.callback(routed_stdout())
         return self
 
     def __exit__(self, *_: object) -> None:
