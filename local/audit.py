@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import orjson
+from botocore.config import Config
 
-from local import provision
+from local import provision, server
 
 if TYPE_CHECKING:
     from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
@@ -28,6 +29,7 @@ JUNK = re.compile(rb"junk-\d+")
 SHOWN = 5  # examples of a problem
 
 FILES = "SELECT s3_key, COUNT(*), COUNT(DISTINCT s3_line), MIN(s3_line), MAX(s3_line) FROM {table} GROUP BY s3_key"
+REPAIRS = "SELECT COUNT(*), COALESCE(SUM(repairs), 0) FROM disaster.tweet_file WHERE repairs > 0"
 VIEW = "SELECT tweet_id, COUNT(*) FROM disaster.tweet GROUP BY tweet_id"
 
 
@@ -39,6 +41,8 @@ class Audit:
     rows: int = 0  # in the table
     files: int = 0
     rejected: int = 0  # markers that occur in rejected/
+    repaired: int = 0  # files
+    repairs: int = 0  # of all files together
     problems: list[str] = field(default_factory=list)
 
     def complain(self, what: str, which: Iterable[object]) -> None:
@@ -50,13 +54,26 @@ class Audit:
 
 def audit(tweets: Iterable[str], junk: Iterable[str], endpoint_url: str) -> Audit:
     """Compares what was sent and acknowledged with the tweet files, the warehouse and the rejected records."""
-    s3 = boto3.client("s3", endpoint_url=endpoint_url)
-    api = boto3.client("redshift-data", endpoint_url=endpoint_url)
+    s3, api = client("s3", endpoint_url), client("redshift-data", endpoint_url)
     written = {key: tweet_ids(body) for key, body in objects(s3, "tweets/")}
     loaded = {row[0]: tuple(row[1:]) for row in query(api, FILES.format(table=provision.TABLE))}
     view = {row[0]: int(row[1]) for row in query(api, VIEW)}
     rejected = {marker for _, body in objects(s3, "rejected/") for marker in rejected_markers(body)}
-    return compare(set(tweets), set(junk), written, loaded, view, rejected)
+    found = compare(set(tweets), set(junk), written, loaded, view, rejected)
+    ((found.repaired, found.repairs),) = ((int(n) for n in row) for row in query(api, REPAIRS))
+    return found
+
+
+def client(service: str, endpoint_url: str, **config: Any) -> Any:
+    """A client of a local AWS, whatever the environment says of others."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=endpoint_url,
+        region_name=server.REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - not checked
+        config=Config(**config),
+    )
 
 
 def compare(

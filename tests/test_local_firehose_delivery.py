@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import threading
 import time
 from dataclasses import replace
@@ -278,6 +279,23 @@ def test_a_producer_is_slowed_down_when_too_much_waits(path: Path, monkeypatch: 
         assert raised.value.code == "ServiceUnavailableException"
         deliver(running)
         running.take([b"x" * 600])
+
+
+def test_a_full_disk_stops_the_stream_and_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Journal, *_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    world = World()
+    with monkeypatch.context() as broken, stream(path, world) as running:
+        broken.setattr(Journal, "cut", full)
+        running.take([b"one"])
+        until(lambda: running._closing.is_set())
+        with pytest.raises(ServiceException):
+            running.take([b"two"])
+        assert not running.flush(time.monotonic() + 1)
+    with stream(path, world) as running:
+        deliver(running)
+    assert world.content("delivery/") == b"ONE"
 
 
 def test_many_producers_at_once(path: Path) -> None:

@@ -74,7 +74,7 @@ class Stream:
         if settings.source_arn:
             loops.append(self._read)
         self._threads = [
-            threading.Thread(target=loop, name=f"firehose {settings.name} {loop.__name__[1:]}", daemon=True)
+            threading.Thread(target=self._run, args=(loop,), name=f"firehose {settings.name}", daemon=True)
             for loop in loops
         ]
         for thread in self._threads:
@@ -159,6 +159,16 @@ class Stream:
         return records
 
     # Its threads
+
+    def _run(self, loop: Callable[[], None]) -> None:
+        """An error that nobody foresaw, such as a full disk, stops the stream: it takes nothing that it can't keep."""
+        try:
+            loop()
+        except Exception:
+            log.exception("Delivery stream %s stops; the next start goes on with what it has", self.settings.name)
+            self._closing.set()
+            with self._changed:
+                self._changed.notify_all()
 
     def _read(self) -> None:
         source = self.settings.source_arn
