@@ -89,7 +89,7 @@ class LocalAws:
         self._end.callback(store.close)
         ssm.install(self.home, REGION)
         self._end.callback(kinesis.install(self.home).close)
-        comprehend.install(self.home)
+        comprehend.install(self.home, store.read, store.list_keys, store.put, self.faults)
         house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
         self._end.callback(house.close)
         logs = Logs(self.home)

@@ -14,12 +14,12 @@ from moto.comprehend import urls
 from moto.comprehend.responses import ComprehendResponse
 from moto.core.exceptions import ServiceException
 
-from local import faults
 from local.comprehend import service as module
 from local.comprehend import training
 from local.comprehend.responses import LiveComprehend
 from local.comprehend.service import Comprehend
 from local.comprehend.throughput import Throughput
+from local.faults import Faults
 
 WORDS = {"wildfire": ["smoke", "burn", "blaze"], "flood": ["water", "river", "rain"], "not_disaster": ["pizza", "song"]}
 OWNER = ("us-east-1", "123456789012")
@@ -73,7 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def comprehend(home: Path, bucket: Bucket) -> Iterator[Comprehend]:
     """With a trained classifier, tweets/version/v1, hosted on an endpoint of two units."""
     module.STATE_SECONDS = 0.05
-    service = Comprehend(home, bucket.read, bucket.write, throttle=False)
+    service = Comprehend(home, bucket.read, bucket.write, Faults(), throttle=False)
     arn = service.create_classifier(request("v1"), *OWNER)
     until(lambda: service.classifier(arn)["Status"] not in ("SUBMITTED", "TRAINING"))
     service.create_endpoint({"EndpointName": "v1", "ModelArn": arn, "DesiredInferenceUnits": 2}, *OWNER)
@@ -249,19 +249,19 @@ def test_an_endpoint_throttles_unless_that_is_switched_off(
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ("comprehend.throttled", "ThrottlingException"),
-        ("comprehend.failing", "InternalServerException"),
-        ("comprehend.gone", "ResourceUnavailableException"),
+        ("comprehend_throttled", "ThrottlingException"),
+        ("comprehend_fails", "InternalServerException"),
+        ("comprehend_gone", "ResourceUnavailableException"),
     ],
 )
 def test_faults_strike(comprehend: Comprehend, monkeypatch: pytest.MonkeyPatch, fault: str, code: str) -> None:
-    monkeypatch.setattr(faults, "strikes", lambda asked: asked == fault)
+    monkeypatch.setattr(comprehend, "faults", Faults({fault: 1.0}))
     assert refusal(comprehend.classify, "rain", ENDPOINT) == code
 
 
 def test_the_fault_slow_delays_the_answer(comprehend: Comprehend, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(faults, "strikes", lambda asked: asked == "comprehend.slow")
+    monkeypatch.setattr(comprehend, "faults", Faults({"comprehend_slow": 1.0}))
     monkeypatch.setattr(module.time, "sleep", slept.append)
     assert comprehend.classify("rain", ENDPOINT)
     assert slept == [module.SLOW_SECONDS]
@@ -277,7 +277,7 @@ def test_a_restart_keeps_models_and_endpoints_and_takes_trainings_up_again(
     record["classifiers"][CLASSIFIER + "-few"] = interrupted | {"DocumentClassifierArn": CLASSIFIER + "-few"}
     state.write_text(json.dumps(record))
 
-    again = Comprehend(comprehend.home.parent, bucket.read, bucket.write, throttle=False)
+    again = Comprehend(comprehend.home.parent, bucket.read, bucket.write, Faults(), throttle=False)
     assert again.endpoint(ENDPOINT) == comprehend.endpoint(ENDPOINT)
     assert again.classify("blaze", ENDPOINT) == comprehend.classify("blaze", ENDPOINT)
     until(lambda: again.classifier(CLASSIFIER + "-few")["Status"] == "IN_ERROR")

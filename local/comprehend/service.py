@@ -22,8 +22,8 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
-from local import faults
 from local.comprehend.throughput import Throughput
+from local.faults import Faults
 
 Read = Callable[[str, str], bytes]
 """Bucket and prefix to the bytes of all objects there; raises KeyError when there are none."""
@@ -38,7 +38,7 @@ MAX_TEXT_BYTES = 10 * 1024
 STATE_SECONDS = 0.3
 """How long an endpoint stays in CREATING, UPDATING or DELETING at least, so that clients see it; AWS takes minutes."""
 SLOW_SECONDS = 3.0
-"""What the fault `comprehend.slow` adds to an answer."""
+"""What the fault `comprehend_slow` adds to an answer."""
 
 
 class AwsError(ServiceException):  # type: ignore[misc]
@@ -68,8 +68,9 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
 class Comprehend:
     """The service's state and behaviour. Requests are the API's own parameters, answers its own shapes."""
 
-    def __init__(self, home: Path, read: Read, write: Write, throttle: bool = True) -> None:
+    def __init__(self, home: Path, read: Read, write: Write, faults: Faults, throttle: bool = True) -> None:
         self.home, self.read, self.write, self.throttle = home / "comprehend", read, write, throttle
+        self.faults = faults
         self._lock, self._loading = threading.RLock(), threading.Lock()
         self._workers = ThreadPoolExecutor(4, thread_name_prefix="comprehend")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -294,18 +295,18 @@ class Comprehend:
     def classify(self, text: str, endpoint_arn: str) -> list[dict[str, Any]]:
         """ClassifyDocument: classes with scores that sum to 1, best first. Faults and throughput apply."""
         record = self._state["endpoints"].get(endpoint_arn)
-        if not record or record["Status"] not in ("IN_SERVICE", "UPDATING") or faults.strikes("comprehend.gone"):
+        if not record or record["Status"] not in ("IN_SERVICE", "UPDATING") or self.faults.strikes("comprehend_gone"):
             raise AwsError("ResourceUnavailableException", "The endpoint does not exist or is not in service.")
         if not text:
             raise invalid("Text must not be empty.")
         if (size := len(text.encode())) > MAX_TEXT_BYTES:
             message = f"Input text size exceeds limit. Max length is {MAX_TEXT_BYTES} bytes, the text has {size}."
             raise AwsError("TextSizeLimitExceededException", message)
-        if faults.strikes("comprehend.failing"):
+        if self.faults.strikes("comprehend_fails"):
             raise AwsError("InternalServerException", "An internal server error occurred. Retry your request.")
-        if faults.strikes("comprehend.throttled") or (self.throttle and not self._admits(record, len(text))):
+        if self.faults.strikes("comprehend_throttled") or (self.throttle and not self._admits(record, len(text))):
             raise AwsError("ThrottlingException", "Rate exceeded")
-        if faults.strikes("comprehend.slow"):
+        if self.faults.strikes("comprehend_slow"):
             time.sleep(SLOW_SECONDS)
         model = self._model(record["ModelArn"])
         scores = zip(model.classes_, model.predict_proba([text])[0], strict=True)
