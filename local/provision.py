@@ -22,6 +22,12 @@ ACCOUNT = "123456789012"
 BUFFER_SECONDS = 1
 GRACE_SECONDS = 60  # more than buffering and COPY's retries together
 
+RENAMED = {
+    "S3Configuration": ("S3Update", "S3DestinationDescription"),
+    "S3BackupConfiguration": ("S3BackupUpdate", "S3BackupDescription"),
+}
+"""What CreateDeliveryStream calls one way, UpdateDestination and DescribeDeliveryStream call another."""
+
 
 def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{name}"
@@ -67,8 +73,23 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> None:
 
 
 def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
+    """Makes the stream; one of a former run gets the destination that it has in this version."""
     if name not in firehose.list_delivery_streams()["DeliveryStreamNames"]:
         firehose.create_delivery_stream(DeliveryStreamName=name, **how)
+        return
+    stream = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    (destination,) = stream["Destinations"]
+    known: Any = destination["RedshiftDestinationDescription"]
+    wanted = how["RedshiftDestinationConfiguration"]
+    update = {RENAMED.get(key, (key, key))[0]: value for key, value in wanted.items()}
+    described = {RENAMED.get(key, (key, key))[1]: value for key, value in wanted.items() if key != "Password"}
+    if any(known.get(key) != value for key, value in described.items()):
+        firehose.update_destination(
+            DeliveryStreamName=name,
+            CurrentDeliveryStreamVersionId=stream["VersionId"],
+            DestinationId=destination["DestinationId"],
+            RedshiftDestinationUpdate=update,  # type: ignore[arg-type]
+        )
 
 
 def redshift(transform_arn: str) -> dict[str, Any]:
