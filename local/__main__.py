@@ -117,9 +117,13 @@ def query(home: Path, statement: str) -> tuple[list[str], list[list[object]]]:
         "AWS_DEFAULT_REGION": server.REGION,
         "STAGE": server.STAGE,
     }
+    from chalicelib import clients
     from chalicelib.warehouse import data_api
 
-    found = data_api.query(statement)
+    ran = data_api.run([statement])
+    if not clients.redshift_data().describe_statement(Id=ran)["SubStatements"][0].get("HasResultSet"):
+        return [], []
+    found = data_api.rows_of(f"{ran}:1")
     return list(found[0]) if found else [], [list(row.values()) for row in found]
 
 

@@ -1,0 +1,71 @@
+"""`python -m local serve` and `sql`: how they start, end and refuse."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.served import ROOT, served
+
+
+def local(*arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "local", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_ctrl_c_ends_it_cleanly_having_said_what_is_where(tmp_path: Path) -> None:
+    with served(tmp_path) as aws:
+        aws.process.send_signal(signal.SIGINT)
+        said = aws.process.communicate(timeout=30)[0]
+        assert aws.process.returncode == 0
+    assert aws.endpoint_url in said
+    assert aws.admin_url in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "server.json").exists()
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = local("serve", "--home", str(tmp_path), "--port", str(port), "--api-port", "0")
+        assert (status, f"127.0.0.1:{port}" in said, "--port" in said) == (1, True, True)
+        status, said = local("serve", "--home", str(tmp_path), "--port", "0", "--api-port", str(port))
+        assert (status, f"127.0.0.1:{port}" in said) == (1, True)
+
+
+def test_a_home_is_served_once(tmp_path: Path) -> None:
+    with served(tmp_path) as aws:
+        status, said = local("serve", "--home", str(tmp_path), "--port", "0", "--api-port", "0")
+        assert (status, f"in use by process {aws.process.pid}" in said) == (1, True)
+
+
+def test_sql_prints_a_table_from_the_server_or_from_its_file(tmp_path: Path) -> None:
+    question = ("sql", "--home", str(tmp_path), "SELECT 7 AS seven, 'a[b]' AS text, NULL AS nothing")
+    with served(tmp_path):
+        status, running = local(*question)
+        assert status == 0, running
+    status, stopped = local(*question)
+    assert status == 0, stopped
+    assert running == stopped
+    for each in ("seven", "7", "a[b]", "null", "1 row"):
+        assert each in running
+
+
+def test_sql_says_what_is_wrong(stack: Any, tmp_path: Path) -> None:
+    status, said = local("sql", "--home", str(tmp_path), "SELECT 1")
+    assert (status, "no warehouse in" in said) == (1, True)
+    status, said = local("sql", "--home", str(stack.home), "SELECT nothing FROM nowhere")
+    assert (status, "nowhere" in said) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["serve", "sql", "demo", "soak"])
+def test_each_command_has_its_help(command: str) -> None:
+    status, said = local(command, "--help")
+    assert (status, f"python -m local {command}" in said) == (0, True)
