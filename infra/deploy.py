@@ -1,4 +1,4 @@
-"""`make deploy`: checks, data plane, functions, warehouse, smoke test. Each step compares, then changes what differs."""
+"""`make deploy`: checks, data plane, functions, warehouse, smoke test. Each step compares and changes what differs."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def build(stage: Stage, out: Path, project: Path = ROOT) -> Bundle:
 def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
     region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
-    command = [sys.executable, "-c", "from chalice.cli import main; main()", "--project-dir", str(project), *arguments]
+    run = "import sys; from chalice.cli import main; sys.exit(main())"  # main() returns its exit status
+    command = [sys.executable, "-c", run, "--project-dir", str(project), *arguments]
     environment = {**os.environ, "AWS_DEFAULT_REGION": region, "PYTHONPATH": str(project)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
 
@@ -146,9 +147,12 @@ def run_alone(path: Path) -> None:
             }
             probe = Path(__file__).with_name("bundle_probe.py").read_text()
             command = [sys.executable, "-I", "-S", "-B", "-c", probe, str(unzipped), str(beside)]
-            done = subprocess.run(  # noqa: S603
-                command, capture_output=True, text=True, env=environment, cwd=unzipped, timeout=120, check=False
-            )
+            try:
+                done = subprocess.run(  # noqa: S603
+                    command, capture_output=True, text=True, env=environment, cwd=unzipped, timeout=120, check=False
+                )
+            except subprocess.TimeoutExpired as error:
+                raise InfraError(f"The bundle hangs when it runs alone: {error.stdout!r} {error.stderr!r}") from error
     if done.returncode:
         raise InfraError(f"The bundle does not run alone:\n{done.stdout[-2000:]}{done.stderr[-4000:]}".rstrip())
     print(done.stdout.rstrip().splitlines()[-1])

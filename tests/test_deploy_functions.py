@@ -1,0 +1,135 @@
+"""`chalice deploy`, a second one, and `chalice delete` against the local endpoint: what they make, and what is left."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from infra_templates import bundle
+
+from app import app
+from infra import functions, policies, state
+from infra.stages import FUNCTIONS, ROOT, InfraError, stage
+from local.server import LocalAws
+
+OF = stage("dev")
+BUCKET = "disaster-tweets-dev-somewhere"
+
+
+@pytest.fixture(scope="module")
+def project(stack: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the app as an operator has checked it out, and the data plane's bucket."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in ("app.py", "requirements.txt"):
+        shutil.copy(ROOT / name, copy)
+    for name in ("chalicelib", "sql"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / ".chalice", copy / ".chalice", ignore=shutil.ignore_patterns("deployed"))
+    shutil.copytree(ROOT / "vendor", copy / "vendor", symlinks=True)
+    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    yield copy
+    functions.delete(OF, BUCKET, copy)
+
+
+def made() -> dict[str, Any]:
+    """What there is of stage dev: functions and roles with what they may, APIs, rules."""
+    lambdas = [
+        f
+        for f in boto3.client("lambda").list_functions()["Functions"]
+        if f["FunctionName"].startswith(OF.prefix + "-") or f["FunctionName"] == OF.prefix
+    ]
+    roles = [r["RoleName"] for r in boto3.client("iam").list_roles()["Roles"] if r["RoleName"].startswith(OF.prefix)]
+    apis = [a for a in boto3.client("apigateway").get_rest_apis()["items"] if a["name"] == "disaster-tweets"]
+    rules = [r for r in boto3.client("events").list_rules()["Rules"] if r["Name"].startswith(OF.prefix)]
+    return {
+        "functions": {f["FunctionName"]: (f["CodeSha256"], f["MemorySize"], f["Timeout"], f["Role"]) for f in lambdas},
+        "roles": sorted(roles),
+        "apis": [api["id"] for api in apis],
+        "rules": {rule["Name"]: rule["ScheduleExpression"] for rule in rules},
+    }
+
+
+def test_the_first_deployment_makes_everything(project: Path) -> None:
+    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+    found = made()
+    assert set(found["functions"]) == {OF.function_name(function) for function in FUNCTIONS}
+    assert len(found["roles"]) == len(FUNCTIONS) and len(found["apis"]) == 1
+    assert list(found["rules"].values()) == ["rate(15 minutes)"]
+    _, memory, timeout, role = found["functions"]["disaster-tweets-dev-transform"]
+    assert (memory, timeout) == (1769, 300)
+    assert role.endswith("role/disaster-tweets-dev-transform")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_may_what_its_policy_says_and_no_more(project: Path, function: str) -> None:
+    iam = boto3.client("iam")
+    role = f"{OF.prefix}-{function}"
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    assert iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] == policies.policy(OF, function)
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+
+
+def test_functions_know_their_stage_and_nothing_secret(project: Path) -> None:
+    for function in map(OF.function_name, FUNCTIONS):
+        configuration = boto3.client("lambda").get_function_configuration(FunctionName=function)
+        assert configuration["Environment"]["Variables"] == {"STAGE": "dev"}
+
+
+def test_the_api_has_every_route(project: Path) -> None:
+    """That each wants a signature is tested on the template: moto forgets it."""
+    gateway = boto3.client("apigateway")
+    (api,) = made()["apis"]
+    found = {
+        (resource["path"], method)
+        for resource in gateway.get_resources(restApiId=api, limit=500, embed=["methods"])["items"]
+        for method in resource.get("resourceMethods", {})
+    }
+    assert found == {(path, method) for path, methods in app.routes.items() for method in methods}
+    assert functions.url(BUCKET).endswith("/api")
+
+
+def test_a_second_deployment_changes_nothing(project: Path) -> None:
+    before = made()
+    assert functions.apply(OF, BUCKET, bundle().path, project) is False
+    assert made() == before
+
+
+def test_a_forced_second_chalice_deploy_makes_nothing_twice(project: Path) -> None:
+    before = made()
+    state.write(BUCKET, functions=None)
+    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+    assert made() == before
+
+
+def test_another_operator_goes_on_from_there(project: Path) -> None:
+    """What Chalice knows is in the bucket: from a fresh clone no second API is made."""
+    shutil.rmtree(project / ".chalice" / "deployed")
+    state.write(BUCKET, functions=None)
+    functions.apply(OF, BUCKET, bundle().path, project)
+    assert len(made()["apis"]) == 1
+
+
+def test_what_somebody_has_deleted_comes_back(project: Path) -> None:
+    boto3.client("lambda").delete_function(FunctionName=OF.function_name("jobs"))
+    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+    assert OF.function_name("jobs") in made()["functions"]
+
+
+def test_a_failure_says_what_chalice_said_and_is_tried_again(project: Path) -> None:
+    policy = project / ".chalice" / "policy-dev-jobs.json"
+    hidden = policy.rename(policy.with_suffix(".hidden"))
+    state.write(BUCKET, functions=None)
+    with pytest.raises(InfraError, match="policy-dev-jobs"):
+        functions.apply(OF, BUCKET, bundle().path, project)
+    assert "functions" not in state.read(BUCKET)
+    hidden.rename(policy)
+    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+
+
+def test_deletion_leaves_nothing(project: Path) -> None:
+    functions.delete(OF, BUCKET, project)
+    assert made() == {"functions": {}, "roles": [], "apis": [], "rules": {}}
+    assert "chalice" not in state.read(BUCKET)
+    functions.delete(OF, BUCKET, project)  # again changes nothing
