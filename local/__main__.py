@@ -29,8 +29,13 @@ def serve(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     console = Console()
     stop = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # whoever asks twice means it
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     try:
         aws = server.LocalAws(arguments.home, arguments.port, arguments.api_port, arguments.reconcile_every)
         with console.status("Starting the local AWS ..."):

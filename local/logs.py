@@ -38,7 +38,8 @@ class Routed:
 def routed_stdout() -> Callable[[], None]:
     """Routes standard output; returns what undoes it, unless somebody else has replaced it since."""
     before = sys.stdout
-    mine = sys.stdout = Routed(before)  # type: ignore[assignment]
+    mine: Any = Routed(before)
+    sys.stdout = mine
 
     def undo() -> None:
         if sys.stdout is mine:

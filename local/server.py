@@ -138,6 +138,7 @@ class LocalAws:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        (self.home / "server.json").unlink(missing_ok=True)  # of one that was killed
 
     def _set_environment(self) -> None:
         """The functions run in this process: it is their environment, and nothing of the user's own AWS may leak in."""
