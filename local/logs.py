@@ -93,3 +93,9 @@ class Logs:
             if function not in self._files:
                 self._files[function] = (self.folder / f"{function}.log").open("a", buffering=1, encoding="utf-8")
             return self._files[function]
+
+
+def running() -> str | None:
+    """The function whose code this is (`transform`, `api_handler`, ...), None outside of any."""
+    log = _current.get()
+    return Path(log.name).stem if log else None
