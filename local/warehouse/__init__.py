@@ -1,0 +1,61 @@
+"""Amazon Redshift, live: its Data API in front of a DuckDB file, which reads Redshift's SQL and copies from S3.
+
+moto's Data API never finishes a statement. What the local warehouse can't do, it refuses by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from local.faults import Faults
+from local.warehouse.copy import ListKeys, Read
+from local.warehouse.database import Warehouse
+from local.warehouse.errors import UnsupportedError, WarehouseError
+
+__all__ = ["UnsupportedError", "Warehouse", "WarehouseError", "install", "query"]
+
+FILE = "warehouse.duckdb"
+
+
+def install(home: Path, read: Read, list_keys: ListKeys, faults: Faults) -> Warehouse:
+    """Puts it into moto, with its file under `home`; before the server's first request.
+
+    `read` gives an S3 object by bucket and key, `list_keys` the keys under a prefix.
+    """
+    from moto.redshiftdata import urls
+
+    from local.warehouse.responses import LiveRedshiftData
+    from local.warehouse.statements import Statements
+
+    warehouse = _Served(home / FILE, read, list_keys, faults)
+    warehouse.statements = LiveRedshiftData.statements = Statements(warehouse, faults)
+    # moto finds a service's handler through its url_paths, read when the server gets its first request.
+    urls.url_paths["{0}/$"] = LiveRedshiftData.dispatch
+    return warehouse
+
+
+class _Served(Warehouse):
+    statements: Any
+
+    def close(self) -> None:
+        self.statements.close()
+        super().close()
+
+
+def query(home: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """(column names, rows) of one statement, straight from the file, where no server has it open.
+
+    Raises WarehouseError; duckdb.IOException while a server runs.
+    """
+
+    def no_s3(*_: str) -> Any:
+        raise KeyError("COPY needs the server: make local")
+
+    warehouse = Warehouse(home / FILE, no_s3, no_s3, Faults())
+    try:
+        with warehouse.session() as session:
+            result = session.run([sql])[-1]
+        return [column.name for column in result.columns or []], result.rows or []
+    finally:
+        warehouse.close()

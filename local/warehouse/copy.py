@@ -1,0 +1,357 @@
+"""COPY from S3: its text to a value, and files to rows of text with a reason for each line that can't be one.
+
+docs.aws.amazon.com/redshift/latest/dg/r_COPY.html. (sqlglot pairs COPY's options wrongly, so they are read here.)
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+from sqlglot import tokenize
+from sqlglot.tokenizer_core import Token, TokenType
+
+from local.warehouse.errors import UnsupportedError, WarehouseError
+
+_VALUED = {
+    "TIMEFORMAT",
+    "DATEFORMAT",
+    "REGION",
+    "IAM_ROLE",
+    "CREDENTIALS",
+    "DELIMITER",
+    "QUOTE",
+    "NULL",
+    "IGNOREHEADER",
+}
+_MAYBE_VALUED = {"ACCEPTINVCHARS", "COMPUPDATE", "STATUPDATE", "MAXERROR", "ENCODING"}
+_PLAIN = {
+    "MANIFEST",
+    "GZIP",
+    "TRUNCATECOLUMNS",
+    "BLANKSASNULL",
+    "EMPTYASNULL",
+    "ACCEPTANYDATE",
+    "IGNOREBLANKLINES",
+    "EXPLICIT_IDS",
+    "NOLOAD",
+}
+_FORMATS = {"JSON", "CSV", "AVRO", "ORC", "PARQUET", "FIXEDWIDTH", "SHAPEFILE"}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A COPY statement. `options` in upper case; True for one without a value."""
+
+    table: str
+    columns: tuple[str, ...]
+    source: str
+    format: str = "DELIMITED"
+    json: str = "auto"  # or "auto ignorecase", or the S3 URL of a jsonpaths file
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse(sql: str) -> Copy:
+    """Raises WarehouseError with a syntax error, UnsupportedError."""
+    tokens = tokenize(sql.strip().rstrip(";"), read="redshift")
+    at = next((n for n, token in enumerate(tokens) if token.text.upper() == "FROM"), 0)
+    if not at or at + 1 >= len(tokens):
+        raise WarehouseError("ERROR: syntax error: COPY table [(columns)] FROM 's3://…' …")
+    head = tokens[1:at]
+    opening = next((n for n, token in enumerate(head) if token.token_type == TokenType.L_PAREN), len(head))
+    columns = tuple(token.text.lower() for token in head[opening:] if token.text not in "(),")
+    table, source = "".join(token.text for token in head[:opening]), tokens[at + 1].text
+    if not source.startswith("s3://"):
+        raise UnsupportedError(f"ERROR: the local warehouse copies from s3:// alone, not from {source}")
+    kind, json_from, options = _options(tokens[at + 2 :])
+    if kind not in ("JSON", "CSV", "DELIMITED"):
+        raise UnsupportedError(f"ERROR: the local warehouse does not do COPY … {kind}")
+    return Copy(table.lower().replace("#", "temporary_"), columns, source, kind, json_from, options)
+
+
+def _options(tokens: Sequence[Token]) -> tuple[str, str, dict[str, Any]]:
+    kind, json_from = "DELIMITED", "auto"
+    options: dict[str, Any] = {}
+    left = list(tokens)
+    while left:
+        word = left.pop(0).text.upper()
+        if word in ("WITH", "AS", "FORMAT"):
+            continue
+        if word in _FORMATS:
+            kind = word
+            if left and left[0].text.upper() == "AS":
+                left.pop(0)
+            if word == "JSON" and left and left[0].token_type == TokenType.STRING:
+                json_from = left.pop(0).text
+        elif word in _VALUED or word in _MAYBE_VALUED:
+            if left and left[0].text.upper() == "AS":
+                left.pop(0)
+            options[word] = left.pop(0).text if left and _is_value(left[0], word) else True
+        elif word in _PLAIN:
+            options[word] = True
+        else:
+            raise UnsupportedError(f"ERROR: the local warehouse knows no option {word} of COPY")
+    return kind, json_from, options
+
+
+def _is_value(token: Token, option: str) -> bool:
+    if token.token_type in (TokenType.STRING, TokenType.NUMBER):
+        return True
+    return token.text.upper() in {"ON", "OFF", "TRUE", "FALSE", "PRESET", "DEFAULT"} and option not in ("NULL",)
+
+
+# ------------------------------------------------------------------ from S3
+
+Read = Callable[[str, str], bytes]
+ListKeys = Callable[[str, str], list[str]]
+
+
+def files(copy: Copy, read: Read, list_keys: ListKeys) -> Iterator[tuple[str, bytes]]:
+    """(URL, content) of each object that a COPY names. Raises WarehouseError in the words of Redshift."""
+    bucket, key = located(copy.source)
+    if copy.options.get("MANIFEST"):
+        try:
+            entries = json.loads(_object(read, copy.source))["entries"]
+            named = [(str(entry["url"]), bool(entry.get("mandatory"))) for entry in entries]
+        except (ValueError, KeyError, TypeError) as error:
+            raise WarehouseError(f"ERROR: The manifest {copy.source} is not one: {error}") from error
+    else:
+        named = [(f"s3://{bucket}/{found}", True) for found in list_keys(bucket, key)]
+        if not named:
+            raise WarehouseError(f"ERROR: The specified S3 prefix '{key}' does not exist")
+    for url, mandatory in named:
+        try:
+            content = _object(read, url)
+        except WarehouseError:
+            if mandatory:
+                raise
+            continue
+        if copy.options.get("GZIP"):
+            try:
+                content = gzip.decompress(content)
+            except (OSError, EOFError, zlib.error) as error:
+                raise WarehouseError(f"ERROR: {url} can't be decompressed: {error}") from error
+        yield url, content
+
+
+def _object(read: Read, url: str) -> bytes:
+    try:
+        return read(*located(url))
+    except Exception as error:
+        said = "S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey"
+        raise WarehouseError(f"ERROR: {said}, {url}") from error
+
+
+def located(url: str) -> tuple[str, str]:
+    """Bucket and key. Raises WarehouseError."""
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", url, re.DOTALL)
+    if not match:
+        raise WarehouseError(f"ERROR: {url} is no S3 URL")
+    return match[1], match[2]
+
+
+# ------------------------------------------------------------------ to rows
+
+
+class Target(NamedTuple):
+    """A column of the table: DuckDB's type, and for text how many bytes it holds."""
+
+    name: str
+    type: str
+    bytes: int | None
+
+
+class BadLine(NamedTuple):
+    """A line that can't be a row, as in STL_LOAD_ERRORS."""
+
+    url: str
+    line: int
+    column: str
+    raw: str
+    reason: str
+
+
+def rows(
+    copy: Copy,
+    targets: Sequence[Target],
+    content: Sequence[tuple[str, bytes]],
+    paths: Sequence[str],
+    scratch: duckdb.DuckDBPyConnection,
+) -> tuple[Any, list[BadLine]]:
+    """(an Arrow table of what can be loaded, what can't): `paths` are the jsonpaths, one a target, if there are any.
+
+    Reads all files in one statement, and only where that fails looks for the lines that are to blame.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        reader = _Reader(copy, targets, paths, scratch, Path(folder))
+        try:
+            return reader.table([data for _, data in content]), []
+        except duckdb.Error:
+            good: list[bytes] = []
+            bad: list[BadLine] = []
+            for url, data in content:
+                lines = _lines(copy, data)
+                faults = dict(reader.faults(lines))
+                bad += [
+                    BadLine(url, n + 1, column, lines[n].decode("utf-8", "replace")[:1024], reason)
+                    for n, (column, reason) in sorted(faults.items())
+                ]
+                good.append(b"\n".join(line for n, line in enumerate(lines) if n not in faults))
+            headless = Copy(
+                copy.table, copy.columns, copy.source, copy.format, copy.json, {**copy.options, "IGNOREHEADER": 0}
+            )
+            return _Reader(headless, targets, paths, scratch, Path(folder)).table(good), bad
+
+
+def _lines(copy: Copy, data: bytes) -> list[bytes]:
+    return data.splitlines()[int(copy.options.get("IGNOREHEADER", 0)) :] if copy.format != "JSON" else data.split(b"\n")
+
+
+class _Reader:
+    def __init__(
+        self,
+        copy: Copy,
+        targets: Sequence[Target],
+        paths: Sequence[str],
+        scratch: duckdb.DuckDBPyConnection,
+        folder: Path,
+    ) -> None:
+        self.copy, self.targets, self.paths, self.scratch, self.folder = copy, targets, paths, scratch, folder
+        self.written = 0
+
+    def table(self, content: Sequence[bytes]) -> Any:
+        names = [self._write(data) for data in content if data.strip()]
+        if not names:
+            return None
+        cells = ", ".join(f"{self._cell(n, target)} AS c{n}" for n, target in enumerate(self.targets))
+        return self.scratch.sql(f"SELECT {cells} FROM {self._source(names)}").to_arrow_table()  # noqa: S608
+
+    def faults(self, lines: Sequence[bytes], start: int = 0) -> Iterator[tuple[int, tuple[str, str]]]:
+        """(line from 0, (column, reason)) of the lines that can't be read, found by halving."""
+        try:
+            self.table([b"\n".join(lines)])
+        except duckdb.Error as error:
+            if len(lines) == 1:
+                yield start, _blame(str(error))
+                return
+            half = len(lines) // 2
+            yield from self.faults(lines[:half], start)
+            yield from self.faults(lines[half:], start + half)
+
+    def _write(self, data: bytes) -> str:
+        if self.copy.options.get("ACCEPTINVCHARS"):
+            data = _valid(data)
+        self.written += 1
+        path = self.folder / f"{self.written}.txt"
+        path.write_bytes(data)
+        return str(path)
+
+    def _source(self, names: Sequence[str]) -> str:
+        listed = "[" + ", ".join(f"'{name}'" for name in names) + "]"
+        if self.copy.format == "JSON" and self.paths:
+            return f"read_ndjson_objects({listed}, maximum_object_size=33554432)"
+        if self.copy.format == "JSON":
+            columns = ", ".join(f"'{t.name}': '{_as_read(t)}'" for t in self.targets)
+            return f"read_ndjson({listed}, columns={{{columns}}}, maximum_object_size=33554432)"
+        options = self.copy.options
+        csv = self.copy.format == "CSV"
+        delimiter = str(options.get("DELIMITER", "," if csv else "|")).replace("'", "''")
+        quote = str(options.get("QUOTE", '"')).replace("'", "''") if csv else ""
+        null = str(options.get("NULL", r"\N")).replace("'", "''")
+        columns = ", ".join(f"'c{n}': 'VARCHAR'" for n in range(len(self.targets)))
+        return (
+            f"read_csv({listed}, columns={{{columns}}}, auto_detect=false, header=false, delim='{delimiter}', "
+            f"quote='{quote}', escape='{quote}', nullstr='{null}', skip={int(options.get('IGNOREHEADER', 0))})"
+        )
+
+    def _cell(self, number: int, target: Target) -> str:
+        if self.copy.format != "JSON":
+            value = f"c{number}" if target.type == "VARCHAR" else f"NULLIF(TRIM(c{number}), '')"
+        elif self.paths:
+            function = "json_extract" if target.type == "JSON" else "json_extract_string"
+            value = f"{function}(json, '{_duckdb_path(self.paths[number])}')"
+        else:
+            value = f'"{target.name}"'
+        if target.type == "JSON":
+            return f"CAST({value} AS VARCHAR)"
+        if target.type == "VARCHAR":
+            return self._text(value, target)
+        if target.type.startswith("TIMESTAMP"):
+            return _moment(value, str(self.copy.options.get("TIMEFORMAT", "auto")).lower(), target.type)
+        return f"CAST({value} AS {target.type})"
+
+    def _text(self, value: str, target: Target) -> str:
+        if self.copy.options.get("EMPTYASNULL"):
+            value = f"NULLIF({value}, '')"
+        if self.copy.options.get("BLANKSASNULL"):
+            value = f"CASE WHEN TRIM({value}) = '' THEN NULL ELSE {value} END"
+        if not target.bytes:
+            return value
+        if not self.copy.options.get("TRUNCATECOLUMNS"):
+            said = f"[{target.name}] String length exceeds DDL length"
+            return f"CASE WHEN STRLEN({value}) > {target.bytes} THEN error('{said}') ELSE {value} END"
+        # The longest beginning that ends between characters: the byte after it is no continuation (10xxxxxx).
+        cuts = " ".join(
+            f"WHEN hex(array_slice(encode({value}), {n + 1}, {n + 1})) NOT BETWEEN '80' AND 'BF' "
+            f"THEN decode(array_slice(encode({value}), 1, {n}))"
+            for n in range(target.bytes, max(target.bytes - 4, 0), -1)
+        )
+        return f"CASE WHEN {value} IS NULL OR STRLEN({value}) <= {target.bytes} THEN {value} {cuts} ELSE '' END"
+
+
+def _as_read(target: Target) -> str:
+    return "JSON" if target.type == "JSON" else "VARCHAR"
+
+
+def _moment(value: str, form: str, kind: str) -> str:
+    if form == "epochsecs":
+        return f"make_timestamp(CAST(CAST({value} AS DOUBLE) * 1000000 AS BIGINT))"
+    if form == "epochmillisecs":
+        return f"make_timestamp(CAST(CAST({value} AS DOUBLE) * 1000 AS BIGINT))"
+    return f"CAST({value} AS {kind})"
+
+
+def _valid(data: bytes) -> bytes:
+    """ACCEPTINVCHARS: a question mark for each byte that is no UTF-8, and for NUL."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        data = data.decode("utf-8", "replace").replace("\ufffd", "?").encode()
+    return data.replace(b"\0", b"?").replace(b"\\u0000", b"?")
+
+
+def _duckdb_path(path: str) -> str:
+    """`$['a'][0]['b']` and `$.a[0].b` as DuckDB writes them."""
+    return re.sub(r"\[['\"]([^'\"]+)['\"]\]", r'."\1"', path).replace("'", "''")
+
+
+def jsonpaths(text: bytes, columns: int) -> list[str]:
+    """The paths in a jsonpaths file. Raises WarehouseError."""
+    try:
+        paths = [str(path) for path in json.loads(text)["jsonpaths"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WarehouseError(f"ERROR: The jsonpaths file is not one: {error}") from error
+    if len(paths) != columns:
+        said = "Number of jsonpaths and the number of columns should match."
+        raise WarehouseError(
+            f"ERROR: {said} JSONPath size: {len(paths)}, Number of columns in table or column list: {columns}"
+        )
+    return paths
+
+
+def _blame(message: str) -> tuple[str, str]:
+    """(column, reason) from DuckDB's message."""
+    first = message.splitlines()[0]
+    if match := re.search(r"\[(\w+)\] (String length exceeds DDL length)", first):
+        return match[1], match[2]
+    if "Malformed JSON" in first or "JSON" in first.split(":")[0]:
+        return "", "Invalid JSON"
+    return "", first.partition(": ")[2] or first

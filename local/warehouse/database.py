@@ -1,0 +1,234 @@
+"""The warehouse itself: a DuckDB file, transactions on it one writer at a time, and COPY."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from local.faults import Faults
+from local.warehouse import copy as copying
+from local.warehouse.dialect import Translation, is_copy, translate
+from local.warehouse.errors import WarehouseError, in_words_of_redshift
+
+SYSTEM = """
+CREATE SCHEMA IF NOT EXISTS public;
+CREATE TABLE IF NOT EXISTS main.local_roles (role_name VARCHAR);
+CREATE OR REPLACE VIEW main.svv_roles AS SELECT role_name, '' AS role_owner FROM main.local_roles;
+CREATE TABLE IF NOT EXISTS main.stl_load_errors (
+    starttime TIMESTAMP, filename VARCHAR, line_number BIGINT, colname VARCHAR, raw_line VARCHAR, err_reason VARCHAR
+);
+CREATE OR REPLACE VIEW main.sys_load_error_detail AS
+SELECT starttime AS start_time, filename AS file_name, line_number, colname AS column_name, err_reason AS error_message
+FROM main.stl_load_errors;
+CREATE OR REPLACE VIEW main.svv_tables AS
+SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables;
+"""
+
+
+class Column(NamedTuple):
+    """A column of a result: its name and DuckDB's type."""
+
+    name: str
+    type: str
+
+
+class Result(NamedTuple):
+    """What a statement gave: rows and their columns, or how many rows it changed (-1 where that means nothing)."""
+
+    changed: int
+    columns: list[Column] | None = None
+    rows: list[tuple[Any, ...]] | None = None
+
+
+class Warehouse:
+    """One database. Reads run side by side; transactions that write take turns, as COPYs into one table do."""
+
+    def __init__(self, path: Path, read: copying.Read, list_keys: copying.ListKeys, faults: Faults) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = duckdb.connect(str(path))
+        self._read, self._list_keys, self._faults = read, list_keys, faults
+        self._writing = threading.Lock()
+        self._connection.execute("SET GLOBAL integer_division = true")
+        self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._connection.execute("SET GLOBAL preserve_insertion_order = false")
+        self._connection.execute(SYSTEM)
+
+    def close(self) -> None:
+        """Waits for the transaction under way, then writes everything into the file."""
+        with self._writing:
+            self._connection.close()
+
+    def execute(self, sql: str) -> int:
+        """One statement in a transaction of its own: how many rows it loaded or changed. Raises WarehouseError."""
+        with self.session() as session:
+            return session.run([sql])[-1].changed
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A connection of its own; temporary tables live as long as it does."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("SET search_path = 'public,main'")
+            yield Session(self, cursor)
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def turn_to_write(self) -> Iterator[None]:
+        with self._writing:
+            yield
+
+    def load(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
+        """Runs a COPY within the cursor's transaction: how many rows it loaded. Raises WarehouseError."""
+        copy = copying.parse(sql)
+        targets = _targets(cursor, copy)
+        paths: list[str] = []
+        if copy.format == "JSON" and copy.json.startswith("s3://"):
+            paths = copying.jsonpaths(self._read(*copying.located(copy.json)), len(targets))
+        content = list(copying.files(copy, self._read, self._list_keys))
+        scratch = self._connection.cursor()
+        try:
+            table, bad = copying.rows(copy, targets, content, paths, scratch)
+        finally:
+            scratch.close()
+        if bad:
+            self._log(bad)
+            if len(bad) > int(copy.options.get("MAXERROR", 0) or 0):
+                raise WarehouseError(
+                    f"ERROR: Load into table '{copy.table}' failed. "
+                    "Check 'sys_load_error_detail' system table for details. "
+                    f"({bad[0].url} line {bad[0].line}: {bad[0].reason})"
+                )
+        if table is None:
+            return 0
+        cursor.register("loaded", table)
+        try:
+            names = ", ".join(f'"{target.name}"' for target in targets)
+            cursor.execute(f"INSERT INTO {copy.table} ({names}) SELECT * FROM loaded")  # noqa: S608
+        finally:
+            cursor.unregister("loaded")
+        return int(table.num_rows)
+
+    def _log(self, bad: Sequence[copying.BadLine]) -> None:
+        """Load errors outlast the transaction that failed for them."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.executemany(
+                "INSERT INTO main.stl_load_errors VALUES (CAST(now() AS TIMESTAMP), ?, ?, ?, ?, ?)", bad[:1000]
+            )
+        finally:
+            cursor.close()
+
+    def strikes(self, fault: str) -> bool:
+        return self._faults.strikes(fault)
+
+
+class Session:
+    """Runs transactions on one connection."""
+
+    def __init__(self, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._warehouse, self._cursor = warehouse, cursor
+
+    def interrupt(self) -> None:
+        self._cursor.interrupt()
+
+    def run(self, statements: Sequence[str], parameters: Mapping[str, str] | None = None) -> list[Result]:
+        """All statements as one transaction: a result each. Raises StatementError, with nothing kept.
+
+        duckdb.InterruptException passes when somebody interrupts.
+        """
+        planned = [None if is_copy(sql) else self._translated(n, sql, parameters) for n, sql in enumerate(statements)]
+        if all(each is not None and each.reads for each in planned):
+            return self._transaction(statements, planned)
+        with self._warehouse.turn_to_write():
+            return self._transaction(statements, planned)
+
+    def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
+        try:
+            return translate(sql, parameters)
+        except WarehouseError as error:
+            raise StatementError(str(error), number) from error
+
+    def _transaction(self, statements: Sequence[str], planned: Sequence[Translation | None]) -> list[Result]:
+        results: list[Result] = []
+        self._cursor.execute("BEGIN TRANSACTION")
+        try:
+            for number, (sql, translation) in enumerate(zip(statements, planned, strict=True)):
+                results.append(self._one(number, sql, translation))
+            self._cursor.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
+                raise StatementError(in_words_of_redshift(error), len(results)) from error
+            raise
+        if any(map(is_copy, statements)) and self._warehouse.strikes("copy_fails_after_commit"):
+            raise StatementError("ERROR: connection to the leader node was lost (fault switch)", len(statements) - 1)
+        return results
+
+    def _one(self, number: int, sql: str, translation: Translation | None) -> Result:
+        if translation is None:
+            return Result(self._copy(number, sql))
+        done = None
+        for statement in translation.statements:
+            done = self._cursor.execute(statement)
+        if done is None or done.description is None:
+            return Result(-1)
+        if translation.reads:
+            rows = done.fetchall()
+            return Result(len(rows), [Column(each[0], str(each[1])) for each in done.description], rows)
+        changed = done.fetchone()
+        return Result(changed[0] if changed and isinstance(changed[0], int) else -1)
+
+    def _copy(self, number: int, sql: str) -> int:
+        if self._warehouse.strikes("copy_fails"):
+            raise StatementError("ERROR: S3ServiceException:Please reduce your request rate. (fault switch)", number)
+        try:
+            loaded = self._warehouse.load(self._cursor, sql)
+            if self._warehouse.strikes("copy_twice"):
+                loaded += self._warehouse.load(self._cursor, sql)
+        except StatementError:
+            raise
+        except WarehouseError as error:
+            raise StatementError(str(error), number) from error
+        return loaded
+
+    def _roll_back(self) -> None:
+        try:
+            self._cursor.execute("ROLLBACK")
+        except duckdb.Error:
+            return  # the transaction has ended already
+
+
+class StatementError(WarehouseError):
+    """Which statement of a transaction it was, from 0."""
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+LIMITS = """
+SELECT column_name, CAST(regexp_extract(constraint_text, '<= (\\d+)', 1) AS INTEGER)
+FROM (
+    SELECT unnest(constraint_column_names) AS column_name, constraint_text, database_name, schema_name, table_name
+    FROM duckdb_constraints() WHERE constraint_type = 'CHECK'
+)
+WHERE constraint_text ILIKE '%strlen(%<=%' AND table_name = ? AND (? = '' OR schema_name = ?)
+"""
+
+
+def _targets(cursor: duckdb.DuckDBPyConnection, copy: copying.Copy) -> list[copying.Target]:
+    """The columns a COPY fills, in its order. Raises WarehouseError if one isn't the table's."""
+    schema, _, table = copy.table.rpartition(".")
+    described = cursor.execute(f"DESCRIBE {copy.table}").fetchall()
+    types = {row[0]: row[1] for row in described}
+    limits = dict(cursor.execute(LIMITS, [table, schema, schema]).fetchall())
+    for name in copy.columns:
+        if name not in types:
+            raise WarehouseError(f'ERROR: column "{name}" of relation "{table}" does not exist')
+    return [copying.Target(name, types[name], limits.get(name)) for name in copy.columns or types]

@@ -1,0 +1,376 @@
+"""Redshift's SQL as DuckDB's: text in, statements out. What has no equal here is refused by name.
+
+sqlglot does most of it. Here is the rest: physical design is dropped, VARCHAR counts bytes, keys aren't enforced, SUPER
+is JSON, and what the two would silently answer differently (positions in arrays, averages of integers) is made equal.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlglot import exp, parse_one, tokenize
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
+
+from local.warehouse.errors import UnsupportedError, WarehouseError
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it leaves as it is
+
+LONGEST_VARCHAR = 65_535  # bytes: docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+PLAIN_VARCHAR = 256  # of a VARCHAR or TEXT without a length
+
+NOTHING = re.compile(
+    r"\s*(?:VACUUM|ANALYZE|LOCK|GRANT|REVOKE|COMMENT\s+ON|SET|RESET|REFRESH\s+MATERIALIZED"
+    r"|(?:CREATE|ALTER|DROP)\s+(?:USER|GROUP)|ALTER\s+(?:ROLE|DEFAULT\s+PRIVILEGES|SCHEMA|DATABASE)"
+    r"|ALTER\s+TABLE\s+\S+\s+(?:OWNER|ALTER\s+(?:DIST|SORT|COMPOUND|COLUMN\s+\w+\s+ENCODE|ENCODE)))\b",
+    re.IGNORECASE,
+)
+"""Of no meaning on one machine with one user: accepted, and nothing happens."""
+
+REFUSED = re.compile(
+    r"\s*(UNLOAD|CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:PROCEDURE|FUNCTION|EXTERNAL\s+\w+|LIBRARY|DATASHARE|MODEL|DATABASE)"
+    r"|DECLARE|FETCH|PREPARE|EXECUTE|BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|END|ABORT)\b",
+    re.IGNORECASE,
+)
+ROLE = re.compile(r"\s*(CREATE|DROP)\s+ROLE\s+(\w+)", re.IGNORECASE)
+READS = re.compile(r"[\s(]*(?:SELECT|WITH|SHOW|EXPLAIN|VALUES|TABLE|DESCRIBE)\b", re.IGNORECASE)
+APPEND = re.compile(r"\s*ALTER\s+TABLE\s+(\S+)\s+APPEND\s+FROM\s+(\S+)\s*$", re.IGNORECASE)
+TEMPORARY = re.compile(r"(?<![\w'\"])#(\w+)")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What DuckDB runs for one statement, the last of which gives its result; none where there is nothing to do."""
+
+    statements: tuple[str, ...]
+    reads: bool = False  # a result comes back, and nothing changes
+
+
+def is_copy(sql: str) -> bool:
+    return sql.lstrip()[:4].upper() == "COPY"
+
+
+def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translation:
+    """`:name` becomes what `parameters` say, as a literal that takes its type from where it stands, as in Redshift.
+
+    Raises UnsupportedError; WarehouseError for a syntax error or a parameter that is not given.
+    """
+    text = sql.strip().rstrip(";")
+    if refused := REFUSED.match(text):
+        raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(refused[1].upper().split())}")
+    if role := ROLE.match(text):
+        return Translation((_role(role[1].upper(), role[2].lower()),))
+    if NOTHING.match(text):
+        return Translation(())
+    if append := APPEND.match(text):
+        target, source = append.groups()
+        return Translation((f"INSERT INTO {target} BY NAME SELECT * FROM {source}", f"DELETE FROM {source}"))  # noqa: S608
+    tree = _parsed(text).copy()
+    for placeholder in list(tree.find_all(exp.Placeholder)):
+        name = str(placeholder.this or "")
+        if name not in (parameters or {}):
+            raise WarehouseError(f"ERROR: Parameter {name!r} has no value")
+        placeholder.replace(exp.Literal.string((parameters or {})[name]))
+    reads = bool(READS.match(text)) and not isinstance(tree, exp.Command)
+    return Translation(tuple(_statements(tree)), reads)
+
+
+def names(sql: str) -> set[str]:
+    """The parameters a statement has. Raises WarehouseError for a syntax error."""
+    if ":" not in sql or is_copy(sql) or NOTHING.match(sql) or ROLE.match(sql) or REFUSED.match(sql):
+        return set()
+    return {str(each.this) for each in _parsed(sql.strip().rstrip(";")).find_all(exp.Placeholder)}
+
+
+def _role(verb: str, name: str) -> str:
+    """Roles are rows here: names to be asked for in svv_roles, with no rights to check."""
+    if verb == "DROP":
+        return f"DELETE FROM main.local_roles WHERE role_name = '{name}'"  # noqa: S608 - \w+ alone
+    there = f"SELECT 1 FROM main.local_roles WHERE role_name = '{name}'"  # noqa: S608
+    return (
+        "INSERT INTO main.local_roles (role_name) SELECT CASE WHEN EXISTS "
+        f"({there}) THEN error('role \"{name}\" already exists') ELSE '{name}' END"
+    )
+
+
+@lru_cache(1024)
+def _parsed(sql: str) -> exp.Expr:
+    plain = _without_physical_design(sql) if re.match(r"\s*(?:CREATE|ALTER)\b", sql, re.IGNORECASE) else sql
+    if "#" in plain:
+        plain = TEMPORARY.sub(r"temporary_\1", plain)
+    try:
+        tree = parse_one(plain, read="redshift")
+    except SqlglotError as error:
+        raise WarehouseError(f"ERROR: syntax error: {_plainly(error)}") from error
+    if isinstance(tree, exp.Command):
+        raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(sql.split()[:3])}")
+    return tree
+
+
+def _plainly(error: SqlglotError) -> str:
+    return re.sub(r"\x1b\[\d*m", "", str(error)).replace("\n", " ")
+
+
+def _statements(tree: exp.Expr) -> Iterator[str]:
+    sequences: list[str] = []
+    if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema):
+        tree = _table(tree, sequences)
+    elif isinstance(tree, exp.Alter):
+        for column in tree.find_all(exp.ColumnDef):
+            _column(column, tree, sequences, with_check=False)
+    for sequence in sequences:
+        yield f"CREATE SEQUENCE IF NOT EXISTS {sequence}"
+    if isinstance(tree, exp.Merge) and not tree.args.get("whens"):
+        raise UnsupportedError("ERROR: the local warehouse does not do MERGE … REMOVE DUPLICATES")
+    for kind in list(tree.find_all(exp.DataType)):
+        if kind.this == exp.DataType.Type.SUPER:
+            kind.replace(exp.DataType.build("json"))
+    if isinstance(tree, exp.Select):
+        _name_columns(tree)
+    _super_paths(tree)
+    _functions(tree)
+    yield tree.sql("duckdb")
+
+
+# ------------------------------------------------------------------ physical design
+
+_ONE_MORE = {"DISTSTYLE", "ENCODE", "BACKUP", "AUTHORIZATION"}
+
+
+def _without_physical_design(sql: str) -> str:
+    """The text without DISTSTYLE, SORTKEY, ENCODE and the like; what stands in strings and comments stays."""
+    tokens = tokenize(sql, read="redshift")
+    words = [token.text.upper() for token in tokens]
+    cuts: list[tuple[int, int]] = []
+    at = 0
+    while at < len(tokens):
+        last = None
+        if tokens[at].token_type not in (TokenType.STRING, TokenType.IDENTIFIER):
+            last = _end_of_design(words, at)
+        if last is None:
+            at += 1
+        else:
+            cuts.append((tokens[at].start, tokens[last].end + 1))
+            at = last + 1
+    kept, start = [], 0
+    for begin, end in cuts:
+        kept.append(sql[start:begin])
+        start = end
+    return "".join([*kept, sql[start:]])
+
+
+def _end_of_design(words: list[str], at: int) -> int | None:
+    """Where the clause that begins at a word ends; None if it is about no physical design."""
+    word, following = words[at], words[at + 1] if at + 1 < len(words) else ""
+    if word in _ONE_MORE and following:
+        return at + 1
+    if word in ("COMPOUND", "INTERLEAVED") and following == "SORTKEY":
+        return _closing(words, at + 2)
+    if word in ("SORTKEY", "DISTKEY"):
+        return _closing(words, at + 1) if following == "(" else at + 1 if following == "AUTO" else at
+    if word == "AUTO" and words[at + 1 : at + 2] == ["REFRESH"]:
+        return at + 2
+    if words[at : at + 4] == ["WITH", "NO", "SCHEMA", "BINDING"]:
+        return at + 3
+    return None
+
+
+def _closing(words: list[str], at: int) -> int:
+    depth = 0
+    for position in range(at, len(words)):
+        depth += {"(": 1, ")": -1}.get(words[position], 0)
+        if not depth:
+            return position
+    return len(words) - 1
+
+
+# ------------------------------------------------------------------ tables
+
+_KEYS = (exp.PrimaryKey, exp.UniqueColumnConstraint, exp.ForeignKey)
+_KEY_CONSTRAINTS = (exp.UniqueColumnConstraint, exp.Reference, exp.EncodeColumnConstraint)
+_TEXTS = {
+    exp.DataType.Type.VARCHAR,
+    exp.DataType.Type.NVARCHAR,
+    exp.DataType.Type.CHAR,
+    exp.DataType.Type.NCHAR,
+    exp.DataType.Type.BPCHAR,
+    exp.DataType.Type.TEXT,
+}
+
+
+def _table(tree: exp.Create, sequences: list[str]) -> exp.Create:
+    schema = tree.this
+    like = next((each for each in schema.expressions if isinstance(each, exp.LikeProperty)), None)
+    if like:
+        return exp.Create(
+            this=schema.this,
+            kind="TABLE",
+            exists=tree.args.get("exists"),
+            properties=tree.args.get("properties"),
+            expression=exp.select("*").from_(like.this.copy()).limit(0),
+        )
+    kept = [each for each in schema.expressions if not _is_key(each)]
+    for column in kept:
+        if isinstance(column, exp.ColumnDef):
+            _column(column, schema, sequences)
+    schema.set("expressions", kept)
+    return tree
+
+
+def _is_key(part: exp.Expr) -> bool:
+    """Redshift takes keys for hints and enforces none."""
+    if isinstance(part, exp.Constraint):
+        return any(isinstance(each, _KEYS) for each in part.expressions)
+    return isinstance(part, _KEYS)
+
+
+def _column(column: exp.ColumnDef, of: exp.Expr, sequences: list[str], with_check: bool = True) -> None:
+    constraints = []
+    for constraint in column.args.get("constraints") or []:
+        kind = constraint.kind
+        if isinstance(kind, exp.PrimaryKeyColumnConstraint):
+            constraints.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
+        elif isinstance(kind, exp.GeneratedAsIdentityColumnConstraint):
+            sequences.append(f"identity_{of.this.name}_{column.name}")
+            value = exp.func("nextval", exp.Literal.string(sequences[-1]))
+            constraints.append(exp.ColumnConstraint(kind=exp.DefaultColumnConstraint(this=value)))
+        elif not isinstance(kind, _KEY_CONSTRAINTS):
+            constraints.append(constraint)
+    kind = column.args.get("kind")
+    if kind is not None:
+        if kind.this in _TEXTS:
+            if with_check:
+                check = parse_one(f'STRLEN("{column.name}") <= {_bytes(kind)}', read="duckdb")
+                constraints.append(exp.ColumnConstraint(kind=exp.CheckColumnConstraint(this=check)))
+            column.set("kind", exp.DataType.build("text"))
+        elif kind.this in (exp.DataType.Type.VARBINARY, exp.DataType.Type.HLLSKETCH):
+            column.set("kind", exp.DataType.build("blob", dialect="duckdb"))
+    column.set("constraints", constraints)
+
+
+def _bytes(kind: exp.DataType) -> int:
+    if not kind.expressions:
+        return 1 if kind.this in (exp.DataType.Type.CHAR, exp.DataType.Type.NCHAR) else PLAIN_VARCHAR
+    given = kind.expressions[0].name
+    return LONGEST_VARCHAR if given.upper() == "MAX" else int(given)
+
+
+# ------------------------------------------------------------------ SUPER
+
+Path = list[str | exp.Expr]
+
+
+def _super_paths(tree: exp.Expr) -> None:
+    """Navigation into SUPER (`keywords[0].word`, `k.word`) as extraction from JSON, unnesting as UNNEST of it."""
+    sources = {source.lower() for source in _sources(tree)}
+    for unnest in list(tree.find_all(exp.Unnest)):
+        unnest.set("expressions", [_cast_to_list(each) for each in unnest.expressions])
+    for dot in list(tree.find_all(exp.Dot)):
+        if not isinstance(dot.parent, exp.Dot | exp.Bracket):
+            _replace_path(dot, sources)
+    for bracket in list(tree.find_all(exp.Bracket)):
+        if not isinstance(bracket.parent, exp.Dot | exp.Bracket):
+            _replace_path(bracket, sources)
+    for column in list(tree.find_all(exp.Column)):
+        if column.args.get("table") and not isinstance(column.parent, exp.Dot | exp.Bracket):
+            _replace_path(column, sources)
+
+
+def _sources(tree: exp.Expr) -> Iterator[str]:
+    """Every name that a column may be qualified with, in any scope: tables, aliases, schemas."""
+    for table in tree.find_all(exp.Table):
+        yield table.alias or table.name
+        yield table.name
+        if table.args.get("db"):
+            yield table.db
+    for kind in (exp.Subquery, exp.CTE):
+        for each in tree.find_all(kind):
+            yield each.alias
+    if isinstance(tree, exp.Merge | exp.Update | exp.Delete):
+        yield tree.this.alias_or_name
+
+
+def _cast_to_list(value: exp.Expr) -> exp.Expr:
+    return exp.cast(value.copy(), exp.DataType.build("JSON[]", dialect="duckdb"))
+
+
+def _replace_path(node: exp.Expr, sources: set[str]) -> None:
+    found = _path(node, sources)
+    if not found:
+        return
+    base, steps = found
+    text = "$" + "".join(f"[{step.name}]" if isinstance(step, exp.Literal) else f'."{step}"' for step in steps)
+    # A path that is the result stays SUPER; anything else done with it wants its text.
+    whole = isinstance(node.parent, exp.Alias | exp.Select)
+    function = "json_extract" if whole else "json_extract_string"
+    new: exp.Expr = exp.func(function, base, exp.Literal.string(text))
+    if isinstance(node.parent, exp.Select):
+        last = steps[-1]
+        new = exp.alias_(new, last if isinstance(last, str) else "?column?", quoted=True)
+    node.replace(new)
+
+
+def _path(node: exp.Expr, sources: set[str]) -> tuple[exp.Expr, Path] | None:
+    """(the SUPER column, the steps from it) of a navigation; None for a plain column, qualified or not."""
+    if isinstance(node, exp.Dot):
+        inner = _path(node.this, sources) or (node.this.copy(), [])
+        return inner[0], [*inner[1], node.expression.name]
+    if isinstance(node, exp.Bracket):
+        inner = _path(node.this, sources) or (node.this.copy(), [])
+        step = node.expressions[0]
+        return inner[0], [*inner[1], step.name if step.is_string else step]
+    if not isinstance(node, exp.Column):
+        return None
+    parts = [part.name for part in node.parts]
+    at = 0
+    while at < len(parts) - 1 and parts[at].lower() in sources:
+        at += 1
+    if at == len(parts) - 1:
+        return None
+    table = node.parts[at - 1].name if at else None
+    base = exp.column(exp.to_identifier(parts[at]), table=table)
+    return base, list(parts[at + 1 :])
+
+
+# ------------------------------------------------------------------ functions
+
+
+def _name_columns(tree: exp.Select) -> None:
+    """Results without a name are called as in Redshift: by their function, or `?column?`."""
+    for each in list(tree.expressions):
+        if isinstance(each, exp.Func | exp.Window | exp.Literal | exp.Binary):
+            called = each.this if isinstance(each, exp.Window) else each
+            named = isinstance(called, exp.Func) and not isinstance(called, exp.Cast | exp.Anonymous)
+            name = called.name.lower() if isinstance(called, exp.Anonymous) else "?column?"
+            each.replace(exp.alias_(each.copy(), called.sql_name().lower() if named else name, quoted=True))
+
+
+_INTEGERS = "('TINYINT','SMALLINT','INTEGER','BIGINT','HUGEINT')"
+
+
+def _functions(tree: exp.Expr) -> None:
+    for now in list(tree.find_all(exp.CurrentTimestamp)):
+        if isinstance(now.parent, exp.AtTimeZone):  # SYSDATE
+            now.parent.replace(exp.cast(now.copy(), "timestamp"))
+        elif not isinstance(now.parent, exp.Cast):
+            now.replace(exp.cast(now.copy(), "timestamp"))
+    for average in list(tree.find_all(exp.Avg)):
+        if not isinstance(average.parent, exp.Window | exp.Filter) and not isinstance(average.this, exp.Distinct):
+            value = average.this.sql("duckdb")
+            same = f"CASE WHEN TYPEOF(ANY_VALUE({value})) IN {_INTEGERS} THEN TRUNC(AVG({value})) ELSE AVG({value}) END"
+            average.replace(parse_one(same, read="duckdb"))
+    for call in list(tree.find_all(exp.Anonymous)):
+        name = call.name.upper()
+        if name == "GET_ARRAY_LENGTH":
+            call.replace(exp.func("json_array_length", *call.expressions))
+        elif name == "JSON_SERIALIZE":
+            call.replace(exp.cast(call.expressions[0].copy(), "text"))
+        elif name == "RATIO_TO_REPORT" and isinstance(call.parent, exp.Window):
+            over = call.parent.copy()
+            over.set("this", exp.Sum(this=call.expressions[0].copy()))
+            share = exp.Div(this=exp.cast(call.expressions[0].copy(), "double"), expression=over)
+            call.parent.replace(exp.paren(share))

@@ -1,0 +1,282 @@
+"""The Redshift Data API's wire protocol. Limits and messages: docs.aws.amazon.com/redshift-data/latest/APIReference."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import orjson
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse
+
+from local.warehouse.database import Column, Result
+from local.warehouse.dialect import is_copy, names
+from local.warehouse.errors import WarehouseError
+from local.warehouse.statements import ENDED, Statement, Statements, TooManyError
+
+MOST_STATEMENTS = 40
+MOST_BYTES = 100_000
+PAGE = 1000  # rows; AWS pages by size
+LISTED = 100
+
+
+class AwsError(ServiceException):  # type: ignore[misc]
+    """An error of the service, with its code and message. Must live outside moto to be serialised as such."""
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
+
+
+class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
+    """Requests to `statements` and answers back."""
+
+    statements: ClassVar[Statements]
+
+    def __init__(self) -> None:
+        super().__init__(service_name="redshift-data")
+        self.automated_parameter_parsing = True
+
+    def execute_statement(self) -> ActionResult:
+        return self._submit([self.params["Sql"]], batch=False)
+
+    def batch_execute_statement(self) -> ActionResult:
+        sqls = list(self.params["Sqls"])
+        if not 1 <= len(sqls) <= MOST_STATEMENTS:
+            raise invalid(f"Member must have length less than or equal to {MOST_STATEMENTS}: Sqls")
+        return self._submit(sqls, batch=True)
+
+    def _submit(self, sqls: list[str], batch: bool) -> ActionResult:
+        request = {key: value for key, value in self.params.items() if key not in ("Sql", "Sqls") and value is not None}
+        if bool(request.get("ClusterIdentifier")) == bool(request.get("WorkgroupName")):
+            raise invalid("Exactly one of ClusterIdentifier and WorkgroupName must be given")
+        if not request.get("Database"):
+            raise invalid("Database is required")
+        if any(len(sql.encode()) > MOST_BYTES for sql in sqls):
+            raise invalid(f"The SQL statement exceeds the maximum size of {MOST_BYTES} bytes")
+        _check_parameters(sqls, request.get("Parameters") or [])
+        try:
+            statement = self.statements.submit(sqls, batch, request)
+        except TooManyError as error:
+            raise AwsError(
+                "ActiveStatementsExceededException", "Active statements exceeded the allowed quota (500)."
+            ) from error
+        return ActionResult({**_common(statement), "CreatedAt": statement.created})
+
+    def describe_statement(self) -> ActionResult:
+        statement, number = self._find(self.params["Id"])
+        if (seconds := int(self.params.get("WaitTimeSeconds") or 0)) > 0:
+            statement.ended.wait(min(seconds, 30))
+        return ActionResult(_described(statement) if number is None else _part(statement, number))
+
+    def list_statements(self) -> ActionResult:
+        wanted, name = self.params.get("Status"), self.params.get("StatementName")
+        found = [
+            each
+            for each in self.statements.newest()
+            if (wanted in (None, "ALL") or each.status == wanted)
+            and (not name or str(each.request.get("StatementName", "")).startswith(name))
+        ]
+        start, most = int(self.params.get("NextToken") or 0), int(self.params.get("MaxResults") or LISTED)
+        more = {"NextToken": str(start + most)} if start + most < len(found) else {}
+        return ActionResult({"Statements": [_listed(each) for each in found[start : start + most]], **more})
+
+    def cancel_statement(self) -> ActionResult:
+        statement, _ = self._find(self.params["Id"])
+        if not self.statements.cancel(statement):
+            raise invalid(
+                f"Could not cancel a query that is already in {statement.status} state with ID: {statement.id}"
+            )
+        return ActionResult({"Status": True})
+
+    def get_statement_result(self) -> tuple[int, dict[str, str], str]:
+        statement, number = self._find(self.params["Id"])
+        result = _result(statement, number)
+        if result is None or result.columns is None or result.rows is None:
+            raise AwsError(
+                "ResourceNotFoundException",
+                "Query does not have result. Please check query status with DescribeStatement.",
+            )
+        start = int(self.params.get("NextToken") or 0)
+        page = result.rows[start : start + PAGE]
+        answer: dict[str, Any] = {
+            "ColumnMetadata": [_metadata(column) for column in result.columns],
+            "Records": [
+                [_field(value, column.type) for value, column in zip(row, result.columns, strict=True)] for row in page
+            ],
+            "TotalNumRows": len(result.rows),
+        }
+        if start + PAGE < len(result.rows):
+            answer["NextToken"] = str(start + PAGE)
+        return 200, {}, orjson.dumps(answer).decode()  # moto's serialiser takes seconds for what takes this one no time
+
+    def _find(self, statement_id: str) -> tuple[Statement, int | None]:
+        """(the statement, which one of its batch or None)."""
+        whole, _, number = statement_id.partition(":")
+        statement = self.statements.find(whole)
+        if not statement or (number and not (number.isdigit() and 1 <= int(number) <= len(statement.sqls))):
+            raise AwsError("ResourceNotFoundException", "Query does not exist.")
+        return statement, int(number) - 1 if number else None
+
+
+def _check_parameters(sqls: list[str], parameters: list[dict[str, str]]) -> None:
+    """Every parameter must occur, and every one that occurs be given; COPY takes none."""
+    given = {each["name"] for each in parameters}
+    if given and all(map(is_copy, sqls)):
+        raise invalid("Parameters are not supported in COPY")
+    occurring: set[str] = set()
+    for sql in sqls:
+        try:
+            occurring |= names(sql)
+        except WarehouseError:
+            return  # the statement fails, and says better why
+    if unused := given - occurring:
+        raise invalid(f"Parameters list contains unused parameters. Unused parameters: {sorted(unused)}")
+    if missing := occurring - given:
+        raise invalid(f"Parameters list is missing values for: {sorted(missing)}")
+
+
+_TARGET = ("ClusterIdentifier", "WorkgroupName", "Database", "DbUser", "SecretArn")
+
+
+def _common(statement: Statement) -> dict[str, Any]:
+    return {"Id": statement.id, **{key: statement.request[key] for key in _TARGET if key in statement.request}}
+
+
+def _described(statement: Statement) -> dict[str, Any]:
+    last = statement.results[-1] if statement.results else None
+    answer = _common(statement) | {
+        "Status": statement.status,
+        "CreatedAt": statement.created,
+        "UpdatedAt": statement.updated,
+        "Duration": int(statement.seconds * 1e9),
+        "HasResultSet": any(result.rows is not None for result in statement.results),
+        "ResultRows": last.changed if last else -1,
+        "ResultSize": -1,
+        "RedshiftPid": 1,
+        "RedshiftQueryId": 1 if statement.status in ENDED else 0,
+    }
+    if statement.error:
+        answer["Error"] = statement.error
+    if parameters := statement.request.get("Parameters"):
+        answer["QueryParameters"] = parameters
+    if statement.batch:
+        answer["SubStatements"] = [_part(statement, number) for number in range(len(statement.sqls))]
+    else:
+        answer["QueryString"] = statement.sqls[0]
+    return answer
+
+
+def _part(statement: Statement, number: int) -> dict[str, Any]:
+    result = statement.results[number] if number < len(statement.results) else None
+    answer = {
+        "Id": f"{statement.id}:{number + 1}",
+        "Status": statement.part_status(number),
+        "QueryString": statement.sqls[number],
+        "HasResultSet": bool(result and result.rows is not None),
+        "ResultRows": result.changed if result else -1,
+        "ResultSize": -1,
+        "CreatedAt": statement.created,
+        "UpdatedAt": statement.updated,
+        "Duration": int(statement.seconds * 1e9 / len(statement.sqls)),
+        "RedshiftQueryId": 1,
+    }
+    if number == statement.failed_at:
+        answer["Error"] = statement.error
+    return answer
+
+
+def _listed(statement: Statement) -> dict[str, Any]:
+    answer = {
+        "Id": statement.id,
+        "Status": statement.status,
+        "CreatedAt": statement.created,
+        "UpdatedAt": statement.updated,
+        "IsBatchStatement": statement.batch,
+    }
+    answer |= {"QueryStrings": list(statement.sqls)} if statement.batch else {"QueryString": statement.sqls[0]}
+    if name := statement.request.get("StatementName"):
+        answer["StatementName"] = name
+    return answer
+
+
+def _result(statement: Statement, number: int | None) -> Result | None:
+    if statement.status != "FINISHED" or (number is None and statement.batch):
+        return None
+    return statement.results[number or 0]
+
+
+# ------------------------------------------------------------------ values
+
+_TYPES = {
+    "VARCHAR": "varchar",
+    "TINYINT": "int2",
+    "SMALLINT": "int2",
+    "INTEGER": "int4",
+    "BIGINT": "int8",
+    "HUGEINT": "numeric",
+    "UBIGINT": "numeric",
+    "FLOAT": "float4",
+    "DOUBLE": "float8",
+    "BOOLEAN": "bool",
+    "DATE": "date",
+    "TIME": "time",
+    "JSON": "super",
+    "BLOB": "varbyte",
+    "INTERVAL": "interval",
+}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
+
+
+def _metadata(column: Column) -> dict[str, Any]:
+    precision, scale = 0, 0
+    if match := _DECIMAL.fullmatch(column.type):
+        kind, precision, scale = "numeric", int(match[1]), int(match[2])
+    elif column.type.startswith("TIMESTAMP"):
+        kind = "timestamptz" if "ZONE" in column.type else "timestamp"
+    else:
+        kind = _TYPES.get(column.type, "varchar")
+        precision = 38 if kind == "numeric" else 0
+    return {
+        "name": column.name,
+        "label": column.name,
+        "typeName": kind,
+        "nullable": 1,
+        "precision": precision,
+        "scale": scale,
+        "length": 0,
+        "isCaseSensitive": kind == "varchar",
+        "isCurrency": False,
+        "isSigned": kind.startswith(("int", "float", "numeric")),
+        "schemaName": "",
+        "tableName": "",
+    }
+
+
+def _field(value: Any, kind: str) -> dict[str, Any]:
+    if value is None:
+        return {"isNull": True}
+    if isinstance(value, bool):
+        return {"booleanValue": value}
+    if isinstance(value, int):
+        return {"stringValue": str(value)} if kind in ("HUGEINT", "UBIGINT") else {"longValue": value}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    if isinstance(value, bytes):
+        return {"blobValue": base64.b64encode(value).decode()}
+    if isinstance(value, datetime):
+        return {"stringValue": _timestamp(value)}
+    if isinstance(value, date | time | Decimal | str):
+        return {"stringValue": str(value)}
+    return {"stringValue": orjson.dumps(value, default=str).decode()}
+
+
+def _timestamp(moment: datetime) -> str:
+    """As Redshift writes it: no zeros at the end of its fraction, `+00` where it has a zone."""
+    text = moment.replace(tzinfo=None).isoformat(" ")
+    if "." in text:
+        text = text.rstrip("0")
+    return text + ("+00" if moment.tzinfo else "")
