@@ -9,7 +9,7 @@ OPTIONS = (
     "FORMAT JSON 'auto' "  # keys are the columns' names; nested ones go into SUPER whole
     "GZIP "
     "TIMEFORMAT 'auto' "  # YYYY-MM-DD HH:MM:SS.mmm
-    "TRUNCATECOLUMNS "  # the transform has cut and marked what is too long; should it err, one text is cut, not a load lost
+    "TRUNCATECOLUMNS "  # the transform cuts and marks what is too long; should it err, one text is cut, not a load lost
     "ACCEPTINVCHARS "  # likewise: a bad character becomes ?, the batch around it lands
     "COMPUPDATE OFF "  # encodings are chosen in the migrations: no sampling while loading
     "STATUPDATE OFF"  # no ANALYZE at each of many small loads: Redshift analyses by itself when idle
@@ -34,7 +34,8 @@ def statement(
 ) -> str:
     """The COPY of what `url` names (a manifest, or with `manifest=False` a prefix) into `table` (may be qualified).
 
-    Raises UnsafeLiteralError if a value isn't plainly an S3 URL, a role's ARN or an identifier. `options` is ours, never input.
+    Raises UnsafeLiteralError if a value isn't plainly an S3 URL, a role's ARN or an identifier. `options` are ours,
+    never input.
     """
     names = ", ".join(_checked(NAME, column, "a column") for column in columns)
     into = ".".join(_checked(NAME, part, "a table") for part in table.split("."))

@@ -342,11 +342,16 @@ def _path(node: exp.Expr, sources: set[str]) -> tuple[exp.Expr, Path] | None:
 def _name_columns(tree: exp.Select) -> None:
     """Results without a name are called as in Redshift: by their function, or `?column?`."""
     for each in list(tree.expressions):
-        if isinstance(each, exp.Func | exp.Window | exp.Literal | exp.Binary):
-            called = each.this if isinstance(each, exp.Window) else each
-            named = isinstance(called, exp.Func) and not isinstance(called, exp.Cast | exp.Anonymous)
-            name = called.name.lower() if isinstance(called, exp.Anonymous) else "?column?"
-            each.replace(exp.alias_(each.copy(), called.sql_name().lower() if named else name, quoted=True))
+        called = each.this if isinstance(each, exp.Window) else each
+        if isinstance(called, exp.Func) and not isinstance(called, exp.Cast | exp.Anonymous):
+            name = called.sql_name().lower()
+        elif isinstance(called, exp.Anonymous):
+            name = called.name.lower()
+        elif isinstance(called, exp.Literal | exp.Binary) and not isinstance(called, exp.Dot):
+            name = "?column?"
+        else:
+            continue
+        each.replace(exp.alias_(each.copy(), name, quoted=True))
 
 
 _INTEGERS = "('TINYINT','SMALLINT','INTEGER','BIGINT','HUGEINT')"

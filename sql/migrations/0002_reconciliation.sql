@@ -9,7 +9,7 @@ CREATE TABLE disaster.tweet_file (
     first_seen_at TIMESTAMP NOT NULL ENCODE AZ64,
     loaded_at TIMESTAMP ENCODE AZ64, -- first seen whole in the warehouse: it was loaded then or before; null until then
     repairs INTEGER NOT NULL DEFAULT 0 ENCODE AZ64, -- how often the reconciler loaded it
-    state VARCHAR(16) NOT NULL ENCODE BYTEDICT, -- seven words; see chalicelib/reconcile/compare.py
+    state VARCHAR(16) NOT NULL ENCODE ZSTD, -- seven words; see chalicelib/reconcile/compare.py
     changed_at TIMESTAMP NOT NULL ENCODE AZ64, -- when its state was last found to be another
     PRIMARY KEY (s3_key) -- not enforced, for the planner: the reconciler looks before it adds
 )
@@ -18,12 +18,13 @@ COMPOUND SORTKEY (hour); -- a run looks at the hours that are due, not at years 
 
 CREATE TABLE disaster.tweet_hour (
     hour TIMESTAMP NOT NULL ENCODE RAW,
+    hour_key VARCHAR(32) NOT NULL ENCODE ZSTD, -- what the keys of its files begin with: tweets/dt=YYYY-MM-DD/hh=HH/
     files BIGINT NOT NULL ENCODE AZ64,
     tweets BIGINT NOT NULL ENCODE AZ64, -- in its files, by their names
     loaded BIGINT NOT NULL ENCODE AZ64, -- of these in the warehouse
     waiting_files BIGINT NOT NULL ENCODE AZ64,
     troubled_files BIGINT NOT NULL ENCODE AZ64,
-    state VARCHAR(16) NOT NULL ENCODE BYTEDICT, -- open, troubled, settled
+    state VARCHAR(16) NOT NULL ENCODE ZSTD, -- open, troubled, settled
     settled_checks INTEGER NOT NULL ENCODE AZ64, -- how often it was found settled, one after the other
     checked_at TIMESTAMP NOT NULL ENCODE AZ64,
     next_check_at TIMESTAMP NOT NULL ENCODE AZ64,
@@ -58,12 +59,12 @@ CREATE TABLE disaster.reconciliation_finding (
     found_at TIMESTAMP NOT NULL ENCODE RAW,
     s3_key VARCHAR(1024) NOT NULL ENCODE ZSTD, -- S3's longest; Firehose's own files are named here too
     hour TIMESTAMP ENCODE AZ64,
-    state VARCHAR(16) NOT NULL ENCODE BYTEDICT,
+    state VARCHAR(16) NOT NULL ENCODE ZSTD,
     expected_rows BIGINT NOT NULL ENCODE AZ64,
     found_rows BIGINT NOT NULL ENCODE AZ64,
     found_lines BIGINT NOT NULL ENCODE AZ64, -- distinct ones: equal counts can hide a lost line and a doubled one
     bytes BIGINT ENCODE AZ64,
-    action VARCHAR(16) NOT NULL ENCODE BYTEDICT, -- none, to_repair, repaired, failed
+    action VARCHAR(16) NOT NULL ENCODE ZSTD, -- none, to_repair, repaired, failed
     detail VARCHAR(1024) ENCODE ZSTD -- why it couldn't be repaired
 )
 DISTSTYLE KEY DISTKEY (s3_key) -- joined with tweet_file

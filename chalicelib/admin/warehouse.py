@@ -1,0 +1,51 @@
+"""Set the warehouse up, and see what is in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chalice.app import ConflictError, NotFoundError
+
+from chalicelib import jobs
+from chalicelib.admin.http import Answer, Request, accepted
+from chalicelib.admin.validation import validate
+from chalicelib.warehouse import status
+from chalicelib.warehouse.data_api import WarehouseError
+from chalicelib.warehouse.migrations import MigrationError
+
+NOTHING: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
+
+PATIENCE = 0.9  # seconds: the caller is told within one, though a warehouse that slept takes a minute
+SAME = timedelta(minutes=2)
+"""A setup that began less than this ago and has not ended is the one to wait for. An older one may have died, and
+another beside it does no harm: the warehouse itself lets but one apply a migration."""
+
+
+def show(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
+    """Migrations applied and pending, rows a table; or that the warehouse is waking up."""
+    try:
+        return Answer(status.overview(PATIENCE))
+    except MigrationError as error:
+        raise ConflictError(str(error)) from error
+    except WarehouseError as error:
+        return Answer({"Code": "WarehouseError", "Message": str(error)}, status=502)
+
+
+def set_up(request: Request) -> Answer:
+    """Starts a setup, or answers the one that is under way: 202 either way."""
+    validate(request.body(), NOTHING)
+    under_way = [job for job in jobs.list_all("setup", 1) if _goes_on(job, datetime.now(UTC))]
+    return accepted(under_way[0] if under_way else jobs.start("setup", {}))
+
+
+def show_setup(request: Request, job_id: str) -> Answer:  # noqa: ARG001
+    """How a setup is getting on; once done, what it applied."""
+    job = jobs.get("setup", job_id)
+    if not job:
+        raise NotFoundError(f"There is no setup {job_id}")
+    return Answer(job)
+
+
+def _goes_on(job: jobs.Job, now: datetime) -> bool:
+    return job["status"] == "running" and now - datetime.fromisoformat(job["started_at"]) < SAME

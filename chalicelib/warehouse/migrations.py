@@ -1,0 +1,237 @@
+"""Numbered SQL files, each applied once: `sql/migrations/NNNN_name.sql`, in order, a transaction each.
+
+A transaction ends by recording its migration in `disaster.migration`, so it can't be recorded without having been
+applied, nor the reverse. A migration is never changed once it has been applied anywhere: the next one changes things.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from chalicelib.warehouse import data_api
+
+FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
+"""At the root of the repository, and of the bundle."""
+
+FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+CREATE_ROLE = re.compile(r"CREATE\s+ROLE\s+(\w+)", re.IGNORECASE)
+ATTEMPTS = 3  # at a migration whose statement the Data API has lost
+
+TABLES = (
+    "SELECT c.relname AS name FROM pg_catalog.pg_class AS c"
+    " INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = 'disaster' AND c.relkind = 'r' ORDER BY c.relname"
+)
+APPLIED = "SELECT version, name, checksum, applied_at FROM disaster.migration ORDER BY version"
+
+LOCK = "LOCK disaster.migration"
+"""Before anything is read: the transaction's snapshot is taken after others have committed, so the next statement sees
+what they did. docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html"""
+GUARD = (
+    "SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '0' ELSE 'applied meanwhile' END AS INTEGER) AS applied"
+    " FROM disaster.migration WHERE version = CAST(:version AS INTEGER)"
+)
+"""Fails, and with it the transaction, if somebody else was quicker: Redshift has no IF outside procedures, and enforces
+no key."""
+RECORD = "INSERT INTO disaster.migration (version, name, checksum) VALUES (CAST(:version AS INTEGER), :name, :checksum)"
+
+
+class MigrationError(Exception):
+    """The migrations can't be applied as they are; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text in hex; how the checkout ends lines makes no difference."""
+        return hashlib.sha256("\n".join(self.sql.splitlines()).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return f"{self.version:04}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One row of `disaster.migration`. `applied_at` in UTC."""
+
+    version: int
+    name: str
+    checksum: str
+    applied_at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.version:04}_{self.name}"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What applies one migration: statements for `data_api.run`, and their parameters."""
+
+    statements: tuple[str, ...]
+    parameters: Mapping[str, str]
+
+
+def read(folder: Path = FOLDER) -> list[Migration]:
+    """The migrations in order. Raises MigrationError unless they are numbered 1, 2, 3, ..."""
+    found = []
+    for path in sorted(folder.glob("*.sql")):
+        match = FILE_NAME.fullmatch(path.name)
+        if not match:
+            raise MigrationError(f"{path.name} is no migration's name; NNNN_what_it_does.sql is")
+        found.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
+    numbers = [migration.version for migration in found]
+    if not found or numbers != list(range(1, len(found) + 1)):
+        raise MigrationError(f"Migrations in {folder} must be numbered 1, 2, 3, ..., but are {numbers}")
+    return found
+
+
+def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
+    """What is pending, in order. What a newer version of this app has applied beyond that is left alone.
+
+    Raises MigrationError if an applied migration was changed, renamed or removed since, or one before it is missing.
+    """
+    files = {migration.version: migration for migration in migrations}
+    last = max(files, default=0)
+    for row in applied:
+        file = files.get(row.version)
+        if row.version <= last and (file is None or file.checksum != row.checksum):
+            what = f"{'removed' if file is None else 'changed'} after it was applied on {row.applied_at:%Y-%m-%d %H:%M}"
+            raise MigrationError(f"Migration {row} was {what}. Restore the file, and put the change into a new migration")
+    done = {row.version for row in applied}
+    pending = [migration for migration in migrations if migration.version not in done]
+    if pending and done and pending[0].version < max(done):
+        newest = max(applied, key=lambda row: row.version)
+        raise MigrationError(f"Migration {pending[0]} is pending, but the later {newest} was applied: number it anew")
+    return pending
+
+
+def transaction(migration: Migration, roles: Collection[str] = ()) -> Transaction:
+    """The transaction that applies a migration, once. `roles` exist already.
+
+    CREATE ROLE knows no IF NOT EXISTS, and a role belongs to the namespace, so it outlives schema and database: one
+    that is there is not made again. Raises MigrationError if it wouldn't fit the Data API's limits.
+    """
+    own = [sql for sql in statements(migration.sql) if not ((m := CREATE_ROLE.match(sql)) and m[1].lower() in roles)]
+    before = [] if migration.version == 1 else [LOCK, GUARD]  # the first makes the table that these look at
+    every = (*before, *own, RECORD)
+    if len(every) > data_api.MOST_STATEMENTS:
+        most = data_api.MOST_STATEMENTS - len(before) - 1
+        raise MigrationError(f"Migration {migration} has {len(own)} statements, more than {most}: split it into two")
+    for sql in own:
+        if len(sql.encode()) > data_api.MOST_BYTES:
+            raise MigrationError(f"Migration {migration}: a statement has over {data_api.MOST_BYTES} bytes: {sql[:60]}")
+    parameters = {"version": str(migration.version), "name": migration.name, "checksum": migration.checksum}
+    return Transaction(every, parameters)
+
+
+def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) -> list[Migration]:
+    """Applies what is pending and returns it; somebody else may be doing the same. `patience` in seconds for all.
+
+    Raises MigrationError as `plan` and `transaction`, or with Redshift's message; StillRunningError.
+    """
+    deadline = time.monotonic() + patience
+    done: list[Migration] = []
+    lost = 0
+    while pending := plan(migrations, applied(deadline - time.monotonic())):
+        migration = pending[0]
+        planned = transaction(migration, existing_roles(migration))
+        left = deadline - time.monotonic()
+        try:
+            data_api.run(planned.statements, planned.parameters, patience=left)
+            done.append(migration)
+        except data_api.StillRunningError:
+            raise
+        except data_api.StatementLostError:
+            # It may have run or not, or may yet: the record tells, and the guard keeps it from running twice.
+            lost += 1
+            if lost == ATTEMPTS:
+                raise
+        except data_api.WarehouseError as error:
+            if migration.version not in {row.version for row in applied(left)}:
+                raise MigrationError(f"Migration {migration}: {error}") from error
+    return done
+
+
+def applied(patience: float = data_api.PATIENCE) -> list[Applied]:
+    """What the warehouse says was applied, in order; nothing where it was never set up."""
+    if "migration" not in tables(patience):
+        return []
+    return [Applied(**row) for row in data_api.query(APPLIED, patience=patience)]
+
+
+def tables(patience: float = data_api.PATIENCE) -> list[str]:
+    """The tables of the schema that there are, by name."""
+    return [row["name"] for row in data_api.query(TABLES, patience=patience)]
+
+
+def existing_roles(migration: Migration) -> set[str]:
+    """The database's roles, asked for only where the migration makes any."""
+    if not CREATE_ROLE.search(migration.sql):
+        return set()
+    return {row["role_name"] for row in data_api.query("SELECT role_name FROM svv_roles")}
+
+
+TOKEN = re.compile(
+    r"""
+    (?P<comment> --[^\n]* )
+    | (?P<block> /\* )
+    | (?P<end> ; )
+    | '(?: [^'\\] | '' | \\. )*'        # backslashes escape in Redshift's strings
+    | "(?: [^"] | "" )*"
+    | (?P<dollar> \$\w*\$ ) .*? (?P=dollar)  # the body of a procedure
+    | (?P<open> ['"] )                   # of one that isn't closed
+    | [^-/;'"$]+ | .
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def statements(sql: str) -> list[str]:
+    """The statements of a script, without comments (the Data API would look for :parameters in them).
+
+    Semicolons within strings, quoted names, comments and $$ bodies end nothing. Raises MigrationError for a string or
+    comment that is not closed.
+    """
+    found = ("".join(statement).strip() for statement in _split(sql))
+    return [statement for statement in found if statement]
+
+
+def _split(sql: str) -> Iterator[list[str]]:
+    statement: list[str] = []
+    at = 0
+    while token := TOKEN.match(sql, at):
+        at = token.end()
+        if token["open"]:
+            raise MigrationError(f"A quote is not closed: {sql[token.start() :][:40]!r}")
+        if token["block"]:
+            at = _comment_end(sql, token.start())
+            statement.append(" ")
+        elif token["end"]:
+            yield statement
+            statement = []
+        elif not token["comment"]:
+            statement.append(token[0])
+    yield statement
+
+
+def _comment_end(sql: str, start: int) -> int:
+    """Where the comment that begins at `start` ends; comments nest."""
+    depth = 0
+    for mark in re.compile(r"/\*|\*/").finditer(sql, start):
+        depth += 1 if mark[0] == "/*" else -1
+        if not depth:
+            return mark.end()
+    raise MigrationError(f"A comment is not closed: {sql[start:][:40]!r}")
