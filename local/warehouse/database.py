@@ -19,6 +19,8 @@ SYSTEM = """
 CREATE SCHEMA IF NOT EXISTS public;
 CREATE TABLE IF NOT EXISTS main.local_roles (role_name VARCHAR);
 CREATE OR REPLACE VIEW main.svv_roles AS SELECT role_name, '' AS role_owner FROM main.local_roles;
+-- Users are not kept: CREATE USER does nothing here, whoever asks may do all.
+CREATE OR REPLACE VIEW main.pg_user AS SELECT CAST(NULL AS VARCHAR) AS usename WHERE FALSE;
 CREATE TABLE IF NOT EXISTS main.stl_load_errors (
     starttime TIMESTAMP, filename VARCHAR, line_number BIGINT, colname VARCHAR, raw_line VARCHAR, err_reason VARCHAR
 );
