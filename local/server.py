@@ -78,8 +78,19 @@ class LocalAws:
         from moto.core.base_backend import BackendDict
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from local import admin_http, comprehend, firehose, functions, kinesis, patches, provision, s3, schedule, ssm
-        from local._missing import warehouse  # until it has landed
+        from local import (
+            admin_http,
+            comprehend,
+            firehose,
+            functions,
+            kinesis,
+            patches,
+            provision,
+            s3,
+            schedule,
+            ssm,
+            warehouse,
+        )
         from local.logs import Logs
 
         BackendDict.reset()  # of an earlier one in this process

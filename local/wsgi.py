@@ -6,15 +6,20 @@ import io
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import ThreadedWSGIServer, make_server
+from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+PATIENCE = 5.0  # seconds for requests under way when the server stops
 
 
 class PortTakenError(OSError):
@@ -28,6 +33,14 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
     disable_nagle_algorithm = True  # else a second small packet waits 40 ms for the first one's acknowledgement
     wbufsize = -1  # head and body go out together
     timeout = 120  # seconds after which an idle connection is closed
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections[self.connection] = threading.current_thread()
+
+    def finish(self) -> None:
+        self.server.connections.pop(self.connection, None)
+        super().finish()
 
     def run_wsgi(self) -> None:
         self.environ = environ = self.make_environ()
@@ -84,22 +97,29 @@ class Server:
             self._socket.close()
             raise PortTakenError(f"127.0.0.1:{port} can't be listened on ({error.strerror})") from error
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server: ThreadedWSGIServer | None = None
+        self._server: Any = None
 
     def start(self, application: Application) -> None:
-        self._server = make_server(  # type: ignore[assignment]
+        self._server = make_server(
             "127.0.0.1", 0, application, threaded=True, request_handler=Handler, fd=self._socket.fileno()
         )
-        assert self._server is not None
         self._server.daemon_threads = True
-        self._server.block_on_close = False  # connections that clients keep open are no reason to wait
+        self._server.connections = {}  # open ones and their threads
         self._socket.close()  # the server has its own copy
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name=self.url, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes no more requests; may be called again."""
+        """Takes no more requests, and gives those under way a moment; may be called again."""
         self._socket.close()
-        if self._server is not None:
-            self._server.shutdown()
-            self._thread.join()
+        if self._server is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        open_ones = list(self._server.connections.items())
+        for connection, _ in open_ones:
+            with suppress(OSError):  # the client was faster
+                connection.shutdown(socket.SHUT_RD)  # to the thread the client has gone, once it has answered
+        deadline = time.monotonic() + PATIENCE
+        for _, thread in open_ones:
+            thread.join(max(0.0, deadline - time.monotonic()))
