@@ -1,4 +1,4 @@
-"""What AWS calls. Wiring only: each entry point imports its own code on first use, so none pays for another's cold start."""
+"""What AWS calls. Wiring only: each entry point imports its own code when called, and pays for no other's start."""
 
 from typing import Any
 

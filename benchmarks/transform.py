@@ -56,12 +56,12 @@ def floor(event: dict[str, Any]) -> None:
 
 def scikit_learn(every: Events) -> Callable[[dict[str, Any]], None]:
     """Its own TF-IDF and logistic regression with their defaults, on ready texts, for the kinds the transform tells."""
-    from chalicelib.classifier.text import clean
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
     from chalicelib.classifier import bundled
+    from chalicelib.classifier.text import clean
 
     texts = {
         event["invocationId"]: [clean(orjson.loads(base64.b64decode(r["data"]))["text"]) for r in event["records"]]
@@ -160,8 +160,9 @@ def cold_starts(event: dict[str, Any], where: Path) -> dict[str, float]:
 
 def run(console: Console) -> None:
     """Prints the tables. Needs the ports of a local stack, which it starts itself."""
-    from local.server import LocalAws
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    from local.server import LocalAws
 
     every = events([line for line in records() if json.loads(line).get("text", "").strip()])
     tweets = sum(len(event["records"]) for event in every)

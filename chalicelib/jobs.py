@@ -29,7 +29,7 @@ RUNNERS = {
     "reconciliations": "chalicelib.reconcile.run",
     "evaluations": "chalicelib.classifier.evaluation",
 }
-"""Kind → the module whose `run(arguments, context, job_id) -> dict` does it: imported by the Lambda that runs it alone."""
+"""Kind → the module whose `run(arguments, context, job_id) -> dict` does it, imported by the Lambda that runs it."""
 
 STATUS_URLS = {
     "setup": "/warehouse/setup/{id}",
@@ -109,7 +109,8 @@ def judged(job: Job, now: datetime) -> Job:
     """The job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
     if job["status"] != "running" or now - datetime.fromisoformat(job["started_at"]) <= LONGEST:
         return job
-    error = f"It did not end within {LONGEST.seconds // 60} minutes: its Lambda was stopped. Its log says why; start another"
+    minutes = LONGEST.seconds // 60
+    error = f"It did not end within {minutes} minutes: its Lambda was stopped. Its log says why; start another"
     return {**job, "status": "failed", "error": error}
 
 

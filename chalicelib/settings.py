@@ -1,7 +1,7 @@
 """What a function needs to know about the data plane around it.
 
 The one environment variable is `STAGE`. Everything else is read once a cold start from the SSM parameters under
-`/disaster-tweets/<stage>/`, which the data plane (`infra/data-plane.yaml`, or `local/`) writes: no ARN is copied by hand.
+`/disaster-tweets/<stage>/`, written by the data plane (`infra/data-plane.yaml`, or `local/`): no ARN is copied by hand.
 """
 
 from __future__ import annotations

@@ -27,6 +27,26 @@ PATIENCE = 300  # seconds without any progress before the demo gives up
 POLL = 0.1  # seconds between looks into the warehouse; what is printed as latency is known no better than this
 
 
+BY_KIND = """
+SELECT
+    k.name,
+    COUNT(*) AS tweets,
+    SUM(CASE WHEN t.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant,
+    MIN(t.original_text) AS example
+FROM disaster.tweet AS t
+INNER JOIN disaster.disaster_kind AS k ON t.disaster_label = k.code
+GROUP BY k.name
+ORDER BY tweets DESC
+"""
+
+
+NEXT = """\
+  make local LOCAL_HOME={home}    serves what landed: AWS on :4566, admin API on :8000; then, beside it:
+  curl -H 'Accept: text/html' http://127.0.0.1:8000/reconciliations/latest > report.html
+  .venv/bin/python -m local sql --home {home} 'select * from disaster.hourly_kind'
+  sql/queries/    ten questions an analyst would ask"""
+
+
 class DemoError(Exception):
     """A step did not end as it should."""
 
@@ -111,11 +131,7 @@ def settle(arrivals: Arrivals, aws: LocalAws, sent: int) -> None:
 def by_kind() -> Table:
     from chalicelib.warehouse import data_api
 
-    kinds = data_api.query(
-        "SELECT k.name, COUNT(*) AS tweets, SUM(CASE WHEN t.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant,"
-        " MIN(t.original_text) AS example"
-        " FROM disaster.tweet t JOIN disaster.disaster_kind k ON k.code = t.disaster_label GROUP BY k.name ORDER BY tweets DESC"
-    )
+    kinds = data_api.query(BY_KIND)
     table = Table(title="Tweets by kind of disaster", title_justify="left")
     table.add_column("kind")
     table.add_column("tweets", justify="right")
@@ -197,14 +213,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"[red]The demo stopped:[/] {error}\nLogs: {arguments.home / 'logs'}")
         return 1
     console.print(f"{time.monotonic() - began:.0f} s in all. Where to look next:")
-    console.print(
-        f"  make local LOCAL_HOME={arguments.home}    serve it: AWS on :4566, admin API on :8000", highlight=False
-    )
-    console.print(
-        f"  .venv/bin/python -m local sql --home {arguments.home} 'SELECT * FROM disaster.surge'", highlight=False
-    )
-    console.print(
-        "  curl -H 'Accept: text/html' http://127.0.0.1:8000/reconciliations/latest > report.html", highlight=False
-    )
-    console.print("  sql/queries/    ten questions an analyst would ask", highlight=False)
+    console.print(NEXT.format(home=arguments.home), highlight=False)
     return 0 if complete else 1

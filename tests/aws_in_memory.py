@@ -21,7 +21,8 @@ from chalicelib.transform import handler
 
 STREAM = "arn:aws:firehose:us-east-1:123456789012:deliverystream/disaster-tweets-local"
 SOURCE = "arn:aws:kinesis:us-east-1:123456789012:stream/disaster-tweets-source"
-SETTINGS = Settings("local", "disaster-tweets-local", "disaster-tweets-local", "tweets", "arn:aws:iam::123456789012:role/c")
+NAME = "disaster-tweets-local"
+SETTINGS = Settings("local", NAME, NAME, "tweets", "arn:aws:iam::123456789012:role/copy")
 
 
 def event(*records: bytes, source: str | None = None, arrived: int = 1_770_091_506_789) -> dict[str, Any]:

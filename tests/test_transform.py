@@ -35,7 +35,9 @@ def test_a_recorded_event_is_answered_as_firehose_expects(name: str, usable: int
         response = transform(sent, None)
     assert [r["recordId"] for r in response["records"]] == [r.record_id for r in KinesisFirehoseEvent(sent).records]
     assert results(response) == ["Ok"] * usable + ["ProcessingFailed"] * (len(sent["records"]) - usable)
-    answers = [KinesisFirehoseDataTransformationRecord(r["recordId"], r["result"], r["data"]) for r in response["records"]]
+    answers = [
+        KinesisFirehoseDataTransformationRecord(r["recordId"], r["result"], r["data"]) for r in response["records"]
+    ]
     assert response == KinesisFirehoseDataTransformationResponse(answers).asdict()
     assert all(a.data_as_bytes.endswith(b"\n") for a in answers if a.result == "Ok")
     assert len(world.lines("tweets/")) == usable

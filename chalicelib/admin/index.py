@@ -1,0 +1,44 @@
+"""What this is and where to go from here."""
+
+from __future__ import annotations
+
+from chalicelib.admin.http import Answer, Request
+from chalicelib.classifier import activation
+from chalicelib.settings import settings
+
+ROUTES = {
+    "GET /": "this page",
+    "GET /warehouse": "migrations applied and pending, rows a table",
+    "POST /warehouse/setup": "apply pending migrations",
+    "GET /warehouse/setup/{id}": "how a setup is getting on",
+    "POST /classifier/train": "train a Comprehend version from a CSV in S3",
+    "GET /classifier/versions": "every version with its scores and costs",
+    "GET /classifier/versions/{version}": "one version, with its confusion matrix",
+    "POST /classifier/versions/{version}/endpoint": "host a version, or resize its endpoint; costs money until deleted",
+    "DELETE /classifier/versions/{version}/endpoint": "delete its endpoint",
+    "GET /classifier/active": "which version labels tweets now",
+    "PUT /classifier/active": "switch to another version",
+    "POST /classifier/evaluate": "several versions on the same labelled tweets",
+    "GET /classifier/evaluations/{id}": "scores side by side, as JSON or as a page",
+    "POST /reconciliations": "compare tweet files with rows, and repair",
+    "GET /reconciliations": "past runs, the newest first",
+    "GET /reconciliations/{id}": "status and report of a run, or of the latest, as JSON or as a page",
+}
+"""A test compares them with `app.py`."""
+
+
+def show(request: Request) -> Answer:
+    """The stage, its data plane, the active classifier, and every route with what it is for."""
+    known = settings()
+    return Answer(
+        {
+            "app": "disaster-tweets",
+            "stage": known.stage,
+            "caller": request.caller,
+            "stream": known.stream,
+            "bucket": known.bucket,
+            "delivery": known.delivery,
+            "classifier": activation.current().version,
+            "routes": ROUTES,
+        }
+    )
