@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -160,17 +160,22 @@ class LiveLambda(LambdaResponse):  # type: ignore[misc]
             event = json.loads(self.body or b"{}")
         except ValueError as error:
             message = {"Type": "User", "message": f"Could not parse request body into json: {error}"}
-            return 400, {"x-amzn-errortype": "InvalidRequestContentException"}, json.dumps(message)
+            return answer(400, json.dumps(message), {"x-amzn-errortype": "InvalidRequestContentException"})
         if kind == "DryRun":
-            return 204, {}, ""
+            return answer(204)
         if kind == "Event":
             self.functions.invoke_later(name, event)
-            return 202, {}, ""
-        headers = {"content-type": "application/json", "x-amz-executed-version": "$LATEST"}
+            return answer(202)
+        executed = {"x-amz-executed-version": "$LATEST"}
         try:
-            return 200, headers, json.dumps(self.functions.invoke(name, event))
+            return answer(200, json.dumps(self.functions.invoke(name, event)), executed)
         except FunctionError as error:
-            return 200, {**headers, "x-amz-function-error": "Unhandled"}, json.dumps(error.payload)
+            return answer(200, json.dumps(error.payload), {**executed, "x-amz-function-error": "Unhandled"})
+
+
+def answer(status: int, body: str = "", headers: Mapping[str, str] | None = None) -> tuple[str, dict[str, Any]]:
+    """As moto takes it, which reads the status from the headers alone."""
+    return body, {"status": status, "content-type": "application/json", **(headers or {})}
 
 
 def install(logs: Logs, stage: str) -> Functions:
