@@ -14,9 +14,10 @@ from typing import Any
 
 from local.faults import Faults
 from local.firehose.buffer import Hints
+from local.firehose.delivery import Outside
 from local.firehose.journal import Journal
 from local.firehose.settings import Copy, Place, Processor, Settings
-from local.firehose.stream import Outside, Stream
+from local.firehose.stream import Stream
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:transform:$LATEST"
 SOON = Hints(1024 * 1024, 0.02)

@@ -5,10 +5,11 @@ moto keeps delivery streams as plain records; what it does for their control (De
     responses.py      the wire protocol: limits, errors, and answers to puts without moto's slow serialiser
     settings.py       what a stream is set to do, read from its description; what the local Firehose refuses
     deliveries.py     all streams, and their descriptions kept over a restart
-    stream.py         one stream at work: from the put to the warehouse
+    stream.py         one stream at work: what is done when, and by which thread
     journal.py        what was acknowledged and how far its delivery came, on disk
     buffer.py         when a buffer is full or old enough, and what goes together
     transform.py      invokes the function and sorts its answers
+    delivery.py       writes objects and error records, runs the COPY; tries again
     errors.py         the objects under processing-failed/
     objects.py        names of objects, the manifest, the COPY
 """
@@ -21,7 +22,7 @@ from typing import Any
 
 from local.faults import Faults
 from local.firehose.deliveries import Deliveries
-from local.firehose.stream import Outside
+from local.firehose.delivery import Outside
 
 
 def install(

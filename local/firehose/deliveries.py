@@ -14,9 +14,10 @@ from moto.firehose.models import DeliveryStream, firehose_backends
 
 from local import kinesis
 from local.faults import Faults
+from local.firehose.delivery import Outside
 from local.firehose.journal import Journal
 from local.firehose.settings import settings
-from local.firehose.stream import Outside, Stream
+from local.firehose.stream import Stream
 
 
 class FlushError(TimeoutError):

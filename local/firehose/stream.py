@@ -6,7 +6,6 @@ with the same batches. What was under way is done again: at least once, like Fir
 
 from __future__ import annotations
 
-import gzip
 import logging
 import sqlite3
 import threading
@@ -16,10 +15,11 @@ from typing import Any, NamedTuple
 
 from local import kinesis
 from local.faults import Faults
-from local.firehose import errors, objects, transform
+from local.firehose import delivery, transform
 from local.firehose.buffer import Buffer, Hints
+from local.firehose.delivery import Outside, now
 from local.firehose.journal import Batch, Journal, Record
-from local.firehose.settings import AwsError, Copy, Place, Settings
+from local.firehose.settings import AwsError, Place, Settings
 
 log = logging.getLogger(__name__)
 
@@ -29,20 +29,12 @@ STRAIGHT = Hints(1024 * 1024, 0.0)  # how records are taken on when nothing tran
 LONGEST_PAUSE = 3.0  # seconds between attempts
 POLL_SECONDS = 0.1  # how often a data stream is read, shard by shard; once a second on AWS
 MOST_READ = 500  # records at once
-GZIP_LEVEL = 1  # fastest: these objects are read once, by COPY
-
-
-class Outside(NamedTuple):
-    """What a stream does to the world around it. Each raises when it fails."""
-
-    invoke: Callable[[str, dict[str, Any]], Any]  # function's ARN, event
-    put: Callable[[str, str, bytes], None]  # bucket, key, bytes
-    run_sql: Callable[[str], int]  # one transaction
 
 
 class Transformed(NamedTuple):
     batch: Batch
     data: bytes
+    taken: int  # bytes of its records, as they came
 
 
 class Stream:
@@ -64,12 +56,12 @@ class Stream:
         self._transformed: Buffer[Transformed] = Buffer()
         self._to_back_up: Buffer[Record] = Buffer()
         self._backlog = 0
-        now = time.monotonic()
+        began = time.monotonic()
         left = journal.read(journal.uncut, journal.next)
-        self._waiting.add(sized(left), now)
+        self._waiting.add(sized(left), began)
         self._backlog = self._waiting.bytes + sum(len(r.data) for rs in self._again_data.values() for r in rs)
         if settings.backup:
-            self._to_back_up.add(sized(journal.read(journal.backed_up, journal.next)), now)
+            self._to_back_up.add(sized(journal.read(journal.backed_up, journal.next)), began)
         loops = [*[self._transform] * INVOCATIONS, self._deliver, self._copy, self._back_up]
         if settings.source_arn:
             loops.append(self._read)
@@ -84,9 +76,7 @@ class Stream:
 
     def take(self, datas: Sequence[bytes]) -> list[str]:
         """Takes records on: their ids, and by then they are on disk. Raises ServiceUnavailableException."""
-        return [
-            transform.record_id(self._journal.id, record) for record in self._append(int(time.time() * 1000), datas)
-        ]
+        return [transform.record_id(self._journal.id, record) for record in self._append(now(), datas)]
 
     def change(self, settings: Settings, description: dict[str, Any]) -> None:
         """Other settings from now on; `description` is what they are known from after a restart."""
@@ -150,11 +140,11 @@ class Stream:
                 records = self._journal.append(arrived, datas, origins, position)
             except sqlite3.Error as error:  # such as a full disk
                 raise AwsError("InternalFailure", f"The journal of {self.settings.name} fails: {error}") from error
-            now = time.monotonic()
-            self._waiting.add(sized(records), now)
+            began = time.monotonic()
+            self._waiting.add(sized(records), began)
             self._backlog += size
             if self.settings.backup:
-                self._to_back_up.add(sized(records), now)
+                self._to_back_up.add(sized(records), began)
             self._changed.notify_all()
         return records
 
@@ -202,12 +192,14 @@ class Stream:
                     self._faults,
                     self._pause,
                 )
-                if outcome is None or not self._put_failures(batch, outcome, settings):
+                if outcome is None:
+                    return
+                if not delivery.put_failures(self._outside, settings, self._journal.id, batch, outcome, self._pause):
                     return
                 data = b"".join(outcome.data)
             with self._changed:
-                self._transformed.add([(Transformed(batch, data), len(data))], time.monotonic())
-                self._backlog -= sum(len(record.data) for record in records)
+                taken_bytes = sum(len(record.data) for record in records)
+                self._transformed.add([(Transformed(batch, data, taken_bytes), len(data))], time.monotonic())
                 self._changed.notify_all()
 
     def _next_batch(self) -> tuple[Batch, list[Record]] | None:
@@ -222,7 +214,7 @@ class Stream:
                 most = transform.most_records(hints.bytes, self.settings.source_arn is not None)
                 if self._ready(self._waiting, hints, most):
                     records = self._waiting.take(hints.bytes, most)
-                    batch = Batch(records[0].sequence, records[-1].sequence + 1, int(time.time() * 1000))
+                    batch = Batch(records[0].sequence, records[-1].sequence + 1, now())
                     self._journal.cut(batch)
                     return batch, records
         return None
@@ -235,28 +227,17 @@ class Stream:
         self._changed.wait(left)
         return False
 
-    def _put_failures(self, batch: Batch, outcome: transform.Outcome, settings: Settings) -> bool:
-        """Writes the error records of a batch: under the same key at every attempt, so that they are there once."""
-        if not outcome.failures:
-            return True
-        assert settings.processor
-        ended = int(time.time() * 1000)
-        name = f"{self._journal.id} {batch.first}"
-        key = objects.key(settings, settings.place.error_prefix + "processing-failed/", batch.cut_at, name=name)
-        lines = errors.lines(outcome.failures, outcome.attempts, ended, settings.processor.arn)
-        return self._put(settings.place.bucket, key, lines)
-
     def _deliver(self) -> None:
         while (taken := self._next_to_deliver()) is not None:
-            settings, place = self.settings, self.settings.place
-            key = objects.key(settings, place.prefix, int(time.time() * 1000), gzip=place.gzip)
-            data = b"".join(each.data for each in taken)
-            if data and not self._put(place.bucket, key, compressed(data, place)):
-                return
+            settings, data, key = self.settings, b"".join(each.data for each in taken), None
+            if data:
+                key = delivery.put_data(self._outside, settings, settings.place, data, self._pause)
+                if key is None:
+                    return
             with self._changed:
-                to_copy = key if data and settings.copy else None
-                self._journal.delivered([each.batch for each in taken], to_copy)
+                self._journal.delivered([each.batch for each in taken], key if settings.copy else None)
                 self._journal.trim(settings.backup is not None)
+                self._backlog -= sum(each.taken for each in taken)
                 self._changed.notify_all()
 
     def _next_to_deliver(self) -> list[Transformed] | None:
@@ -271,7 +252,9 @@ class Stream:
         while keys := self._next_to_copy():
             settings = self.settings
             # Without a COPY, the destination was changed to S3 alone since.
-            if settings.copy and not self._load(settings, settings.copy, keys):
+            if settings.copy and not delivery.load(
+                self._outside, settings, settings.copy, keys, self._copying, self._pause
+            ):
                 return
             with self._changed:
                 self._journal.copied(keys)
@@ -285,36 +268,11 @@ class Stream:
                 self._changed.wait()
         return []
 
-    def _load(self, settings: Settings, copy: Copy, keys: Sequence[str]) -> bool:
-        """Copies the objects with one COPY, tried again for as long as the settings say; then leaves the manifest
-        under errors/. False: the stream is closing before either was done.
-        """
-        place, at = settings.place, int(time.time() * 1000)
-        manifest = objects.manifest(place.bucket, keys)
-        key = objects.key(settings, place.prefix + "manifests/", at)
-        if not self._put(place.bucket, key, manifest):
-            return False
-        sql = objects.copy_statement(copy, place.bucket, key)
-        deadline = time.monotonic() + copy.retry_seconds
-        attempt = 1
-        while True:
-            try:
-                with self._copying:
-                    self._outside.run_sql(sql)
-                return True
-            except Exception as error:
-                log.warning("COPY into %s, attempt %d: %s", copy.table, attempt, error)
-            if time.monotonic() >= deadline:
-                return self._put(place.bucket, objects.key(settings, place.prefix + "errors/manifests/", at), manifest)
-            if not self._pause(attempt):
-                return False
-            attempt += 1
-
     def _back_up(self) -> None:
         while (taken := self._next_to_back_up()) is not None:
             records, place = taken
-            key = objects.key(self.settings, place.prefix, int(time.time() * 1000), gzip=place.gzip)
-            if not self._put(place.bucket, key, compressed(b"".join(record.data for record in records), place)):
+            data = b"".join(record.data for record in records)
+            if data and not delivery.put_data(self._outside, self.settings, place, data, self._pause):
                 return
             with self._changed:
                 self._journal.back_up(records[-1].sequence + 1)
@@ -330,19 +288,6 @@ class Stream:
                 elif self._ready(self._to_back_up, place.hints):
                     return self._to_back_up.take(place.hints.bytes), place
         return None
-
-    def _put(self, bucket: str, key: str, data: bytes) -> bool:
-        """Writes an object, however long it takes. False: the stream is closing."""
-        attempt = 1
-        while True:
-            try:
-                self._outside.put(bucket, key, data)
-                return True
-            except Exception as error:
-                log.warning("s3://%s/%s, attempt %d: %s", bucket, key, attempt, error)
-            if not self._pause(attempt):
-                return False
-            attempt += 1
 
     def _pause(self, attempt: int) -> bool:
         """Waits before the next attempt: 0.1 s, then twice as long each time. False: the stream is closing."""
@@ -366,7 +311,3 @@ def slow_down() -> AwsError:
 
 def sized(records: Sequence[Record]) -> list[tuple[Record, int]]:
     return [(record, len(record.data)) for record in records]
-
-
-def compressed(data: bytes, place: Place) -> bytes:
-    return gzip.compress(data, GZIP_LEVEL) if place.gzip else data
