@@ -185,9 +185,13 @@ def concurrency(of: Stage) -> Iterator[Finding]:
                 free += held.get("ReservedConcurrentExecutions", 0)
             except api.exceptions.ResourceNotFoundException:
                 continue
+    yield reserved(free, wanted)
+
+
+def reserved(free: int, wanted: int) -> Finding:
     what = f"Lambda concurrency: {free} free, {wanted} to be reserved, {UNRESERVED} stay unreserved"
     advice = "have the quota raised (Service Quotas, Lambda, Concurrent executions), or lower reserved_concurrency"
-    yield Finding(what, wanted == 0 or free - wanted >= UNRESERVED, advice)
+    return Finding(what, wanted == 0 or free - wanted >= UNRESERVED, advice)
 
 
 def network(of: Stage) -> Iterator[Finding]:

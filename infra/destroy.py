@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -88,12 +89,14 @@ def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
             empty(own_bucket)
             boto3.client("s3").delete_bucket(Bucket=own_bucket)
     if own_namespace:
-        serverless: Any = boto3.client("redshift-serverless")
-        try:
-            serverless.delete_namespace(namespaceName=own_namespace)
-        except serverless.exceptions.ResourceNotFoundException:
-            console.print("There is no warehouse any more")
+        delete_namespace(own_namespace)
     console.print("The data is gone")
+
+
+def delete_namespace(name: str) -> None:
+    serverless: Any = boto3.client("redshift-serverless")
+    with suppress(serverless.exceptions.ResourceNotFoundException):
+        serverless.delete_namespace(namespaceName=name)
 
 
 def empty(bucket: str) -> None:

@@ -11,7 +11,7 @@ from infra_templates import bundle
 
 from app import app
 from infra import functions, policies, state
-from infra.stages import FUNCTIONS, ROOT, InfraError, stage
+from infra.stages import FUNCTIONS, InfraError, stage
 from local.server import LocalAws
 
 OF = stage("dev")
@@ -19,18 +19,11 @@ BUCKET = "disaster-tweets-dev-somewhere"
 
 
 @pytest.fixture(scope="module")
-def project(stack: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the app as an operator has checked it out, and the data plane's bucket."""
-    copy = tmp_path_factory.mktemp("project")
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / name, copy)
-    for name in ("chalicelib", "sql"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / ".chalice", copy / ".chalice", ignore=shutil.ignore_patterns("deployed"))
-    shutil.copytree(ROOT / "vendor", copy / "vendor", symlinks=True)
+def project(stack: LocalAws, project_copy: Path) -> Iterator[Path]:
+    """The app as an operator has checked it out, and the data plane's bucket."""
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    yield copy
-    functions.delete(OF, BUCKET, copy)
+    yield project_copy
+    functions.delete(OF, BUCKET, project_copy)
 
 
 def made() -> dict[str, Any]:

@@ -1,0 +1,470 @@
+"""Deploying and destroying, but for what Chalice does (tests/test_deploy_functions.py): each step, and all of them."""
+
+import hashlib
+import io
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, WaiterError
+from infra_templates import bundle
+from rich.console import Console
+
+from infra import admin, checks, data_plane, deploy, destroy, functions, package, policies, smoke, state, warehouse
+from infra.stages import InfraError, Stage
+from local import logs
+from local.server import LocalAws
+
+LOCAL = Stage("local", {"ExistingBucket": "disaster-tweets-local"})
+LOGIN = warehouse.Login("firehose_local", "Correct1Horse", "version-1")
+DEV = Stage("dev", {})
+BUCKET = "disaster-tweets-dev-123456789012-us-east-1"
+RESOURCES = {"Bucket": "AWS::S3::Bucket", "Alerts": "AWS::SNS::Topic"}
+
+
+class CloudFormation:
+    """One stack's change sets, as docs.aws.amazon.com/AWSCloudFormation/latest/APIReference tells them.
+
+    moto knows no Redshift Serverless, and its change sets see no changed parameter.
+    """
+
+    def __init__(self, resources: dict[str, str]) -> None:
+        self.resources = resources
+        self.asked: dict[str, Any] = {}
+        self.planned: dict[str, str] | None = None
+        self.parameters: dict[str, str] | None = None  # of the stack; None while there is none
+        self.status = ""
+        self.executed = 0
+        self.refuses = self.fails = ""
+
+    def describe_stacks(self, StackName: str) -> Any:
+        if self.parameters is None:
+            message = f"Stack with id {StackName} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+        outputs = {"Bucket": BUCKET, "Stream": "disaster-tweets-local"}
+        found = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+        return {"Stacks": [{"StackStatus": self.status, "Outputs": found}]}
+
+    def create_change_set(self, **asked: Any) -> None:
+        assert asked["ChangeSetType"] == ("CREATE" if self.parameters is None else "UPDATE")
+        assert self.planned is None, "a change set of that name is there"
+        self.asked = asked
+        self.planned = {each["ParameterKey"]: each["ParameterValue"] for each in asked["Parameters"]}
+
+    def get_waiter(self, name: str) -> Any:
+        failed = name == "change_set_create_complete" and (self.refuses or self.planned == self.parameters)
+
+        def wait(**_: Any) -> None:
+            if failed:
+                raise WaiterError(name, "terminal failure", {})
+
+        return SimpleNamespace(wait=wait)
+
+    def describe_change_set(self, **_: Any) -> Any:
+        return {"StatusReason": self.refuses or "The submitted information didn't contain changes."}
+
+    def delete_change_set(self, **_: Any) -> None:
+        self.planned = None
+
+    def get_paginator(self, _: str) -> Any:
+        action = "Add" if self.parameters is None else "Modify"
+        changes = [
+            {"ResourceChange": {"Action": action, "LogicalResourceId": name, "ResourceType": kind}}
+            for name, kind in self.resources.items()
+        ]
+        return SimpleNamespace(paginate=lambda **_: [{"Changes": changes}])
+
+    def execute_change_set(self, **_: Any) -> None:
+        made = self.parameters is None
+        self.parameters, self.planned = self.planned, None
+        self.status = "ROLLBACK_COMPLETE" if self.fails else ("CREATE_COMPLETE" if made else "UPDATE_COMPLETE")
+        self.executed += 1
+
+    def describe_stack_events(self, StackName: str) -> Any:
+        event = {"LogicalResourceId": "Bucket", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": self.fails}
+        started = {"LogicalResourceId": StackName, "ResourceStatusReason": "User Initiated"}
+        return {"StackEvents": [event, started]}
+
+    def delete_stack(self, StackName: str) -> None:
+        self.parameters = None
+
+
+class Recorder:
+    """An administrator that notes what it is told, and passes it on to the local warehouse."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        target = {"WorkgroupName": "disaster-tweets-local", "Database": "tweets"}
+        self.real = warehouse.Administrator(target)
+
+    def run(self, statements: list[str]) -> None:
+        self.told += statements
+        self.real.run(statements)
+
+    def column(self, sql: str) -> list[str]:
+        return self.real.column(sql)
+
+
+@pytest.fixture
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+@pytest.fixture
+def api(stack: LocalAws) -> admin.Admin:
+    return admin.Admin(stack.admin_url)
+
+
+# ---- the data plane's stack
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+    fake = CloudFormation(RESOURCES)
+    monkeypatch.setattr(data_plane, "client", lambda: fake)
+    monkeypatch.setattr(data_plane, "POLL", 0.01)
+    return fake
+
+
+def test_a_stack_is_made_once_and_again_changes_nothing(cloudformation: CloudFormation, quiet: Console) -> None:
+    assert data_plane.stack(DEV) is None
+    assert data_plane.apply(DEV, quiet) is True
+    assert data_plane.outputs(DEV)["Bucket"] == BUCKET
+    assert data_plane.apply(DEV, quiet) is False
+    assert cloudformation.executed == 1
+
+
+def test_what_will_change_is_listed_first(cloudformation: CloudFormation) -> None:
+    told = io.StringIO()
+    data_plane.apply(DEV, Console(file=told))
+    assert "2 changes" in told.getvalue() and "Add Bucket AWS::S3::Bucket" in told.getvalue()
+    assert data_plane.apply(Stage("dev", {"MaxCapacity": "64"}), Console(file=told)) is True
+    assert "Modify Bucket AWS::S3::Bucket" in told.getvalue()
+
+
+def test_kept_data_is_taken_over_and_all_is_tagged(cloudformation: CloudFormation, quiet: Console) -> None:
+    data_plane.apply(DEV, quiet)
+    assert cloudformation.asked["ImportExistingResources"] is True
+    assert cloudformation.asked["Tags"] == [
+        {"Key": "app", "Value": "disaster-tweets"},
+        {"Key": "stage", "Value": "dev"},
+    ]
+
+
+def test_a_plan_that_is_refused_says_why(cloudformation: CloudFormation, quiet: Console) -> None:
+    cloudformation.refuses = "Parameters: [Nonsense] do not exist in the template"
+    with pytest.raises(InfraError, match="Nonsense"):
+        data_plane.apply(DEV, quiet)
+    assert cloudformation.planned is None  # or the next plan would find it in its way
+
+
+def test_a_stack_that_fails_says_what_failed_and_what_to_do(cloudformation: CloudFormation, quiet: Console) -> None:
+    cloudformation.fails = "Bucket already exists"
+    with pytest.raises(
+        InfraError, match=r"(?s)ROLLBACK_COMPLETE.*Bucket: Bucket already exists.*make destroy STAGE=dev"
+    ):
+        data_plane.apply(DEV, quiet)
+    assert checks.state(DEV).fine is False
+
+
+def test_a_stack_that_is_deleted_is_gone(cloudformation: CloudFormation, quiet: Console) -> None:
+    data_plane.apply(DEV, quiet)
+    data_plane.delete(DEV, quiet)
+    assert data_plane.stack(DEV) is None
+    with pytest.raises(InfraError, match="make deploy STAGE=dev"):
+        data_plane.outputs(DEV)
+
+
+def test_the_template_fits_into_one_request() -> None:
+    """docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
+    assert len((data_plane.ROOT / "infra" / "data-plane.yaml").read_bytes()) <= 51_200
+
+
+# ---- the warehouse
+
+
+def test_the_warehouse_is_set_up_once(api: admin.Admin) -> None:
+    state.write("disaster-tweets-local", warehouse=None)
+    told = Recorder()
+    assert warehouse.apply(LOCAL, "disaster-tweets-local", told, api, LOGIN) is True  # type: ignore[arg-type]
+    assert [line for line in told.told if line.startswith("CREATE USER")]
+    again = Recorder()
+    assert warehouse.apply(LOCAL, "disaster-tweets-local", again, api, LOGIN) is False  # type: ignore[arg-type]
+    assert again.told == []
+
+
+def test_a_rotated_password_is_set_again(api: admin.Admin) -> None:
+    warehouse.apply(LOCAL, "disaster-tweets-local", Recorder(), api, LOGIN)  # type: ignore[arg-type]
+    told = Recorder()
+    rotated = warehouse.Login("firehose_local", "Correct2Horse", "version-2")
+    assert warehouse.apply(LOCAL, "disaster-tweets-local", told, api, rotated) is True  # type: ignore[arg-type]
+    assert [line.split(" PASSWORD")[0] for line in told.told if "firehose_local PASSWORD" in line]
+
+
+def test_a_password_is_in_no_statement_but_as_its_hash() -> None:
+    (statement,) = [line for line in warehouse.users(LOCAL, set(), LOGIN) if "firehose_local" in line]
+    assert LOGIN.password not in statement
+    found = re.fullmatch(r"CREATE USER firehose_local PASSWORD 'sha256\|([0-9a-f]{64})\|([0-9a-f]{64})'", statement)
+    assert found
+    digest, salt = found.groups()
+    assert hashlib.sha256(LOGIN.password.encode() + bytes.fromhex(salt)).hexdigest() == digest
+
+
+def test_users_that_exist_are_not_made_again() -> None:
+    known = {f"IAMR:disaster-tweets-local-{function}" for function in ("jobs", "reconcile", "api_handler")}
+    (statement,) = warehouse.users(LOCAL, {*known, "firehose_local"}, LOGIN)
+    assert statement.startswith("ALTER USER firehose_local PASSWORD 'sha256|")
+    assert warehouse.users(LOCAL, known, None) == []
+
+
+def test_firehose_may_insert_and_nothing_else() -> None:
+    granted = [line for line in warehouse.grants(LOCAL, LOGIN) if line.endswith("firehose_local")]
+    assert granted == [
+        "GRANT USAGE ON SCHEMA disaster TO firehose_local",
+        "GRANT INSERT ON disaster.disaster_tweets TO firehose_local",
+    ]
+
+
+def test_the_admin_api_may_only_read() -> None:
+    rights = [line for line in warehouse.grants(LOCAL, None) if "api_handler" in line]
+    assert not [line for line in rights if re.search("INSERT|UPDATE|DELETE|CREATE", line)]
+
+
+def test_with_a_cluster_all_functions_are_one_user() -> None:
+    of = Stage("dev", {"ExistingCluster": "ours", "DatabaseUser": "loader"})
+    assert warehouse.users(of, set(), None) == ['CREATE USER "loader" PASSWORD DISABLE']
+    assert warehouse.administrator(of).target == {
+        "ClusterIdentifier": "ours",
+        "Database": "tweets",
+        "DbUser": "loader",
+    }
+
+
+def test_what_redshift_refuses_is_told(stack: LocalAws) -> None:
+    with pytest.raises(InfraError, match="nowhere"):
+        Recorder().real.run(["INSERT INTO disaster.nowhere VALUES (1)"])
+
+
+# ---- the smoke test
+
+
+def test_ten_tweets_become_rows(stack: LocalAws, api: admin.Admin) -> None:
+    told = io.StringIO()
+    smoke.test(LOCAL, stack.stream, Recorder().real, api, 10, Console(file=told))
+    assert "10 tweets are rows" in told.getvalue()
+
+
+def test_ten_tweets_become_rows_by_way_of_kinesis(stack: LocalAws, api: admin.Admin, quiet: Console) -> None:
+    smoke.test(Stage("local", {"Source": "Kinesis"}), stack.stream, Recorder().real, api, 10, quiet)
+
+
+def test_tweets_that_never_arrive_say_where_to_look(stack: LocalAws, api: admin.Admin, quiet: Console) -> None:
+    class Empty(Recorder):
+        def column(self, sql: str) -> list[str]:
+            return ["0"]
+
+    with pytest.raises(InfraError, match="/aws/lambda/disaster-tweets-local-transform"):
+        smoke.test(LOCAL, stack.stream, Empty(), api, 0.2, quiet)  # type: ignore[arg-type]
+
+
+# ---- the admin API's client
+
+
+def test_calls_are_signed_by_who_deploys(stack: LocalAws, api: admin.Admin) -> None:
+    assert api.call("GET", "/warehouse")
+    log = (stack.home / "logs" / "api_handler.log").read_text()
+    caller = json.loads([line for line in log.splitlines() if "warehouse.show" in line][-1])["caller"]
+    assert caller == "arn:aws:iam::123456789012:user/local"
+
+
+def test_a_refusal_is_told_in_the_apis_words(api: admin.Admin) -> None:
+    with pytest.raises(InfraError, match="answered 400"):
+        api.call("POST", "/classifier/train", {"data": 7})
+
+
+def test_an_api_out_of_reach_is_named() -> None:
+    with pytest.raises(InfraError, match=r"can't be reached at http://127\.0\.0\.1:9"):
+        admin.Admin("http://127.0.0.1:9").call("GET", "/")
+
+
+# ---- looking first
+
+
+def findings(of: Stage) -> dict[str, checks.Finding]:
+    return {finding.what: finding for finding in checks.look(of)}
+
+
+def test_an_account_with_room_is_fine(stack: LocalAws) -> None:
+    found = findings(Stage("dev", {}))
+    assert {what: finding for what, finding in found.items() if finding.fine is False} == {}
+    assert "account 123456789012, as arn:aws:" in "\n".join(found)
+    assert "delivery stream disaster-tweets-dev is free" in found
+
+
+def test_names_that_are_taken_are_found(stack: LocalAws) -> None:
+    taken = [what for what, finding in findings(Stage("local", {})).items() if finding.fine is False]
+    assert "delivery stream disaster-tweets-local is taken" in taken
+    assert "parameters /disaster-tweets/local/ are taken" in taken
+
+
+def test_too_short_a_grace_is_found() -> None:
+    finding = checks.parameters(Stage("dev", {"BufferSeconds": "900"}))
+    assert finding.fine is False and "more than 1260" in finding.advice
+
+
+def test_a_region_without_known_addresses_takes_the_private_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-7")
+    assert checks.region(Stage("dev", {})).fine is False
+    assert checks.region(Stage("dev", {"Delivery": "reconcile"})).fine is True
+
+
+def test_without_credentials_there_is_nothing_more_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    with pytest.raises(InfraError, match="aws sso login"):
+        checks.report(Stage("dev", {}), Console(file=io.StringIO()))
+
+
+def test_what_is_to_be_used_has_to_exist(stack: LocalAws) -> None:
+    assert findings(Stage("dev", {"ExistingBucket": "no-such-bucket"}))["bucket no-such-bucket"].fine is False
+
+
+@pytest.mark.parametrize(
+    ("free", "wanted", "fine"), [(1000, 52, True), (152, 52, True), (151, 52, False), (10, 0, True)]
+)
+def test_reserved_concurrency_leaves_what_lambda_keeps(free: int, wanted: int, fine: bool) -> None:
+    assert checks.reserved(free, wanted).fine is fine
+
+
+def test_what_can_not_be_seen_stops_nothing(stack: LocalAws) -> None:
+    """moto has no GetAccountSettings; an operator may lack the right to call it."""
+    (finding,) = [finding for what, finding in findings(DEV).items() if what.startswith("Lambda concurrency")]
+    assert finding.fine is None
+
+
+# ---- all of it
+
+
+class Surroundings:
+    """A stage `dev` on the local AWS: its stream and warehouse are those of stage local."""
+
+    def __init__(self, aws: LocalAws, project: Path, cloudformation: CloudFormation, patch: pytest.MonkeyPatch) -> None:
+        self.cloudformation = cloudformation
+        self.deleted: list[str] = []
+        patch.setattr(package, "package", lambda of: bundle())
+        patch.setattr(functions, "apply", partial(functions.apply, project=project))
+        patch.setattr(functions, "delete", partial(functions.delete, project=project))
+        patch.setattr(functions, "url", lambda _: aws.admin_url)
+        patch.setattr(warehouse, "administrator", lambda of: Recorder().real)
+        patch.setattr(destroy, "delete_namespace", self.deleted.append)
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+def dev(
+    stack: LocalAws, project_copy: Path, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> Surroundings:
+    return Surroundings(stack, project_copy, cloudformation, monkeypatch)
+
+
+@contextmanager
+def operations() -> Iterator[list[str]]:
+    """The operations that boto3 is asked for in this process, but for functions' own."""
+    found: list[str] = []
+    call = BaseClient._make_api_call
+
+    def make_api_call(self: Any, operation: str, given: Any) -> Any:
+        if not logs.running() and threading.current_thread() is threading.main_thread():
+            found.append(operation)
+        return call(self, operation, given)
+
+    with mock.patch.object(BaseClient, "_make_api_call", make_api_call):
+        yield found
+
+
+def test_a_stage_is_deployed_again_deployed_and_destroyed(
+    dev: Surroundings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smoke, "POLL", 0.5)
+    deploy.deploy(DEV)
+    told = capsys.readouterr().out
+    assert "Smoke test: 10 tweets are rows" in told
+    assert re.search(
+        r"Admin API: http://127.0.0.1:\d+/\nCall it: .*curl --aws-sigv4 aws:amz:us-east-1:execute-api", told
+    )
+
+    with operations() as asked:
+        deploy.deploy(DEV)
+    told = capsys.readouterr().out
+    assert "Nothing has changed" in told and "Smoke test" not in told
+    assert [each for each in asked if not re.match("Get|Describe|List|Head", each)] == []
+    assert dev.cloudformation.executed == 1
+
+    boto3.client("ssm").put_parameter(Name="/disaster-tweets/dev/classifier/active", Value="{}", Type="String")
+    destroy.destroy(DEV, ask=False, data=False)
+    assert f"Kept: s3://{BUCKET}" in capsys.readouterr().out
+    assert data_plane.stack(DEV) is None and dev.deleted == []
+    left = [each["FunctionName"] for each in boto3.client("lambda").list_functions()["Functions"]]
+    assert not [name for name in left if name.startswith("disaster-tweets-dev")]
+    assert boto3.client("ssm").get_parameters_by_path(Path="/disaster-tweets/dev/", Recursive=True)["Parameters"] == []
+
+    monkeypatch.setattr(Console, "input", lambda *_: "dev")
+    destroy.destroy(DEV, ask=False, data=True)
+    assert BUCKET not in {bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]}
+    assert dev.deleted == ["disaster-tweets-dev"]
+    destroy.destroy(DEV, ask=False, data=False)  # where nothing is there is nothing to destroy
+
+
+def test_nothing_goes_without_the_stages_name(
+    dev: Surroundings, monkeypatch: pytest.MonkeyPatch, quiet: Console
+) -> None:
+    data_plane.apply(DEV, quiet)
+    monkeypatch.setattr(Console, "input", lambda *_: "yes")
+    with operations() as asked, pytest.raises(InfraError, match="stay as they are"):
+        destroy.destroy(DEV, ask=True, data=True)
+    assert [each for each in asked if not re.match("Get|Describe|List|Head", each)] == []
+
+
+def test_data_is_asked_for_even_where_nothing_else_is(dev: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Console, "input", lambda *_: "")
+    with pytest.raises(InfraError, match="ALL TWEETS"):
+        destroy.destroy(DEV, ask=False, data=True)
+    assert dev.deleted == []
+
+
+def test_comprehends_endpoints_go_too(stack: LocalAws, dev: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs 43.20 USD a day, and no stack knows of it."""
+    mine, other = (
+        f"arn:aws:comprehend:us-east-1:123456789012:document-classifier-endpoint/disaster-tweets-{name}-1"
+        for name in ("dev", "prod")
+    )
+    gone: list[str] = []
+    pages = [{"EndpointPropertiesList": [{"EndpointArn": mine}, {"EndpointArn": other}]}]
+    comprehend = SimpleNamespace(
+        get_paginator=lambda _: SimpleNamespace(paginate=lambda: pages),
+        delete_endpoint=lambda EndpointArn: gone.append(EndpointArn),
+    )
+    client = boto3.client
+    monkeypatch.setattr(boto3, "client", lambda name: comprehend if name == "comprehend" else client(name))
+    destroy.destroy(DEV, ask=False, data=False)
+    assert gone == [mine]
+
+
+def test_policies_that_are_not_written_stop_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policies, "written", lambda of, function: function != "jobs")
+    with pytest.raises(InfraError, match=r"policy-dev-jobs\.json differ"):
+        deploy.deploy(DEV)

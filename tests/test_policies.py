@@ -1,0 +1,180 @@
+"""Least privilege: every call that a function makes is allowed, and nothing is allowed that none makes.
+
+The scenario drives all that the functions can do against the local AWS, and records the calls.
+"""
+
+import copy
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from aws_in_memory import event
+from conftest import finished
+from recorded_calls import Need, denied, recorded, unused
+
+from infra import policies
+from infra.stages import FUNCTIONS, stage
+from local.server import LocalAws
+
+STAGES = ("local", "dev", "prod")
+LOCAL = {function: policies.policy(stage("local"), function) for function in FUNCTIONS}
+BUCKET = "disaster-tweets-local"
+WORDS = {"wildfire": "wildfire smoke blaze", "flood": "flood water river", "not_disaster": "pizza song movie"}
+
+
+class Scenario:
+    """What an operator and a stream of tweets can make the functions do."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.aws = aws
+        self.s3, self.lambda_ = boto3.client("s3"), boto3.client("lambda")
+
+    def admin(self, method: str, path: str, body: Any = None) -> Any:
+        answer = requests.request(method, self.aws.admin_url + path, json=body, timeout=60)
+        assert answer.status_code < 300, f"{method} {path}: {answer.text}"
+        return answer.json()
+
+    def until(self, path: str, done: str) -> Any:
+        deadline = time.monotonic() + 60
+        while not (found := self.admin("GET", path))[done]:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
+        return found
+
+    def invoke(self, function: str, payload: Any) -> Any:
+        name = f"disaster-tweets-local-{function}"
+        answer = self.lambda_.invoke(FunctionName=name, Payload=json.dumps(payload).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        return json.loads(answer["Payload"].read())
+
+    def classifier(self) -> None:
+        """A version is trained, hosted, made active, evaluated, resized, and at last deleted."""
+        rows = "".join(f"{label},{words} number {n}\n" for n in range(60) for label, words in WORDS.items())
+        self.s3.put_object(Bucket=BUCKET, Key="classifier/data/policies.csv", Body=rows.encode())
+        data = f"s3://{BUCKET}/classifier/data/policies.csv"
+        started = self.admin("POST", "/classifier/train", {"data": data, "test_data": data})
+        self.until(started["status_url"], "metrics")
+        self.admin("POST", f"{started['status_url']}/endpoint", {"inference_units": 1})
+        self.until(started["status_url"], "ready")
+        self.admin("PUT", "/classifier/active", {"version": started["id"]})
+        self.admin("GET", "/classifier/active")
+        self.admin("GET", "/classifier/versions")
+        finished(self.aws.admin_url, "/classifier/evaluate", {"data": data, "versions": ["bundled", started["id"]]})
+        self.stream()
+        self.reconciliation()
+        self.admin("POST", f"{started['status_url']}/endpoint", {"inference_units": 2})
+        self.until(started["status_url"], "ready")
+        self.admin("DELETE", f"{started['status_url']}/endpoint")
+
+    def stream(self) -> None:
+        """A batch, the same again, and one that is too large for an answer: out of Firehose, and out of Kinesis."""
+        tweet = json.dumps({"tweet_id": "1", "text": "Forest fire near La Ronge", "lang": "en"}).encode()
+        for _ in range(2):
+            self.invoke("transform", event(tweet, b"no tweet"))
+        many = b"\n".join(json.dumps({"tweet_id": str(n), "text": "flood " * 300}).encode() for n in range(400))
+        source = f"arn:aws:kinesis:us-east-1:123456789012:stream/{BUCKET}"
+        self.invoke("transform", event(*[many] * 7))
+        self.invoke("transform", event(*[many] * 7, source=source))
+
+    def reconciliation(self) -> None:
+        """Files that no row is of: one that can be loaded, and one that can't."""
+        self.s3.put_object(
+            Bucket=BUCKET, Key="tweets/dt=2026-01-02/hh=03/broken-5.ndjson.gz", Body=gzip.compress(b"{}\n")
+        )
+        finished(self.aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
+        self.admin("GET", "/reconciliations")
+        self.admin("GET", "/reconciliations/latest")
+
+    def warehouse(self) -> None:
+        finished(self.aws.admin_url, "/warehouse/setup")
+        self.admin("GET", "/warehouse")
+        self.admin("GET", "/")
+
+
+@pytest.fixture(scope="module")
+def needed(stack: LocalAws) -> Iterator[set[Need]]:
+    """What the functions' calls need, all of them."""
+    with recorded() as found:
+        scenario = Scenario(stack)
+        scenario.warehouse()
+        scenario.classifier()
+    yield found
+
+
+IMPLIED = {"Log logs:CreateLogStream", "Log logs:PutLogEvents"}
+"""What Lambda itself does for every function."""
+
+
+def unneeded(needed: set[Need], of: dict[str, Any]) -> list[str]:
+    return sorted(line for line in unused(needed, of) if " ".join(line.split()[1:3]) not in IMPLIED)
+
+
+def test_every_call_is_allowed(needed: set[Need]) -> None:
+    assert sorted(denied(needed, LOCAL)) == []
+
+
+def test_nothing_is_allowed_that_no_call_needs(needed: set[Need]) -> None:
+    assert unneeded(needed, LOCAL) == []
+
+
+def test_all_functions_were_driven(needed: set[Need]) -> None:
+    assert {need.function for need in needed} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_removed_permission_is_noticed(needed: set[Need], function: str) -> None:
+    for number, statement in enumerate(LOCAL[function]["Statement"]):
+        for action in statement["Action"]:
+            less = copy.deepcopy(LOCAL)
+            less[function]["Statement"][number]["Action"].remove(action)
+            if statement["Sid"] != "Log":
+                assert {(need.function, need.action) for need in denied(needed, less)} == {(function, action)}
+
+
+def test_an_unused_permission_is_noticed(needed: set[Need]) -> None:
+    more = copy.deepcopy(LOCAL)
+    more["transform"]["Statement"][0]["Action"].append("ssm:DeleteParameter")
+    more["jobs"]["Statement"][1]["Resource"].append("arn:aws:s3:::disaster-tweets-local/tweets/*")
+    assert [line.split()[:3] for line in unneeded(needed, more)] == [
+        ["jobs", "WriteReports", "s3:PutObject"],
+        *[["transform", "ReadSettings", "ssm:DeleteParameter"]] * 2,
+    ]
+
+
+# ---- what the policies say, whatever is called
+
+
+@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_files_are_what_the_grants_say(name: str, function: str) -> None:
+    assert policies.written(stage(name), function), "python -m infra policies --stage " + name
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_action_is_a_wildcard_and_each_wide_resource_says_why(function: str) -> None:
+    for grant in (*policies.GRANTS[function], policies.logs(function)):
+        assert not [action for action in grant.actions if "*" in action]
+        if "*" in grant.resources or any(resource.endswith(":*") for resource in grant.resources):
+            assert len(grant.why.split()) > 4, grant.sid
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stages_are_kept_apart(name: str) -> None:
+    """A function of one stage can't touch what is another's."""
+    others = [other for other in STAGES if other != name]
+    for function in FUNCTIONS:
+        assert not [other for other in others if f"tweets-{other}" in policies.text(stage(name), function)]
+
+
+def test_a_cluster_is_named_where_there_is_one() -> None:
+    from infra.stages import Stage
+
+    with_cluster = Stage("dev", {"ExistingCluster": "ours", "DatabaseUser": "loader"})
+    text = policies.text(with_cluster, "reconcile")
+    assert "arn:aws:redshift:*:*:cluster:ours" in text and "dbuser:ours/loader" in text
+    assert "redshift-serverless" not in text
