@@ -22,7 +22,9 @@ from werkzeug.wrappers import Request, Response
 from local.functions import Context
 from local.logs import Logs
 
-TIMEOUT = 29  # seconds: docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+MOST_BYTES = 10 * 1024 * 1024
+TIMEOUT = 29  # seconds
+"""docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 CREDENTIAL = re.compile(r"Credential=([\w+=,.@-]{1,64}?)/")
 
 
@@ -34,6 +36,8 @@ def application(logs: Logs) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
 
     @Request.application
     def answer(request: Request) -> Response:
+        if (request.content_length or 0) > MOST_BYTES:
+            return failure(413, "RequestEntityTooLargeError", f"A body has {MOST_BYTES:,} bytes at most")
         try:
             event = event_of(events, request)
         except ValueError:

@@ -22,6 +22,13 @@ class HomeInUseError(RuntimeError):
     """Another process serves from this home."""
 
 
+class AlreadyServingError(RuntimeError):
+    """This process serves one already."""
+
+
+_serving = threading.Lock()
+
+
 class LocalAws:
     """The local AWS, from `with` to its end; one a process, for moto and the functions' environment are the process's.
 
@@ -55,7 +62,10 @@ class LocalAws:
         self._deliveries.flush()
 
     def __enter__(self) -> LocalAws:
-        """Raises HomeInUseError and wsgi.PortTakenError."""
+        """Raises HomeInUseError, AlreadyServingError and wsgi.PortTakenError."""
+        if not _serving.acquire(blocking=False):
+            raise AlreadyServingError("One local AWS a process: start another with python -m local serve")
+        self._end.callback(_serving.release)
         try:
             self._start()
         except BaseException:

@@ -45,11 +45,14 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
     def run_wsgi(self) -> None:
         self.environ = environ = self.make_environ()
         # Read to its end, whatever the application reads of it: the next request follows on the same connection.
-        if not environ.get("wsgi.input_terminated"):
-            body = self.rfile.read(int(environ.get("CONTENT_LENGTH") or 0))
-        else:
+        if environ.get("wsgi.input_terminated"):
             body = environ["wsgi.input"].read()
             environ["CONTENT_LENGTH"] = str(len(body))
+        elif (length := environ.get("CONTENT_LENGTH") or "0").isdecimal():
+            body = self.rfile.read(int(length))
+        else:
+            self.send_error(400, "Content-Length is no number")  # which ends the connection, too
+            return
         environ["wsgi.input"] = io.BytesIO(body)
         try:
             response = Response.from_app(self.server.app, environ, buffered=True)
