@@ -24,8 +24,10 @@ CREATE TABLE disaster.tweet_hour (
     loaded BIGINT NOT NULL ENCODE AZ64, -- of these in the warehouse
     waiting_files BIGINT NOT NULL ENCODE AZ64,
     troubled_files BIGINT NOT NULL ENCODE AZ64,
-    state VARCHAR(16) NOT NULL ENCODE ZSTD, -- open, troubled, settled
-    settled_checks INTEGER NOT NULL ENCODE AZ64, -- how often it was found settled, one after the other
+    lag_seconds BIGINT ENCODE AZ64, -- from arrival to load, the mean of its rows; null without rows
+    longest_lag_seconds BIGINT ENCODE AZ64,
+    state VARCHAR(16) NOT NULL ENCODE ZSTD, -- open, troubled, repaired, settled
+    settled_checks INTEGER NOT NULL ENCODE AZ64, -- how often in a row nothing was left to be done
     checked_at TIMESTAMP NOT NULL ENCODE AZ64,
     next_check_at TIMESTAMP NOT NULL ENCODE AZ64,
     PRIMARY KEY (hour)
@@ -64,6 +66,7 @@ CREATE TABLE disaster.reconciliation_finding (
     found_rows BIGINT NOT NULL ENCODE AZ64,
     found_lines BIGINT NOT NULL ENCODE AZ64, -- distinct ones: equal counts can hide a lost line and a doubled one
     bytes BIGINT ENCODE AZ64,
+    lines_after BIGINT ENCODE AZ64, -- distinct ones after the repair, null where none was tried
     action VARCHAR(16) NOT NULL ENCODE ZSTD, -- none, to_repair, repaired, failed
     detail VARCHAR(1024) ENCODE ZSTD -- why it couldn't be repaired
 )

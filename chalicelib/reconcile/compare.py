@@ -1,0 +1,381 @@
+"""The comparison, in the warehouse: names of files against rows and distinct lines by file. Only differences stay.
+
+Equal counts can hide a lost line and a doubled one; so a file is `loaded` only if it has as many rows as its name says,
+as many distinct lines, and these are 1 to that number.
+
+States of a file:
+    loaded      every line once
+    missing     no rows
+    partial     some line has no row
+    excess      every line has its row, some more than one
+    orphaned    rows whose file is gone
+    waiting     not loaded, but younger than the grace period
+    unreadable  can't be loaded as it is, and is unchanged since that was found
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from chalicelib.reconcile import hours, listing
+from chalicelib.reconcile.listing import Listing, timestamp
+from chalicelib.settings import settings
+from chalicelib.warehouse import copy, data_api
+
+REPAIRABLE = ("missing", "partial", "excess")
+
+KNOWN_DAYS = "SELECT DISTINCT CAST(hour AS DATE) AS day FROM disaster.tweet_hour"
+HOURS_AGAIN = "SELECT hour, settled_checks FROM disaster.tweet_hour WHERE next_check_at <= CAST(:now AS TIMESTAMP)"
+LAST_SWEEP = "SELECT MAX(started_at) AS last_sweep FROM disaster.reconciliation WHERE swept AND finished_at IS NOT NULL"
+
+
+class Known(NamedTuple):
+    """What former runs left: days they know, hours they want looked at again, when they last swept."""
+
+    days: list[date]
+    again: list[tuple[datetime, int]]  # with how often in a row it was found settled
+    last_sweep: datetime | None
+
+
+class Job(NamedTuple):
+    """What a run is to do. `again` tries files once more that were found unreadable and haven't changed."""
+
+    id: str
+    now: datetime
+    grace: timedelta
+    repair: bool
+    again: bool
+    sweep: bool
+
+
+def known(now: datetime) -> Known:
+    done = data_api.run([KNOWN_DAYS, HOURS_AGAIN, LAST_SWEEP], {"now": timestamp(now)})
+    days, again, sweeps = (data_api.rows_of(f"{done}:{n}") for n in (1, 2, 3))
+    return Known(
+        [row["day"] for row in days],
+        [(row["hour"], row["settled_checks"]) for row in again],
+        sweeps[0]["last_sweep"],
+    )
+
+
+HOUR_TABLE = "CREATE TEMP TABLE listed_hour (hour TIMESTAMP, hour_key VARCHAR(32)) DISTSTYLE ALL"
+
+FILE_TABLE = """
+CREATE TEMP TABLE listed_file (
+    s3_key VARCHAR(256), hour_key VARCHAR(32), expected_rows INTEGER, bytes BIGINT, written_at TIMESTAMP
+) DISTKEY (s3_key)
+"""
+
+FOUND_TABLE = """
+CREATE TEMP TABLE found_file (
+    s3_key VARCHAR(256), hour_key VARCHAR(32),
+    found_rows BIGINT, found_lines BIGINT, first_line INTEGER, last_line INTEGER,
+    lag_seconds BIGINT, longest_lag_seconds BIGINT
+) DISTKEY (s3_key)
+"""
+
+# No row of a file arrived before the hour of its key, which is that of its earliest: older blocks needn't be read.
+FOUND = """
+INSERT INTO found_file
+SELECT
+    s3_key, MAX(SUBSTRING(s3_key, 1, 27)), COUNT(*), COUNT(DISTINCT s3_line), MIN(s3_line), MAX(s3_line),
+    SUM(DATEDIFF(SECOND, arrived_at, loaded_at)), MAX(DATEDIFF(SECOND, arrived_at, loaded_at))
+FROM disaster.disaster_tweets
+WHERE arrived_at >= CAST(:since AS TIMESTAMP)
+    AND SUBSTRING(s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
+GROUP BY s3_key
+"""
+
+COMPARED_TABLE = """
+CREATE TEMP TABLE compared_file (
+    s3_key VARCHAR(256), hour TIMESTAMP, expected_rows BIGINT, bytes BIGINT, written_at TIMESTAMP,
+    found_rows BIGINT, found_lines BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
+    state VARCHAR(16), known_state VARCHAR(16)
+) DISTKEY (s3_key)
+"""
+
+COMPARED = """
+INSERT INTO compared_file
+SELECT
+    pair.s3_key, listed_hour.hour, pair.expected_rows, pair.bytes, pair.written_at, pair.found_rows, pair.found_lines,
+    pair.lag_seconds, pair.longest_lag_seconds,
+    CASE
+        WHEN pair.written_at IS NULL THEN 'orphaned'
+        WHEN pair.found_rows = pair.expected_rows AND pair.found_lines = pair.expected_rows
+            AND pair.first_line = 1 AND pair.last_line = pair.expected_rows THEN 'loaded'
+        WHEN pair.written_at > CAST(:cutoff AS TIMESTAMP) THEN 'waiting'
+        WHEN tweet_file.state = 'unreadable' AND tweet_file.written_at = pair.written_at AND :again = 'false'
+            THEN 'unreadable'
+        WHEN pair.found_rows = 0 THEN 'missing'
+        WHEN pair.found_lines >= pair.expected_rows AND pair.first_line = 1 AND pair.last_line = pair.expected_rows
+            THEN 'excess'
+        ELSE 'partial'
+    END,
+    tweet_file.state
+FROM (
+    SELECT
+        COALESCE(listed_file.s3_key, found_file.s3_key) AS s3_key,
+        COALESCE(listed_file.hour_key, found_file.hour_key) AS hour_key,
+        COALESCE(listed_file.expected_rows, 0) AS expected_rows,
+        listed_file.bytes AS bytes,
+        listed_file.written_at AS written_at,
+        COALESCE(found_file.found_rows, 0) AS found_rows,
+        COALESCE(found_file.found_lines, 0) AS found_lines,
+        found_file.first_line AS first_line,
+        found_file.last_line AS last_line,
+        found_file.lag_seconds AS lag_seconds,
+        found_file.longest_lag_seconds AS longest_lag_seconds
+    FROM listed_file
+    FULL OUTER JOIN found_file ON listed_file.s3_key = found_file.s3_key
+) AS pair
+INNER JOIN listed_hour ON listed_hour.hour_key = pair.hour_key
+LEFT JOIN disaster.tweet_file ON tweet_file.s3_key = pair.s3_key
+"""
+
+FILES_SEEN_AGAIN = """
+UPDATE disaster.tweet_file
+SET
+    state = compared_file.state,
+    bytes = COALESCE(compared_file.bytes, tweet_file.bytes),
+    written_at = COALESCE(compared_file.written_at, tweet_file.written_at),
+    loaded_at = CASE WHEN compared_file.state = 'loaded' THEN CAST(:now AS TIMESTAMP) END,
+    changed_at = CAST(:now AS TIMESTAMP)
+FROM compared_file
+WHERE tweet_file.s3_key = compared_file.s3_key
+    AND (
+        compared_file.state <> compared_file.known_state
+        OR COALESCE(compared_file.written_at, tweet_file.written_at) <> tweet_file.written_at
+    )
+"""
+
+FILES_SEEN_FIRST = """
+INSERT INTO disaster.tweet_file
+    (s3_key, hour, expected_rows, bytes, written_at, first_seen_at, loaded_at, repairs, state, changed_at)
+SELECT
+    s3_key, hour, expected_rows, bytes, written_at, CAST(:now AS TIMESTAMP),
+    CASE WHEN state = 'loaded' THEN CAST(:now AS TIMESTAMP) END, 0, state, CAST(:now AS TIMESTAMP)
+FROM compared_file
+WHERE known_state IS NULL AND state <> 'orphaned'
+"""
+
+JUDGED_TABLE = """
+CREATE TEMP TABLE judged_hour (
+    hour TIMESTAMP, hour_key VARCHAR(32), files BIGINT, tweets BIGINT, loaded BIGINT,
+    waiting_files BIGINT, troubled_files BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
+    state VARCHAR(16), settled_checks INTEGER
+) DISTSTYLE ALL
+"""
+
+JUDGED = """
+INSERT INTO judged_hour
+SELECT
+    hour, hour_key, files, tweets, loaded, waiting_files, troubled_files,
+    CASE WHEN found_rows > 0 THEN lag_seconds / found_rows END, longest_lag_seconds,
+    CASE
+        WHEN troubled_files > 0 THEN 'troubled'
+        WHEN waiting_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 'open'
+        ELSE 'settled'
+    END,
+    -- What can't be repaired needn't be looked at every time, either.
+    CASE WHEN waiting_files + mendable_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 0 ELSE settled_checks + 1 END
+FROM (
+    SELECT
+        listed_hour.hour AS hour,
+        listed_hour.hour_key AS hour_key,
+        COALESCE(MAX(tweet_hour.settled_checks), 0) AS settled_checks,
+        COUNT(compared_file.written_at) AS files,
+        COALESCE(SUM(compared_file.expected_rows), 0) AS tweets,
+        COALESCE(SUM(LEAST(compared_file.found_lines, compared_file.expected_rows)), 0) AS loaded,
+        COUNT(CASE WHEN compared_file.state = 'waiting' THEN 1 END) AS waiting_files,
+        COUNT(CASE WHEN compared_file.state IN ('missing', 'partial', 'excess') THEN 1 END) AS mendable_files,
+        COUNT(CASE WHEN compared_file.state NOT IN ('loaded', 'waiting') THEN 1 END) AS troubled_files,
+        SUM(compared_file.found_rows) AS found_rows,
+        SUM(compared_file.lag_seconds) AS lag_seconds,
+        MAX(compared_file.longest_lag_seconds) AS longest_lag_seconds
+    FROM listed_hour
+    LEFT JOIN compared_file ON compared_file.hour = listed_hour.hour
+    LEFT JOIN disaster.tweet_hour ON tweet_hour.hour = listed_hour.hour
+    GROUP BY listed_hour.hour, listed_hour.hour_key
+) AS counted
+"""
+
+HOURS_OUT = "DELETE FROM disaster.tweet_hour USING judged_hour WHERE tweet_hour.hour = judged_hour.hour"
+
+_NEXT = " ".join(f"WHEN {n} THEN CAST(:next_{n} AS TIMESTAMP)" for n in range(1, len(hours.INTERVALS)))
+
+HOURS_IN = f"""
+INSERT INTO disaster.tweet_hour
+    (hour, hour_key, files, tweets, loaded, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
+    state, settled_checks, checked_at, next_check_at)
+SELECT
+    hour, hour_key, files, tweets, loaded, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
+    state, settled_checks,
+    CAST(:now AS TIMESTAMP),
+    CASE settled_checks
+        WHEN 0 THEN CAST(:now AS TIMESTAMP)
+        {_NEXT}
+        ELSE CAST(:next_{len(hours.INTERVALS)} AS TIMESTAMP)
+    END
+FROM judged_hour
+"""  # noqa: S608 - numbers of our own
+
+# A run that Lambda starts a second time begins anew.
+FORMER_FINDINGS = "DELETE FROM disaster.reconciliation_finding WHERE reconciliation_id = :id"
+FORMER_RUN = "DELETE FROM disaster.reconciliation WHERE reconciliation_id = :id"
+
+RUN = """
+INSERT INTO disaster.reconciliation
+    (reconciliation_id, started_at, repair, grace_seconds, swept, hours)
+SELECT
+    CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), CAST(:repair AS BOOLEAN), CAST(:grace AS INTEGER),
+    CAST(:sweep AS BOOLEAN), COUNT(*)
+FROM listed_hour
+"""
+
+FINDINGS = """
+INSERT INTO disaster.reconciliation_finding
+    (reconciliation_id, found_at, s3_key, hour, state, expected_rows, found_rows, found_lines, bytes, action)
+SELECT
+    CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), s3_key, hour, state, expected_rows, found_rows, found_lines,
+    bytes,
+    CASE WHEN state IN ('missing', 'partial', 'excess') AND :repair = 'true' THEN 'to_repair' ELSE 'none' END
+FROM compared_file
+WHERE state NOT IN ('loaded', 'waiting')
+"""
+
+# Rows of hours that nobody lists: their day has no file, or they name no file at all.
+SWEEP = """
+INSERT INTO disaster.reconciliation_finding
+    (reconciliation_id, found_at, s3_key, state, expected_rows, found_rows, found_lines, action)
+SELECT
+    CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), stray.s3_key, 'orphaned', 0, stray.found_rows, stray.found_lines,
+    'none'
+FROM (
+    SELECT s3_key, SUBSTRING(s3_key, 1, 27) AS hour_key, COUNT(*) AS found_rows, COUNT(DISTINCT s3_line) AS found_lines
+    FROM disaster.disaster_tweets
+    GROUP BY s3_key
+) AS stray
+LEFT JOIN disaster.tweet_hour ON tweet_hour.hour_key = stray.hour_key
+WHERE tweet_hour.hour_key IS NULL
+"""
+
+TOTALS = """
+SELECT
+    state,
+    COUNT(*) AS files,
+    SUM(expected_rows) AS tweets,
+    SUM(LEAST(found_lines, expected_rows)) AS loaded,
+    SUM(found_rows) - SUM(found_lines) AS doubled
+FROM compared_file
+GROUP BY state
+ORDER BY state
+"""
+
+ORPHANS = """
+SELECT s3_key
+FROM disaster.reconciliation_finding
+WHERE reconciliation_id = :id AND state = 'orphaned'
+ORDER BY s3_key DESC
+LIMIT 1000
+"""
+
+
+def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str) -> list[str]:
+    """The transaction of a comparison; its last two are TOTALS and ORPHANS."""
+    names = []
+    if listed.manifest:
+        columns = ("s3_key", "hour_key", "expected_rows", "bytes", "written_at")
+        names = [copy.statement(f"s3://{bucket}/{listed.manifest}", role, "listed_file", columns)]
+    return [
+        HOUR_TABLE,
+        copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False),
+        FILE_TABLE,
+        *names,
+        FOUND_TABLE,
+        FOUND,
+        COMPARED_TABLE,
+        COMPARED,
+        FILES_SEEN_AGAIN,
+        FILES_SEEN_FIRST,
+        JUDGED_TABLE,
+        JUDGED,
+        HOURS_OUT,
+        HOURS_IN,
+        FORMER_FINDINGS,
+        FORMER_RUN,
+        RUN,
+        FINDINGS,
+        *([SWEEP] if job.sweep else []),
+        TOTALS,
+        ORPHANS,
+    ]
+
+
+def parameters(job: Job, since: datetime) -> dict[str, str]:
+    """What the statements ask for, as text. An hour is over at `closed` where its last file has had its grace."""
+    later = {f"next_{n}": timestamp(job.now + wait) for n, wait in enumerate(hours.INTERVALS, 1)}
+    return {
+        "id": job.id,
+        "now": timestamp(job.now),
+        "cutoff": timestamp(job.now - job.grace),
+        "closed": timestamp(job.now - job.grace - hours.HOUR),
+        "since": timestamp(since),
+        "again": str(job.again).lower(),
+        "repair": str(job.repair).lower(),
+        "grace": str(int(job.grace.total_seconds())),
+        "sweep": str(job.sweep).lower(),
+        **later,
+    }
+
+
+class Compared(NamedTuple):
+    """By state: `files`, `tweets`, `loaded`, `doubled`; and the keys of up to 1,000 orphans, the newest hours first."""
+
+    totals: Mapping[str, Mapping[str, Any]]
+    orphans: Sequence[str]
+
+
+def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared:
+    """Compares the hours that were listed and records what was found. `folder` is where the run may write."""
+    bucket = settings().bucket
+    hours_url = write_hours(bucket, folder, listed.hours)
+    asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn)
+    done = data_api.run(asked, parameters(job, listed.hours[0]), patience=patience)
+    totals = {row["state"]: row for row in data_api.rows_of(f"{done}:{len(asked) - 1}")}
+    return Compared(totals, [row["s3_key"] for row in data_api.rows_of(f"{done}:{len(asked)}")])
+
+
+def write_hours(bucket: str, folder: str, listed: Sequence[datetime]) -> str:
+    """The hours as JSON lines for COPY; their URL."""
+    rows = ({"hour": timestamp(hour), "hour_key": listing.FOLDER + hours.key(hour)} for hour in listed)
+    return listing.lines(bucket, f"{folder}hours.ndjson.gz", rows)
+
+
+KEY_TABLE = "CREATE TEMP TABLE late_file (s3_key VARCHAR(256), hour_key VARCHAR(32)) DISTSTYLE ALL"
+
+NO_FINDINGS = """
+DELETE FROM disaster.reconciliation_finding
+USING late_file
+WHERE reconciliation_finding.s3_key = late_file.s3_key AND reconciliation_finding.reconciliation_id = :id
+"""
+
+HOURS_OPEN = """
+UPDATE disaster.tweet_hour
+SET
+    troubled_files = tweet_hour.troubled_files - late.files,
+    state = CASE WHEN tweet_hour.troubled_files = late.files THEN 'open' ELSE tweet_hour.state END,
+    settled_checks = 0,
+    next_check_at = CAST(:now AS TIMESTAMP)
+FROM (SELECT hour_key, COUNT(*) AS files FROM late_file GROUP BY hour_key) AS late
+WHERE tweet_hour.hour_key = late.hour_key
+"""
+
+
+def no_orphans(job: Job, folder: str, keys: Sequence[str]) -> None:
+    """Takes findings back: these files are there, they were written after the listing. The next run looks at them."""
+    rows = ({"s3_key": key, "hour_key": key[:27]} for key in keys)
+    url = listing.lines(settings().bucket, f"{folder}late.ndjson.gz", rows)
+    load = copy.statement(url, settings().copy_role_arn, "late_file", ("s3_key", "hour_key"), manifest=False)
+    data_api.run([KEY_TABLE, load, NO_FINDINGS, HOURS_OPEN], {"id": job.id, "now": timestamp(job.now)})

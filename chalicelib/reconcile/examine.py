@@ -1,0 +1,79 @@
+"""Why a tweet file can't be loaded: it is read, and what is wrong with it is said."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+import orjson
+from botocore.exceptions import ClientError
+
+from chalicelib import clients
+from chalicelib.reconcile.plan import File
+
+CHUNK = 1 << 20
+MOST_LINE = 4 << 20  # bytes: Redshift's limit for a JSON object
+
+
+class UnreadableError(Exception):
+    """What is wrong with the file, in words."""
+
+
+def trouble(bucket: str, file: File) -> str | None:
+    """What is wrong with a tweet file, None if it is as its name says. Raises ClientError when S3 fails."""
+    try:
+        body = clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"]
+        check(lines(gunzipped(body.iter_chunks(CHUNK))), file)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return "the file is gone"
+        raise
+    except UnreadableError as error:
+        return str(error)
+    return None
+
+
+def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of a gzip stream, in pieces of up to a MB. Raises UnreadableError."""
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            while rest and not unpack.eof:
+                yield unpack.decompress(rest, CHUNK)
+                rest = unpack.unconsumed_tail
+            if unpack.unused_data:
+                raise UnreadableError("something follows after the end of its gzip stream")
+    except zlib.error as error:
+        raise UnreadableError(f"it is not valid gzip: {error}") from error
+    if not unpack.eof:
+        raise UnreadableError("its gzip stream is cut off")
+
+
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text that comes in pieces; the last one may lack its newline. Raises UnreadableError."""
+    left = b""
+    for piece in pieces:
+        *whole, left = (left + piece).split(b"\n")
+        yield from whole
+        if len(left) > MOST_LINE:
+            raise UnreadableError(f"a line has more than {MOST_LINE:,} bytes")
+    if left:
+        yield left
+
+
+def check(found: Iterable[bytes], file: File) -> None:
+    """Raises UnreadableError unless these are the lines of that file, numbered through, as many as its name says."""
+    number = 0
+    for number, line in enumerate(found, 1):
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise UnreadableError(f"line {number:,} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise UnreadableError(f"line {number:,} is no JSON object")
+        if row.get("s3_key") != file.key or row.get("s3_line") != number:
+            named = f"line {row.get('s3_line')!r} of {row.get('s3_key')!r}"
+            raise UnreadableError(f"line {number:,} says it is {named:.200}")
+    if number != file.expected_rows:
+        raise UnreadableError(f"it has {number:,} lines, its name says {file.expected_rows:,}")

@@ -1,0 +1,160 @@
+"""What should be in the warehouse: the tweet files of some hours, listed from S3 and written to S3 for COPY.
+
+A file's row count is in its name, so a LIST is enough: one request for 1,000 files, and none for a file. Keys stream
+from LIST to gzipped lines, so memory doesn't grow with their number.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from chalicelib import clients
+from chalicelib.reconcile import hours
+from chalicelib.reconcile.hours import Range
+
+FOLDER = "tweets/"
+NAME = re.compile(r"tweets/(dt=\d{4}-\d{2}-\d{2}/hh=\d{2}/)[^/]+-([1-9]\d{0,8})\.ndjson\.gz", re.ASCII)
+MOST_KEY_BYTES = 256  # of s3_key
+PART = 50_000  # lines: some megabytes, and parts for Redshift to load at once
+MOST_FOREIGN = 100  # named in the report
+
+
+class Object(NamedTuple):
+    """One object of a LIST: its key, bytes and when it was last written."""
+
+    key: str
+    bytes: int
+    written_at: datetime
+
+
+@dataclass
+class Listing:
+    """What was listed: the hours that were got through whole, in order, and where their files' names lie for COPY."""
+
+    hours: list[datetime] = field(default_factory=list)
+    files: int = 0
+    requests: int = 0
+    complete: bool = True  # whether time was enough for all hours
+    foreign: list[str] = field(default_factory=list)  # keys that are no tweet files'
+    manifest: str = ""  # key of the COPY manifest of the names; empty where there is no file
+
+
+def stored_days(bucket: str, folder: str = FOLDER) -> set[date]:
+    """The days that have files, from their folders: a request for 1,000 days."""
+    pages = clients.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
+    return hours.days(each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
+
+
+def objects(bucket: str, folder: str, span: Range, listing: Listing | None = None) -> Iterator[Object]:
+    """The objects under `<folder>dt=…/hh=…/` of a range, in order of their keys; counts requests in `listing`."""
+    yield from between(bucket, folder, hours.key(span.start), hours.key(span.stop), listing)
+
+
+def between(bucket: str, folder: str, start: str, stop: str, listing: Listing | None = None) -> Iterator[Object]:
+    """The objects of a folder whose keys behind it are from `start` up to, not including, `stop`."""
+    pages = clients.s3().get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=bucket, Prefix=folder, StartAfter=folder + start):
+        if listing:
+            listing.requests += 1
+        for item in page.get("Contents", ()):
+            if item["Key"] >= folder + stop:
+                return
+            yield Object(item["Key"], item["Size"], item["LastModified"].astimezone(UTC))
+
+
+def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float) -> Listing:
+    """Lists the ranges one after the other and writes their files' names under `prefix`, until `deadline` (monotonic).
+
+    Writing the same listing again overwrites it. An hour that wasn't got through isn't among the listing's hours,
+    though some of its names may have been written.
+    """
+    listing, lines = Listing(), Lines(bucket, f"{prefix}files-")
+    for span in spans:
+        due, reached = hours.within(span), 0
+        for found in objects(bucket, FOLDER, span, listing):
+            while reached < len(due) and found.key >= FOLDER + hours.key(due[reached] + hours.HOUR):
+                reached += 1
+            if listing.files % 1000 == 0 and time.monotonic() > deadline:
+                listing.complete = False
+                break
+            named = NAME.fullmatch(found.key)
+            if not named or len(found.key.encode()) > MOST_KEY_BYTES:
+                listing.foreign = [*listing.foreign, found.key][:MOST_FOREIGN]
+                continue
+            listing.files += 1
+            lines.add(
+                {
+                    "s3_key": found.key,
+                    "hour_key": FOLDER + named[1],
+                    "expected_rows": int(named[2]),
+                    "bytes": found.bytes,
+                    "written_at": timestamp(found.written_at),
+                }
+            )
+        listing.hours += due if listing.complete else due[:reached]
+        if not listing.complete:
+            break
+    lines.end()
+    listing.hours.sort()
+    if lines.parts:
+        listing.manifest = manifest(bucket, f"{prefix}files.manifest", lines.parts)
+    return listing
+
+
+class Lines:
+    """Writes JSON lines to gzipped objects `<prefix>00001.ndjson.gz`, … of up to PART lines."""
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._bucket, self._prefix = bucket, prefix
+        self.parts: list[str] = []  # keys
+        self._open()
+
+    def _open(self) -> None:
+        self._gzip, self._body, self._count = zlib.compressobj(1, wbits=31), bytearray(), 0
+
+    def add(self, line: dict[str, Any]) -> None:
+        self._body += self._gzip.compress(orjson.dumps(line) + b"\n")
+        self._count += 1
+        if self._count == PART:
+            self.end()
+
+    def end(self) -> None:
+        """Writes what has gathered."""
+        if self._count:
+            key = f"{self._prefix}{len(self.parts) + 1:05}.ndjson.gz"
+            self._body += self._gzip.flush()
+            clients.s3().put_object(Bucket=self._bucket, Key=key, Body=bytes(self._body))
+            self.parts.append(key)
+        self._open()
+
+
+def lines(bucket: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
+    """Writes a few rows as gzipped JSON lines under `key`; its URL."""
+    packed = zlib.compressobj(1, wbits=31)
+    body = b"".join(packed.compress(orjson.dumps(row) + b"\n") for row in rows) + packed.flush()
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=body)
+    return f"s3://{bucket}/{key}"
+
+
+def manifest(bucket: str, key: str, keys: Iterable[str]) -> str:
+    """Writes a COPY manifest of some objects under `key`; its key.
+
+    Each is mandatory: a file that has gone is an error, not nothing.
+    docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
+    """
+    entries = [{"url": f"s3://{bucket}/{each}", "mandatory": True} for each in keys]
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=orjson.dumps({"entries": entries}))
+    return key
+
+
+def timestamp(moment: datetime) -> str:
+    """A TIMESTAMP as COPY and CAST read it, UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

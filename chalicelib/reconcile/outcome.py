@@ -1,0 +1,251 @@
+"""What a run comes to: verdicts are written down, hours brought up to date, and the report's numbers read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from chalicelib.reconcile import listing
+from chalicelib.reconcile.compare import HOUR_TABLE, Job, write_hours
+from chalicelib.reconcile.hours import HOUR, floor
+from chalicelib.reconcile.listing import timestamp
+from chalicelib.reconcile.repair import Verdict
+from chalicelib.reconcile.unanswered import File
+from chalicelib.settings import settings
+from chalicelib.warehouse import copy, data_api
+
+SHOWN = 500  # findings in the report; all are in disaster.reconciliation_finding
+STRIP = timedelta(days=7)
+FINDING = ("reconciliation_id", "found_at", "s3_key", "state", "expected_rows", "found_rows", "found_lines", "action")
+
+VERDICT_TABLE = "CREATE TEMP TABLE verdict (s3_key VARCHAR(256), state VARCHAR(16), detail VARCHAR(1024)) DISTSTYLE ALL"
+
+FILES_JUDGED = """
+UPDATE disaster.tweet_file
+SET state = 'unreadable', changed_at = CAST(:now AS TIMESTAMP)
+FROM verdict
+WHERE tweet_file.s3_key = verdict.s3_key AND verdict.state = 'unreadable'
+"""
+
+FINDINGS_JUDGED = """
+UPDATE disaster.reconciliation_finding
+SET
+    action = 'failed',
+    state = CASE WHEN verdict.state = 'unreadable' THEN 'unreadable' ELSE reconciliation_finding.state END,
+    detail = verdict.detail
+FROM verdict
+WHERE reconciliation_finding.s3_key = verdict.s3_key AND reconciliation_finding.reconciliation_id = :id
+"""
+
+HOURS_MENDED = """
+UPDATE disaster.tweet_hour
+SET
+    loaded = tweet_hour.loaded + mended.lines,
+    troubled_files = tweet_hour.troubled_files - mended.files,
+    state = CASE WHEN tweet_hour.troubled_files = mended.files THEN 'repaired' ELSE tweet_hour.state END
+FROM (
+    SELECT hour, COUNT(*) AS files, SUM(lines_after - LEAST(found_lines, expected_rows)) AS lines
+    FROM disaster.reconciliation_finding
+    WHERE reconciliation_id = :id AND action = 'repaired'
+    GROUP BY hour
+) AS mended
+WHERE tweet_hour.hour = mended.hour
+"""
+
+ACTIONS = """
+SELECT
+    state,
+    action,
+    COUNT(*) AS files,
+    SUM(expected_rows - LEAST(found_lines, expected_rows)) AS absent,
+    SUM(expected_rows - LEAST(COALESCE(lines_after, found_lines), expected_rows)) AS absent_after,
+    SUM(found_rows - found_lines) AS doubled,
+    SUM(found_rows) AS found
+FROM disaster.reconciliation_finding
+WHERE reconciliation_id = :id
+GROUP BY state, action
+"""
+
+_EARLIER = """
+    EXISTS (
+        SELECT 1
+        FROM disaster.reconciliation_finding AS earlier
+        WHERE earlier.s3_key = finding.s3_key AND earlier.state = finding.state
+            AND earlier.reconciliation_id <> :id AND earlier.found_at >= CAST(:month_ago AS TIMESTAMP)
+    )
+"""
+
+NEW_TROUBLE = f"""
+SELECT COUNT(*) AS n
+FROM disaster.reconciliation_finding AS finding
+WHERE finding.reconciliation_id = :id
+    AND (finding.action = 'failed' OR finding.state IN ('orphaned', 'unreadable', 'unanswered'))
+    AND NOT {_EARLIER}
+"""  # noqa: S608 - text of our own
+
+WORST = f"""
+SELECT
+    s3_key, hour, state, expected_rows, found_rows, found_lines, lines_after, action, detail
+FROM disaster.reconciliation_finding
+WHERE reconciliation_id = :id
+ORDER BY
+    CASE WHEN action = 'failed' OR state IN ('orphaned', 'unreadable', 'unanswered') THEN 0 ELSE 1 END,
+    action DESC,
+    s3_key DESC
+LIMIT {SHOWN}
+"""  # noqa: S608 - a number of our own
+
+# Keys are counted where rows lie: all copies of a tweet are on one slice.
+TWICE = """
+SELECT COUNT(*) AS tweets, COALESCE(SUM(files - 1), 0) AS extra
+FROM (
+    SELECT tweet_key, COUNT(DISTINCT s3_key) AS files
+    FROM disaster.disaster_tweets
+    WHERE arrived_at >= CAST(:since AS TIMESTAMP)
+        AND SUBSTRING(s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
+    GROUP BY tweet_key
+    HAVING COUNT(DISTINCT s3_key) > 1
+) AS repeated
+"""
+
+KINDS = """
+SELECT
+    disaster_tweets.disaster_label AS code,
+    MAX(disaster_kind.name) AS name,
+    COUNT(*) AS tweets,
+    SUM(CASE WHEN disaster_tweets.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant
+FROM disaster.disaster_tweets
+LEFT JOIN disaster.disaster_kind ON disaster_kind.code = disaster_tweets.disaster_label
+WHERE disaster_tweets.arrived_at >= CAST(:since AS TIMESTAMP)
+    AND SUBSTRING(disaster_tweets.s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
+GROUP BY disaster_tweets.disaster_label
+ORDER BY tweets DESC, code
+"""
+
+HOURS = """
+SELECT hour, state, files, tweets, loaded, waiting_files, troubled_files, lag_seconds, longest_lag_seconds
+FROM disaster.tweet_hour
+WHERE hour >= CAST(:strip_start AS TIMESTAMP) AND hour < CAST(:strip_stop AS TIMESTAMP)
+ORDER BY hour
+"""
+
+QUESTIONS = {
+    "actions": ACTIONS,
+    "new_trouble": NEW_TROUBLE,
+    "worst": WORST,
+    "twice": TWICE,
+    "kinds": KINDS,
+    "hours": HOURS,
+}
+
+CLOSED = """
+UPDATE disaster.reconciliation
+SET
+    finished_at = CAST(:finished AS TIMESTAMP),
+    complete = CAST(:complete AS BOOLEAN),
+    files = CAST(:files AS BIGINT),
+    tweets = CAST(:tweets AS BIGINT),
+    loaded = CAST(:loaded AS BIGINT),
+    waiting = CAST(:waiting AS BIGINT),
+    late = CAST(:late AS BIGINT),
+    repaired = CAST(:repaired AS BIGINT),
+    lost = CAST(:lost AS BIGINT)
+WHERE reconciliation_id = :id
+"""
+
+
+class Outcome(NamedTuple):
+    """The rows of the report: the answers to QUESTIONS, by their names."""
+
+    actions: Sequence[Mapping[str, Any]]
+    new_trouble: int
+    worst: Sequence[Mapping[str, Any]]
+    twice: Mapping[str, int]
+    kinds: Sequence[Mapping[str, Any]]
+    hours: Sequence[Mapping[str, Any]]
+
+
+def settle(
+    job: Job,
+    folder: str,
+    listed: Sequence[datetime],
+    verdicts: Sequence[Verdict],
+    unanswered: Sequence[File],
+    strip_stop: datetime,
+    patience: float,
+) -> Outcome:
+    """Writes down what the repairs came to, and reads what the report says. `listed`: the hours looked at."""
+    bucket, role = settings().bucket, settings().copy_role_arn
+    asked = [HOUR_TABLE]
+    if listed:
+        hours_url = write_hours(bucket, folder, listed)
+        asked.append(copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False))
+    if verdicts:
+        url = listing.lines(bucket, f"{folder}verdicts.ndjson.gz", (_verdict(each) for each in verdicts))
+        load = copy.statement(url, role, "verdict", ("s3_key", "state", "detail"), manifest=False)
+        asked += [VERDICT_TABLE, load, FILES_JUDGED, FINDINGS_JUDGED]
+    if unanswered:
+        url = listing.lines(bucket, f"{folder}unanswered.ndjson.gz", (_finding(job, each) for each in unanswered))
+        asked.append(copy.statement(url, role, "disaster.reconciliation_finding", FINDING, manifest=False))
+    asked += [HOURS_MENDED, *QUESTIONS.values()]
+    given = {
+        "id": job.id,
+        "month_ago": timestamp(job.now - timedelta(days=30)),
+        "since": timestamp(min(listed, default=job.now)),
+        "strip_start": timestamp(strip_stop - STRIP),
+        "strip_stop": timestamp(strip_stop),
+        **({"now": timestamp(job.now)} if verdicts else {}),
+    }
+    done = data_api.run(asked, given, patience=patience)
+    first = len(asked) - len(QUESTIONS) + 1
+    answers = {name: data_api.rows_of(f"{done}:{first + n}") for n, name in enumerate(QUESTIONS)}
+    return Outcome(
+        answers["actions"],
+        answers["new_trouble"][0]["n"],
+        answers["worst"],
+        answers["twice"][0],
+        answers["kinds"],
+        answers["hours"],
+    )
+
+
+def strip_stop(job: Job, listed: Sequence[datetime], asked: bool) -> datetime:
+    """Where the report's strip of hours ends: with the present, or with the hours that were asked for."""
+    present = floor(job.now) + HOUR
+    return min(listed[-1] + HOUR, present) if asked and listed else present
+
+
+def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
+    """Writes the run's numbers to its row."""
+    tweets = report["tweets"]
+    numbers = {name: str(tweets[name]) for name in ("loaded", "waiting", "late", "repaired", "lost")}
+    data_api.run(
+        [CLOSED],
+        {
+            "id": job.id,
+            "finished": timestamp(finished),
+            "complete": str(report["complete"]).lower(),
+            "files": str(report["files"]["listed"]),
+            "tweets": str(tweets["expected"]),
+            **numbers,
+        },
+    )
+
+
+def _verdict(verdict: Verdict) -> dict[str, str]:
+    return {"s3_key": verdict.key, "state": verdict.state, "detail": verdict.detail}
+
+
+def _finding(job: Job, file: File) -> dict[str, Any]:
+    found = file.tweets - file.lost
+    return {
+        "reconciliation_id": job.id,
+        "found_at": timestamp(job.now),
+        "s3_key": file.key,
+        "state": "unanswered",
+        "expected_rows": file.tweets,
+        "found_rows": found,
+        "found_lines": found,
+        "action": "none",
+    }

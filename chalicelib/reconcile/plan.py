@@ -1,0 +1,39 @@
+"""What is loaded again together. Nothing here touches AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+MOST_FILES = 1000
+"""Of one transaction: a COPY of many files beats many COPYs, and a manifest of so many has 0.2 MB."""
+
+MOST_BYTES = 1_000_000_000
+"""Of one transaction, gzipped: minutes for the smallest warehouse, so that a run can stop between two."""
+
+
+class File(NamedTuple):
+    """A tweet file to load again: its key, the rows its name promises, its bytes."""
+
+    key: str
+    expected_rows: int
+    bytes: int
+
+
+def batches(files: Iterable[File], most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> list[list[File]]:
+    """The files in their order, as few batches as the limits allow; a file over `most_bytes` has one of its own."""
+    found: list[list[File]] = []
+    size = 0
+    for file in files:
+        if not found or len(found[-1]) == most_files or size + file.bytes > most_bytes:
+            found.append([])
+            size = 0
+        found[-1].append(file)
+        size += file.bytes
+    return found
+
+
+def halves(batch: Sequence[File]) -> list[list[File]]:
+    """A batch that failed in two: a file that can't be loaded is alone after log2(files) rounds, the others are in."""
+    middle = len(batch) // 2
+    return [list(batch[:middle]), list(batch[middle:])]

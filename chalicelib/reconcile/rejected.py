@@ -1,0 +1,64 @@
+"""What the transform refused, by reason: read from `rejected/dt=…/hh=…/`. How many there are is in the files' names."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+import zlib
+from collections import Counter, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import clients
+from chalicelib.reconcile import listing
+from chalicelib.reconcile.hours import Range
+
+FOLDER = "rejected/"
+NAME = re.compile(r"-(\d{1,9})\.ndjson\.gz$")
+MOST_READ = 5000
+"""Files read for their reasons; about 20 seconds. Of those before them, the newest being read first, only the number of
+tweets is known."""
+READERS = 16
+
+
+@dataclass
+class Rejected:
+    """Refused tweets of the hours looked at. `unread` are among `tweets`, but their reasons aren't known."""
+
+    tweets: int = 0
+    files: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    unread: int = 0
+
+
+def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
+    """Counts the refused tweets of some ranges; reasons are read until `deadline` (monotonic)."""
+    found = Rejected()
+    newest: deque[str] = deque(maxlen=MOST_READ)
+    for span in reversed(spans):
+        for each in listing.objects(bucket, FOLDER, span):
+            if named := NAME.search(each.key):
+                found.files += 1
+                found.tweets += int(named[1])
+                newest.append(each.key)
+    with ThreadPoolExecutor(READERS) as pool:
+        for reasons in pool.map(lambda key: _reasons(bucket, key, deadline), reversed(newest)):
+            found.reasons.update(reasons)
+    found.unread = max(0, found.tweets - found.reasons.total())
+    return found
+
+
+def _reasons(bucket: str, key: str, deadline: float) -> Counter[str]:
+    """The reasons in one file; none where there is no time left, or it can't be read."""
+    if time.monotonic() > deadline:
+        return Counter()
+    try:
+        body = gzip.decompress(clients.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
+        return Counter(str(orjson.loads(line)["reason"]) for line in body.splitlines())
+    except (ClientError, BotoCoreError, OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+        return Counter()

@@ -1,0 +1,229 @@
+"""Loads files again: in one transaction their rows go, COPY brings them back, and it is written down.
+
+A transaction can be repeated at will, and after a crash at any point the next run finds what is still to be done. A
+file that can't be loaded makes the COPY of its batch fail; halving the batch finds it, and the others get in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.columns import NAMES
+from chalicelib.reconcile import examine, listing, plan
+from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.listing import timestamp
+from chalicelib.reconcile.plan import File
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger
+from chalicelib.warehouse import copy, data_api
+
+ATTEMPTS = 3  # at one file
+BLAMELESS = 3  # files in a row that fail though nothing is wrong with them: then it is the warehouse
+PAGE = 5000  # findings read at a time
+
+TO_REPAIR = f"""
+SELECT s3_key, expected_rows, bytes
+FROM disaster.reconciliation_finding
+WHERE reconciliation_id = :id AND action = 'to_repair' AND s3_key < :before
+ORDER BY s3_key DESC
+LIMIT {PAGE}
+"""  # noqa: S608 - a number of our own
+
+KEYS_TABLE = "CREATE TEMP TABLE repair_file (s3_key VARCHAR(256), expected_rows BIGINT) DISTSTYLE ALL"
+
+# First of all: of two transactions that repair the same file at once, Redshift undoes one (error 1023), whichever
+# isolation level it has, because both write this row.
+CLAIM = """
+UPDATE disaster.tweet_file
+SET repairs = tweet_file.repairs + 1, changed_at = CAST(:now AS TIMESTAMP)
+FROM repair_file
+WHERE tweet_file.s3_key = repair_file.s3_key
+"""
+
+DELETE = "DELETE FROM disaster.disaster_tweets USING repair_file WHERE disaster_tweets.s3_key = repair_file.s3_key"
+
+RESULT_TABLE = """
+CREATE TEMP TABLE repair_result (
+    s3_key VARCHAR(256), found_rows BIGINT, found_lines BIGINT, whole BOOLEAN
+) DISTSTYLE ALL
+"""
+
+RESULT = """
+INSERT INTO repair_result
+SELECT
+    s3_key, found_rows, found_lines,
+    found_rows = expected_rows AND found_lines = expected_rows AND first_line = 1 AND last_line = expected_rows
+FROM (
+    SELECT
+        repair_file.s3_key AS s3_key,
+        repair_file.expected_rows AS expected_rows,
+        COUNT(disaster_tweets.s3_key) AS found_rows,
+        COUNT(DISTINCT disaster_tweets.s3_line) AS found_lines,
+        COALESCE(MIN(disaster_tweets.s3_line), 0) AS first_line,
+        COALESCE(MAX(disaster_tweets.s3_line), 0) AS last_line
+    FROM repair_file
+    LEFT JOIN disaster.disaster_tweets ON disaster_tweets.s3_key = repair_file.s3_key
+    GROUP BY repair_file.s3_key, repair_file.expected_rows
+) AS counted
+"""
+
+LOADED = """
+UPDATE disaster.tweet_file
+SET state = 'loaded', loaded_at = CAST(:now AS TIMESTAMP)
+FROM repair_result
+WHERE tweet_file.s3_key = repair_result.s3_key AND repair_result.whole
+"""
+
+REPAIRED = """
+UPDATE disaster.reconciliation_finding
+SET
+    action = CASE WHEN repair_result.whole THEN 'repaired' ELSE 'failed' END,
+    lines_after = repair_result.found_lines
+FROM repair_result
+WHERE reconciliation_finding.s3_key = repair_result.s3_key AND reconciliation_finding.reconciliation_id = :id
+"""
+
+NOT_WHOLE = "SELECT s3_key, found_rows, found_lines FROM repair_result WHERE NOT whole ORDER BY s3_key"
+
+
+class Verdict(NamedTuple):
+    """Why a file could not be repaired: `unreadable` where the file is to blame, else `failed`."""
+
+    key: str
+    state: str
+    detail: str
+
+
+@dataclass
+class Repairs:
+    """What was done: transactions tried, files brought back, verdicts on the others, why it stopped if it did."""
+
+    transactions: int = 0
+    files: int = 0
+    verdicts: list[Verdict] = field(default_factory=list)
+    stopped: str = ""
+
+
+class _StopError(Exception):
+    """No more repairs in this run; says why."""
+
+
+def repair(job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool]) -> Repairs:
+    """Repairs what the comparison found, the newest first, until `deadline` (monotonic) or `may_go_on` says no."""
+    work = _Work(job, folder, deadline, may_go_on)
+    try:
+        for page in to_repair(job):
+            for batch in plan.batches(page):
+                work.mend(batch, 1)
+    except _StopError as error:
+        work.done.stopped = str(error)
+    return work.done
+
+
+def to_repair(job: Job) -> Iterator[list[File]]:
+    """The files that the comparison found repairable, in pages; the newest hours first."""
+    before = "~"  # behind every key
+    while rows := data_api.query(TO_REPAIR, {"id": job.id, "before": before}):
+        yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
+        before = rows[-1]["s3_key"]
+
+
+class _Work:
+    """One run's repairs under way."""
+
+    def __init__(self, job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool]) -> None:
+        self._job, self._folder, self._deadline, self._may_go_on = job, folder, deadline, may_go_on
+        self._longest = 0.0  # seconds that a transaction took so far
+        self._blameless = 0
+        self.done = Repairs()
+
+    def mend(self, batch: list[File], attempt: int) -> None:
+        """Loads a batch again; where that fails, its halves, down to a single file."""
+        try:
+            left = self._load(batch)
+        except data_api.StillRunningError as error:
+            raise _StopError(f"The warehouse did not end in time: {error}") from error
+        except data_api.WarehouseError as error:
+            if len(batch) == 1:
+                self._judge(batch[0], str(error), attempt)
+                return
+            for half in plan.halves(batch):
+                self.mend(half, attempt)
+            return
+        self._blameless = 0
+        self.done.files += len(batch) - len(left)
+        for file in batch:
+            if file.key in left:
+                self._judge(file, left[file.key], attempt)
+
+    def _judge(self, file: File, message: str, attempt: int) -> None:
+        """A file that isn't loaded: is it to blame? If not, it is tried again."""
+        try:
+            wrong = examine.trouble(settings().bucket, file)
+        except (ClientError, BotoCoreError) as error:
+            wrong, message = None, f"it could not be read: {error}"
+        if wrong:
+            self.done.verdicts.append(Verdict(file.key, "unreadable", wrong))
+            self._blameless = 0
+        elif attempt < ATTEMPTS:
+            self.mend([file], attempt + 1)
+        else:
+            self.done.verdicts.append(Verdict(file.key, "failed", message[:1000]))
+            self._blameless += 1
+            if self._blameless >= BLAMELESS:
+                raise _StopError(f"The warehouse refuses files that nothing is wrong with: {message[:500]}")
+
+    def _load(self, batch: list[File]) -> dict[str, str]:
+        """One transaction: the keys of the files that are not whole after it, and how many rows they have.
+
+        Raises WarehouseError when nothing was done (or, for StillRunningError, may be yet); _StopError.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            began = time.monotonic()
+            if not self._may_go_on():
+                raise _StopError("Another run took over")
+            if began + self._longest > self._deadline:
+                raise _StopError("Time is up; the next run goes on")
+            try:
+                return self._transaction(batch, self._deadline - began)
+            except data_api.StatementLostError:  # it ran or it didn't: doing it again is right either way
+                if attempt == ATTEMPTS:
+                    raise
+            finally:
+                self._longest = max(self._longest, time.monotonic() - began)
+        raise AssertionError("unreachable")
+
+    def _transaction(self, batch: list[File], patience: float) -> dict[str, str]:
+        self.done.transactions += 1
+        bucket, name = settings().bucket, f"{self._folder}repair-{self.done.transactions:05}"
+        rows = ({"s3_key": file.key, "expected_rows": file.expected_rows} for file in batch)
+        keys_url = listing.lines(bucket, f"{name}.ndjson.gz", rows)
+        manifest = listing.manifest(bucket, f"{name}.manifest", [file.key for file in batch])
+        asked = statements(keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
+        logger.info("repair", extra={"files": len(batch), "manifest": manifest})
+        done = data_api.run(asked, {"id": self._job.id, "now": timestamp(self._job.now)}, patience=patience)
+        return {
+            row["s3_key"]: f"{row['found_rows']} rows of {row['found_lines']} lines after it was loaded"
+            for row in data_api.rows_of(f"{done}:{len(asked)}")
+        }
+
+
+def statements(keys_url: str, manifest_url: str, role: str) -> list[str]:
+    """The transaction of a repair; its last one is NOT_WHOLE."""
+    return [
+        KEYS_TABLE,
+        copy.statement(keys_url, role, "repair_file", ("s3_key", "expected_rows"), manifest=False),
+        CLAIM,
+        DELETE,
+        copy.statement(manifest_url, role, "disaster.disaster_tweets", NAMES),
+        RESULT_TABLE,
+        RESULT,
+        LOADED,
+        REPAIRED,
+        NOT_WHOLE,
+    ]

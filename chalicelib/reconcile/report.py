@@ -1,0 +1,170 @@
+"""The report of a run as JSON: docs/reconciliation-report.schema.json says what each field means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from chalicelib.reconcile.compare import REPAIRABLE, Compared, Job
+from chalicelib.reconcile.listing import Listing
+from chalicelib.reconcile.outcome import Outcome
+from chalicelib.reconcile.rejected import Rejected
+from chalicelib.reconcile.repair import Repairs
+from chalicelib.reconcile.unanswered import File
+
+VERSION = 1
+STATES = ("loaded", "waiting", *REPAIRABLE, "orphaned", "unreadable")
+SHOWN = 100  # of each kind of file but findings
+
+
+class Found(NamedTuple):
+    """All that a run found and did."""
+
+    job: Job
+    listing: Listing
+    compared: Compared
+    repairs: Repairs
+    outcome: Outcome
+    rejected: Rejected
+    unanswered: Sequence[File]
+    given_up: Sequence[str]
+    idle_endpoints: Sequence[Mapping[str, Any]] | None  # None where nobody could be asked
+
+
+def build(found: Found) -> dict[str, Any]:
+    """The report; everything in it is plain JSON."""
+    job, listing = found.job, found.listing
+    tweets = counts(found)
+    return {
+        "schema_version": VERSION,
+        "verdict": verdict(found, tweets),
+        "complete": listing.complete and not found.repairs.stopped and not unrepaired(found.outcome.actions),
+        "as_of": iso(job.now),
+        "repair": job.repair,
+        "grace_seconds": int(job.grace.total_seconds()),
+        "looked_at": {
+            "from": iso(listing.hours[0]) if listing.hours else None,
+            "to": iso(listing.hours[-1]) if listing.hours else None,
+            "hours": len(listing.hours),
+            "list_requests": listing.requests,
+            "swept": job.sweep,
+        },
+        "tweets": tweets,
+        "files": {
+            "listed": listing.files,
+            **{state: int(found.compared.totals.get(state, {}).get("files", 0)) for state in STATES},
+            **_files_after(found),
+        },
+        "repairs": {
+            "transactions": found.repairs.transactions,
+            "files": found.repairs.files,
+            "left_files": unrepaired(found.outcome.actions),
+            "stopped": found.repairs.stopped or None,
+        },
+        "findings": [finding(row) for row in found.outcome.worst],
+        "rejected": {
+            "tweets": found.rejected.tweets,
+            "files": found.rejected.files,
+            "reasons": [{"reason": name, "tweets": n} for name, n in found.rejected.reasons.most_common()],
+            "unread_tweets": found.rejected.unread,
+        },
+        "unanswered": {
+            "files": len(found.unanswered),
+            "records": sum(file.records for file in found.unanswered),
+            "tweets": sum(file.tweets for file in found.unanswered),
+            "lost": sum(file.lost for file in found.unanswered),
+            "shown": [unanswered(file) for file in found.unanswered[:SHOWN]],
+        },
+        "given_up": {"manifests": len(found.given_up), "shown": list(found.given_up[:SHOWN])},
+        "foreign_objects": found.listing.foreign,
+        "twice": {"tweets": int(found.outcome.twice["tweets"]), "extra_rows": int(found.outcome.twice["extra"])},
+        "hours": [hour(row) for row in found.outcome.hours],
+        "kinds": [
+            {
+                "code": row["code"],
+                "name": row["name"] or row["code"],
+                "tweets": int(row["tweets"]),
+                "relevant": int(row["relevant"]),
+            }
+            for row in found.outcome.kinds
+        ],
+        "idle_endpoints": None if found.idle_endpoints is None else [dict(each) for each in found.idle_endpoints],
+    }
+
+
+def counts(found: Found) -> dict[str, int]:
+    """Tweets by what became of them. `loaded` as it was when the run looked; `late` = repaired + lost + still to do."""
+    totals, actions = found.compared.totals, found.outcome.actions
+    expected = sum(int(row["tweets"]) for row in totals.values())
+    waiting = totals.get("waiting", {})
+    late = sum(int(row["absent"]) for row in actions if row["state"] != "unanswered")
+    after = sum(int(row["absent_after"]) for row in actions if row["state"] != "unanswered")
+    in_trouble = sum(int(row["absent_after"]) for row in actions if hopeless(row))
+    return {
+        "expected": expected,
+        "loaded": sum(int(row["loaded"]) for row in totals.values()),
+        "waiting": int(waiting.get("tweets", 0)) - int(waiting.get("loaded", 0)),
+        "late": late,
+        "repaired": late - after,
+        "lost": in_trouble,
+        "surplus_rows_removed": sum(int(row["doubled"]) for row in actions if row["action"] == "repaired"),
+        "orphaned_rows": sum(int(row["found"]) for row in actions if row["state"] == "orphaned"),
+    }
+
+
+def hopeless(row: Mapping[str, Any]) -> bool:
+    """Whether what is absent in such findings can't be put back by a run."""
+    return row["action"] == "failed" or row["state"] in {"unreadable", "unanswered"}
+
+
+def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
+    """Files that are still to be repaired when the run ends."""
+    return sum(int(row["files"]) for row in actions if row["action"] == "to_repair")
+
+
+def verdict(found: Found, tweets: Mapping[str, int]) -> str:
+    """`trouble`: something is lost or can't be repaired. `differs`: something could be repaired, but isn't yet.
+    `repaired`: it was. `well`: there was nothing to do."""
+    actions = found.outcome.actions
+    if tweets["lost"] or any(
+        (hopeless(row) and row["state"] != "unanswered") or row["state"] == "orphaned" for row in actions
+    ):
+        return "trouble"
+    if unrepaired(actions) or any(row["state"] in REPAIRABLE and row["action"] == "none" for row in actions):
+        return "differs"
+    return "repaired" if found.repairs.files else "well"
+
+
+def _files_after(found: Found) -> dict[str, int]:
+    """States that the run changed its mind about: files it found unreadable, orphans beyond the hours looked at."""
+    by_state: dict[str, int] = {}
+    for row in found.outcome.actions:
+        by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["files"])
+    return {state: by_state.get(state, 0) for state in (*REPAIRABLE, "orphaned", "unreadable")}
+
+
+def finding(row: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in row.items() if name not in {"hour", "detail"}}
+    return {**plain, "hour": iso(row["hour"]) if row["hour"] else None, "detail": row["detail"]}
+
+
+def unanswered(file: File) -> dict[str, Any]:
+    return {
+        "s3_key": file.key,
+        "records": file.records,
+        "tweets": file.tweets,
+        "refused": file.refused,
+        "lost": file.lost,
+        "error_codes": dict(file.codes),
+        "trouble": file.trouble or None,
+    }
+
+
+def hour(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "hour": iso(row["hour"])}
+
+
+def iso(moment: datetime) -> str:
+    """UTC, as `2026-01-31T12:00:00Z`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

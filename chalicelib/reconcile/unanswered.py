@@ -1,0 +1,132 @@
+"""Records that the transform never answered for: Firehose gave up on them and wrote them to its error prefix.
+
+Their tweets may be in the warehouse all the same: the transform wrote their tweet file and died before it answered, or
+they were sent again. Only what is in no row counts as lost, until somebody replays the file.
+Firehose's format: docs.aws.amazon.com/firehose/latest/dev/data-transformation.html#data-transformation-failure-handling
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import time
+import zlib
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import clients
+from chalicelib.reconcile import listing
+from chalicelib.reconcile.hours import Range
+from chalicelib.settings import settings
+from chalicelib.transform.unpack import unpack
+from chalicelib.warehouse import copy, data_api
+
+FOLDER = "rejected/firehose/processing-failed/"
+GIVEN_UP = "delivery/errors/manifests/"
+REFUSED = "Lambda.ProcessingFailedStatus"  # the transform's own answer: those are in its rejected files
+MOST_FILES = 1000  # read at a run, the newest first; each has up to some MB
+HOUR = "%Y/%m/%d/%H/"  # of Firehose's keys, UTC
+
+KEYS_TABLE = "CREATE TEMP TABLE unanswered_tweet (s3_key VARCHAR(1024), tweet_key CHAR(32)) DISTKEY (tweet_key)"
+
+MISSING = """
+SELECT
+    unanswered_tweet.s3_key AS s3_key,
+    COUNT(*) AS tweets,
+    SUM(CASE WHEN row_key.tweet_key IS NULL THEN 1 ELSE 0 END) AS lost
+FROM unanswered_tweet
+LEFT JOIN (
+    SELECT DISTINCT tweet_key
+    FROM disaster.disaster_tweets
+    WHERE tweet_key IN (SELECT tweet_key FROM unanswered_tweet)
+) AS row_key ON row_key.tweet_key = unanswered_tweet.tweet_key
+GROUP BY unanswered_tweet.s3_key
+"""
+
+
+@dataclass
+class File:
+    """One file of records without an answer: what was in it, and how many of its tweets are in no row."""
+
+    key: str
+    records: int = 0
+    tweets: int = 0
+    refused: int = 0  # what no transform would take
+    lost: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    trouble: str = ""
+
+
+def given_up(bucket: str, spans: Sequence[Range]) -> list[str]:
+    """The manifests whose COPY Firehose gave up on, of some ranges. What they were to load is in the tweet files."""
+    return [each.key for span in spans for each in of_firehose(bucket, GIVEN_UP, span)]
+
+
+def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Object]:
+    """The objects that Firehose wrote to a folder in the hours of a range."""
+    return listing.between(bucket, folder, span.start.strftime(HOUR), span.stop.strftime(HOUR))
+
+
+def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
+    """The files with records that the transform never answered for, the newest first, until `deadline` (monotonic)."""
+    bucket = settings().bucket
+    keys = [each.key for span in spans for each in of_firehose(bucket, FOLDER, span)]
+    files: list[File] = []
+    lines = listing.Lines(bucket, f"{folder}unanswered-")
+    for key in sorted(keys, reverse=True)[:MOST_FILES]:
+        if time.monotonic() > deadline:
+            break
+        file = File(key)
+        for tweet_key in read(bucket, file):
+            lines.add({"s3_key": key, "tweet_key": tweet_key})
+        if file.records or file.trouble:
+            files.append(file)
+    lines.end()
+    if lines.parts:
+        manifest = listing.manifest(bucket, f"{folder}unanswered.manifest", lines.parts)
+        lost = missing(f"s3://{bucket}/{manifest}", max(1.0, deadline - time.monotonic()))
+        for file in files:
+            file.lost = lost.get(file.key, 0)
+    return files
+
+
+def read(bucket: str, file: File) -> Iterator[str]:
+    """The `tweet_key` of every tweet in a file of Firehose's; counts in `file` what it holds."""
+    try:
+        body = clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"].read()
+        if body[:2] == b"\x1f\x8b":
+            body = gzip.decompress(body)
+        for line in body.splitlines():
+            yield from tweet_keys(orjson.loads(line), file)
+    except (ClientError, BotoCoreError, OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        file.trouble = f"it can't be read: {type(error).__name__}: {error}"
+
+
+def tweet_keys(record: dict[str, Any], file: File) -> Iterator[str]:
+    """The keys that the transform would have given the tweets of one record."""
+    if record["errorCode"] == REFUSED:
+        return
+    tweets, refusals = unpack(b64decode(record["rawData"]))
+    file.records += 1
+    file.tweets += len(tweets)
+    file.refused += len(refusals)
+    file.codes[str(record["errorCode"])] += 1
+    for tweet in tweets:
+        yield hashlib.blake2b(tweet.raw, digest_size=16).hexdigest()
+
+
+def missing(manifest_url: str, patience: float) -> dict[str, int]:
+    """By file, how many of the tweets that a manifest's lines name are in no row."""
+    asked = [
+        KEYS_TABLE,
+        copy.statement(manifest_url, settings().copy_role_arn, "unanswered_tweet", ("s3_key", "tweet_key")),
+        MISSING,
+    ]
+    done = data_api.run(asked, patience=patience)
+    return {row["s3_key"]: int(row["lost"]) for row in data_api.rows_of(f"{done}:{len(asked)}")}
