@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import producer
 from local.server import LocalAws
@@ -29,13 +30,21 @@ POLL = 0.1  # seconds between looks into the warehouse; what is printed as laten
 
 BY_KIND = """
 SELECT
-    k.name,
+    disaster_label,
     COUNT(*) AS tweets,
-    SUM(CASE WHEN t.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant,
-    MIN(t.original_text) AS example
-FROM disaster.tweet AS t
-INNER JOIN disaster.disaster_kind AS k ON t.disaster_label = k.code
-GROUP BY k.name
+    SUM(CASE WHEN relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant,
+    MAX(CASE WHEN example = 1 THEN original_text END) AS example
+FROM (
+    SELECT
+        disaster_label,
+        relevance_label,
+        original_text,
+        ROW_NUMBER() OVER (
+            PARTITION BY disaster_label ORDER BY relevance_label DESC, classifier_score DESC, tweet_key
+        ) AS example
+    FROM disaster.tweet
+) AS tweet
+GROUP BY disaster_label
 ORDER BY tweets DESC
 """
 
@@ -128,18 +137,21 @@ def settle(arrivals: Arrivals, aws: LocalAws, sent: int) -> None:
         time.sleep(POLL)
 
 
-def by_kind() -> Table:
+def by_kind(width: int) -> Table:
+    """`width`: of the terminal, which the examples may fill but not exceed."""
     from chalicelib.warehouse import data_api
 
     kinds = data_api.query(BY_KIND)
     table = Table(title="Tweets by kind of disaster", title_justify="left")
-    table.add_column("kind")
-    table.add_column("tweets", justify="right")
-    table.add_column("of a real one", justify="right")
-    table.add_column("for example", overflow="ellipsis", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("tweets", justify="right", no_wrap=True)
+    table.add_column("relevant", justify="right", no_wrap=True)
+    table.add_column("for example", no_wrap=True)
+    room = max(20, width - max((len(kind["disaster_label"]) for kind in kinds), default=0) - 27)
     for kind in kinds:
-        example = " ".join(kind["example"].split())
-        table.add_row(kind["name"], f"{kind['tweets']:,}", f"{kind['relevant']:,}", example)
+        example = Text(" ".join(kind["example"].split()))  # no markup: people write [brackets], too
+        example.truncate(room, overflow="ellipsis")
+        table.add_row(kind["disaster_label"], f"{kind['tweets']:,}", f"{kind['relevant']:,}", example)
     return table
 
 
@@ -184,7 +196,7 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
 
         rejected = rejections(report)
         rows = data_api.query("SELECT COUNT(*) AS n, COUNT(DISTINCT s3_key) AS files FROM disaster.disaster_tweets")[0]
-        console.print(by_kind())
+        console.print(by_kind(console.width))
         console.print(landed(summary.tweets, rows["n"], rows["files"], rejected, arrivals.latencies()))
         missing = summary.tweets - rows["n"] - sum(rejected.values())
         if missing:
@@ -213,5 +225,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"[red]The demo stopped:[/] {error}\nLogs: {arguments.home / 'logs'}")
         return 1
     console.print(f"{time.monotonic() - began:.0f} s in all. Where to look next:")
-    console.print(NEXT.format(home=arguments.home), highlight=False)
+    console.print(NEXT.format(home=arguments.home), highlight=False, soft_wrap=True)
     return 0 if complete else 1
