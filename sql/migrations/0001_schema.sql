@@ -74,11 +74,9 @@ INSERT INTO disaster.disaster_kind (code, name, disaster_group, disaster_subgrou
 ('epidemic', 'Epidemic', 'Natural', 'Biological', 'EP', 'Don''t defined'),
 ('fire', 'Fire of buildings or goods', 'Technological', 'Miscellaneous accident', 'FR', 'disaster with fire'),
 ('explosion', 'Explosion, accidental', 'Technological', 'Industrial accident', 'AC', 'disaster with fire'),
-('transport_accident', 'Accident on road, rail, water, in the air',
-'Technological', 'Transport', 'AC', 'Don''t defined'),
+('transport_accident', 'Accident on road, rail, water, in the air', 'Technological', 'Transport', 'AC', 'Don''t defined'), -- noqa: LT05
 ('building_collapse', 'Collapse of a building', 'Technological', 'Miscellaneous accident', 'AC', 'disaster with earth'),
-('industrial_accident', 'Industrial accident, spill',
-'Technological', 'Industrial accident', 'AC', 'disaster with fire'),
+('industrial_accident', 'Industrial accident, spill', 'Technological', 'Industrial accident', 'AC', 'disaster with fire'), -- noqa: LT05
 ('haze', 'Haze, smog', 'Technological', 'Industrial accident', 'OT', 'disaster with fire'),
 ('attack', 'Attack: bombing, shooting, terror', 'Societal', 'Violence', NULL, 'disaster with weapons'),
 ('conflict', 'Armed conflict, unrest', 'Societal', 'Conflict', 'CE', 'disaster with weapons'),

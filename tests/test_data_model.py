@@ -1,0 +1,131 @@
+"""Tables, views and the analysts' questions: valid for Redshift, and what they say is true."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chalicelib.classifier.taxonomy import KINDS
+from chalicelib.columns import COLUMNS
+from chalicelib.warehouse import migrations
+from tests.warehouses import Scratch, scratch
+
+SQL = Path(__file__).parents[1] / "sql"
+QUERIES = sorted((SQL / "queries").glob("*.sql"))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Scratch]:
+    with scratch(tmp_path) as made:
+        yield made.set_up()
+
+
+def ago(**time: float) -> dict[str, object]:
+    moment = datetime.now(UTC) - timedelta(**time)
+    return {
+        "arrived_at": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        "arrived_datetime_from_kinesis": int(moment.timestamp() * 1000),
+    }
+
+
+def test_every_statement_is_redshift_to_the_linter() -> None:
+    done = subprocess.run([sys.executable, "-m", "sqlfluff", "lint", SQL], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_linter_would_say_so(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.sql"
+    wrong.write_text("CREATE TABLE a (b VARCHAR(5) ENCODE) DISTSTYLE SOMEHOW;\n")
+    command = [sys.executable, "-m", "sqlfluff", "lint", "--dialect", "redshift", str(wrong)]
+    assert subprocess.run(command, capture_output=True).returncode != 0
+
+
+def test_the_table_has_the_columns_of_a_tweet_file_in_their_order(house: Scratch) -> None:
+    sql = migrations.read()[0].sql
+    body = sql[sql.index("CREATE TABLE disaster.disaster_tweets") :]
+    declared = [line.split() for line in body.splitlines()[1:] if line.startswith("    ")][: len(COLUMNS)]
+    types = [(name, " ".join(rest).split(" ENCODE")[0]) for name, *rest in declared]
+    assert types == [(column.name, column.type) for column in COLUMNS]
+
+
+def test_the_kinds_are_those_of_the_taxonomy(house: Scratch) -> None:
+    rows = house.run("SELECT * FROM disaster.disaster_kind")
+    assert {tuple(cell or "" for cell in row) for row in rows} == {tuple(kind) for kind in KINDS}
+
+
+def test_a_tweet_that_came_twice_is_one_tweet_its_first_arrival(house: Scratch) -> None:
+    key = "0" * 32
+    house.load({"tweet_key": key, **ago(hours=2)}, {"tweet_key": "1" * 32}, key="tweets/a-2.ndjson.gz")
+    house.load({"tweet_key": key, **ago(hours=3)}, key="tweets/b-1.ndjson.gz")
+    found = house.run("SELECT s3_key, copies FROM disaster.tweet WHERE tweet_key = :key", key=key)
+    assert found == [("tweets/b-1.ndjson.gz", 2)]
+    assert house.run("SELECT COUNT(*) FROM disaster.tweet") == [(2,)]
+
+
+def test_copies_of_one_moment_are_still_one_tweet(house: Scratch) -> None:
+    house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32})
+    house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32})
+    assert house.run("SELECT s3_line, copies FROM disaster.tweet") == [(1, 4)]
+
+
+def test_keywords_are_rows_with_their_context(house: Scratch) -> None:
+    first = {"prefix": "the", "word": "fire", "suffix": "spreads", "theme": "wildfire"}
+    house.load({"keywords": [first, {**first, "word": "smoke"}]}, {"keywords": []}, {"keywords": None})
+    rows = house.run("SELECT prefix, word, suffix, theme FROM disaster.tweet_keyword ORDER BY word")
+    assert rows == [("the", "fire", "spreads", "wildfire"), ("the", "smoke", "spreads", "wildfire")]
+
+
+def test_hours_count_tweets_once_and_name_what_is_relevant(house: Scratch) -> None:
+    house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32}, {"relevance_label": "not_relevant"})
+    rows = house.run("SELECT kind, tweets, relevant, repeats FROM disaster.hourly_kind")
+    assert rows == [("flood", 2, 1, 1)]
+
+
+def test_a_kind_far_above_its_own_past_surges_and_a_busy_one_does_not(house: Scratch) -> None:
+    past = [{"disaster_label": kind, **ago(hours=n + 1.5)} for n in range(100) for kind in ("flood", "storm")]
+    now = [{"disaster_label": "flood", **ago(minutes=n)} for n in range(20)]
+    house.load(*past, *now, {"disaster_label": "storm", **ago(minutes=5)})
+    ((kind, last_hour, mean, z),) = house.run("SELECT kind, last_hour, mean_hour, z FROM disaster.surge")
+    assert (kind, last_hour) == ("flood", 20)
+    assert mean == pytest.approx(1, abs=0.02)
+    assert z == pytest.approx(19, abs=0.5)
+
+
+def test_hours_without_a_tweet_count_as_nothing(house: Scratch) -> None:
+    house.load(ago(hours=100.5), *[ago(minutes=n) for n in range(5)])
+    ((mean, hours, z),) = house.run("SELECT mean_hour, past_hours, z FROM disaster.surge")
+    assert (mean, hours) == (pytest.approx(0.01), 100)
+    assert z == pytest.approx(4.99)
+
+
+def test_nothing_surges_without_a_day_to_compare_with(house: Scratch) -> None:
+    house.load(ago(hours=20), *[ago(minutes=n) for n in range(50)])
+    assert house.run("SELECT * FROM disaster.surge") == []
+
+
+def test_freshness_is_the_time_from_arrival_to_load(house: Scratch) -> None:
+    house.load(*[ago(seconds=10) for _ in range(99)], ago(seconds=100))
+    rows = house.run("SELECT SUM(loaded_rows), MIN(median_seconds), MAX(longest_seconds) FROM disaster.freshness")
+    ((count, median, longest),) = rows
+    assert count == 100
+    assert 10 <= median < 20
+    assert 100 <= longest < 110
+
+
+def test_there_are_ten_questions() -> None:
+    assert len(QUERIES) == 10
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_question_runs_as_it_is(house: Scratch, path: Path) -> None:
+    question = path.read_text()
+    assert question.startswith("-- ")
+    assert "?" in question.splitlines()[0]
+    past = [{"disaster_label": "flood", "location": "Lima", **ago(hours=n + 1.5)} for n in range(48)]
+    unsure = {"relevance_score": 0.51, "relevance_label": "relevant", "location": "Lima"}
+    house.load(*past, *[{**ago(minutes=n), **unsure} for n in range(10)])
+    (statement,) = migrations.statements(question)
+    assert house.run(statement), "a question over tweets that are there has an answer"
