@@ -123,7 +123,8 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         SETTINGS,
         READ_ACTIVE,
         objects("WriteReports", "s3:PutObject", "reports/"),
-        objects("ReadReports", "s3:GetObject", "reports/"),
+        # Tweet files that can't be loaded are read to say why, refused records for their reasons.
+        objects("ReadFiles", "s3:GetObject", "reports/", "tweets/", "rejected/"),
         listing("tweets/", "rejected/", "delivery/", "reports/"),
         LIST_COMPREHEND,
         ALERT,

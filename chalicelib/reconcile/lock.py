@@ -76,14 +76,11 @@ class Lock:
                 self._write(None, IfMatch=self._etag)
 
     def _taken(self) -> bool:
+        found = self._read()
+        if found and found.holder not in {None, self._me} and found.age <= LEASE:
+            return False
         try:
-            found = self._read()
-            if found is None:
-                self._write(self._me, IfNoneMatch="*")
-            elif found.holder in {None, self._me} or found.age > LEASE:
-                self._write(self._me, IfMatch=found.etag)
-            else:
-                return False
+            self._write(self._me, **({"IfMatch": found.etag} if found else {"IfNoneMatch": "*"}))
         except ClientError as error:
             if _code(error) in BEATEN:
                 return False  # somebody was faster
@@ -116,7 +113,7 @@ class Lock:
         try:
             found = clients.s3().get_object(Bucket=self._bucket, Key=KEY)
         except ClientError as error:
-            if _code(error) in {"NoSuchKey", "404"}:
+            if _code(error) == "NoSuchKey":
                 return None
             raise
         # Both times are S3's own, so that nobody's clock has to be right.

@@ -127,7 +127,7 @@ def exists_now(key: str) -> bool:
     try:
         clients.s3().head_object(Bucket=settings().bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound", "400"}:
+        if error.response["Error"]["Code"] in {"404", "403", "400"}:  # 403: where we may not list; 400: no key of S3's
             return False
         raise
     return True
