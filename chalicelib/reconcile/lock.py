@@ -113,7 +113,7 @@ class Lock:
         try:
             found = clients.s3().get_object(Bucket=self._bucket, Key=KEY)
         except ClientError as error:
-            if _code(error) == "NoSuchKey":
+            if _code(error) in {"NoSuchKey", "AccessDenied"}:  # S3 denies that an object is missing to who may not list
                 return None
             raise
         # Both times are S3's own, so that nobody's clock has to be right.
