@@ -6,6 +6,7 @@ docs.aws.amazon.com/redshift/latest/dg/r_COPY.html. (sqlglot pairs COPY's option
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import re
 import tempfile
@@ -215,6 +216,9 @@ def _lines(copy: Copy, data: bytes) -> list[bytes]:
     return data.splitlines()[int(copy.options.get("IGNOREHEADER", 0)) :] if copy.format != "JSON" else data.split(b"\n")
 
 
+_FILES = itertools.count()  # DuckDB remembers files by name: none is used twice
+
+
 class _Reader:
     def __init__(
         self,
@@ -225,7 +229,6 @@ class _Reader:
         folder: Path,
     ) -> None:
         self.copy, self.targets, self.paths, self.scratch, self.folder = copy, targets, paths, scratch, folder
-        self.written = 0
 
     def table(self, content: Sequence[bytes]) -> Any:
         names = [self._write(data) for data in content if data.strip()]
@@ -249,9 +252,8 @@ class _Reader:
     def _write(self, data: bytes) -> str:
         if self.copy.options.get("ACCEPTINVCHARS"):
             data = _valid(data)
-        self.written += 1
-        path = self.folder / f"{self.written}.txt"
-        path.write_bytes(data)
+        path = self.folder / f"{next(_FILES)}.txt"
+        path.write_bytes(data if data.endswith(b"\n") else data + b"\n")  # a last line cut short is an error too
         return str(path)
 
     def _source(self, names: Sequence[str]) -> str:

@@ -109,11 +109,9 @@ class Warehouse:
         if table is None:
             return 0
         cursor.register("loaded", table)
-        try:
-            names = ", ".join(f'"{target.name}"' for target in targets)
-            cursor.execute(f"INSERT INTO {copy.table} ({names}) SELECT * FROM loaded")  # noqa: S608
-        finally:
-            cursor.unregister("loaded")
+        names = ", ".join(f'"{target.name}"' for target in targets)
+        cursor.execute(f"INSERT INTO {copy.table} ({names}) SELECT * FROM loaded")  # noqa: S608
+        cursor.unregister("loaded")
         return int(table.num_rows)
 
     def _log(self, bad: Sequence[copying.BadLine]) -> None:

@@ -26,7 +26,7 @@ PLAIN_VARCHAR = 256  # of a VARCHAR or TEXT without a length
 NOTHING = re.compile(
     r"\s*(?:VACUUM|ANALYZE|LOCK|GRANT|REVOKE|COMMENT\s+ON|SET|RESET|REFRESH\s+MATERIALIZED"
     r"|(?:CREATE|ALTER|DROP)\s+(?:USER|GROUP)|ALTER\s+(?:ROLE|DEFAULT\s+PRIVILEGES|SCHEMA|DATABASE)"
-    r"|ALTER\s+TABLE\s+\S+\s+(?:OWNER|ALTER\s+(?:DIST|SORT|COMPOUND|COLUMN\s+\w+\s+ENCODE|ENCODE)))\b",
+    r"|ALTER\s+TABLE\s+\S+\s+(?:OWNER|ALTER\s+(?:DIST\w*|SORTKEY|COMPOUND|COLUMN\s+\w+\s+ENCODE|ENCODE)))\b",
     re.IGNORECASE,
 )
 """Of no meaning on one machine with one user: accepted, and nothing happens."""
@@ -308,6 +308,10 @@ def _replace_path(node: exp.Expr, sources: set[str]) -> None:
     whole = isinstance(node.parent, exp.Alias | exp.Select)
     function = "json_extract" if whole else "json_extract_string"
     new: exp.Expr = exp.func(function, base, exp.Literal.string(text))
+    if isinstance(node.parent, exp.Binary) and any(
+        isinstance(side, exp.Literal | exp.Neg) and not side.is_string for side in (node.parent.left, node.parent.right)
+    ):
+        new = exp.TryCast(this=new, to=exp.DataType.build("double"))  # beside a number it is one, or nothing
     if isinstance(node.parent, exp.Select):
         last = steps[-1]
         new = exp.alias_(new, last if isinstance(last, str) else "?column?", quoted=True)
@@ -343,7 +347,9 @@ def _name_columns(tree: exp.Select) -> None:
     """Results without a name are called as in Redshift: by their function, or `?column?`."""
     for each in list(tree.expressions):
         called = each.this if isinstance(each, exp.Window) else each
-        if isinstance(called, exp.Func) and not isinstance(called, exp.Cast | exp.Anonymous):
+        if isinstance(called, exp.CurrentTimestamp):
+            name = "getdate"
+        elif isinstance(called, exp.Func) and not isinstance(called, exp.Cast | exp.Anonymous):
             name = called.sql_name().lower()
         elif isinstance(called, exp.Anonymous):
             name = called.name.lower()

@@ -1,0 +1,170 @@
+"""The local warehouse answers Redshift's SQL as Redshift would, or refuses it by name."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.warehouse import UnsupportedError, WarehouseError, query
+from local.warehouse.dialect import names
+from tests.warehouses import Scratch, scratch
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    with scratch(tmp_path_factory.mktemp("sql")) as made:
+        made.run(
+            """CREATE TABLE t (
+                id INTEGER IDENTITY(1, 1) ENCODE RAW,
+                word VARCHAR(5) ENCODE ZSTD NOT NULL,
+                tags SUPER,
+                at TIMESTAMP DEFAULT GETDATE() ENCODE AZ64,
+                PRIMARY KEY (word)
+            ) DISTSTYLE KEY DISTKEY (word) COMPOUND SORTKEY (at)"""
+        )
+        made.run(
+            "INSERT INTO t (word, tags, at) VALUES"
+            """ ('a', JSON_PARSE('[{"n": "x", "m": 1}, {"n": "y", "m": 2}]'), '2026-01-02 03:04:05'),"""
+            """ ('a', JSON_PARSE('{"n": {"deep": ["z"]}}'), '2026-01-03'), ('b', NULL, NULL)"""
+        )
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("SELECT 1 / 2, 7 % 4, -7 / 2", [(0, 3, -3)]),
+        ("SELECT AVG(n) FROM (SELECT 1 AS n UNION ALL SELECT 2) AS a", [(1,)]),
+        ("SELECT AVG(n) FROM (SELECT 1.5 AS n UNION ALL SELECT 2.5) AS a", [(2,)]),
+        ("SELECT COUNT(*) FROM t WHERE word = 'a'", [(2,)]),  # keys are not enforced
+        ("SELECT tags[0].n::VARCHAR, tags[1].m::INTEGER FROM t WHERE id = 1", [("x", 2)]),  # arrays begin at 0
+        ("SELECT t.tags.n.deep[0]::VARCHAR FROM t WHERE id = 2", [("z",)]),
+        ("SELECT s.tags.n.deep[0]::VARCHAR FROM t AS s WHERE s.id = 2", [("z",)]),
+        ("SELECT k.n::VARCHAR FROM t, t.tags AS k WHERE t.id = 1 AND k.m > 1", [("y",)]),
+        ("SELECT COUNT(*) FROM t AS s, s.tags AS k WHERE k.n = 'x' AND s.id = 1", [(1,)]),
+        ("SELECT GET_ARRAY_LENGTH(tags) FROM t WHERE id = 1", [(2,)]),
+        ("SELECT DATEDIFF(HOUR, at, '2026-01-02 05:00:00') FROM t WHERE id = 1", [(2,)]),
+        ("SELECT DATEADD(DAY, -1, at) FROM t WHERE id = 1", [(datetime(2026, 1, 1, 3, 4, 5),)]),
+        ("SELECT DATE_TRUNC('hour', at) FROM t WHERE id = 1", [(datetime(2026, 1, 2, 3),)]),
+        ("SELECT NVL(NULL, 2), DECODE(1, 1, 'one', 'other'), LEN('abc')", [(2, "one", 3)]),
+        ("SELECT LISTAGG(word, ',') WITHIN GROUP (ORDER BY word) FROM t", [("a,a,b",)]),
+        ("SELECT ROUND(RATIO_TO_REPORT(id) OVER (), 2) FROM t ORDER BY 1 LIMIT 1", [(0.17,)]),
+        ("SELECT MEDIAN(id) FROM t", [(2,)]),
+        ("WITH w AS (SELECT word FROM t) SELECT w.word FROM w WHERE w.word = 'b'", [("b",)]),
+        ("SELECT GETDATE() - GETDATE() = INTERVAL '0 days', SYSDATE <= GETDATE()", [(True, True)]),
+        ("SELECT word FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY word ORDER BY id) = 2", [("a",)]),
+        ("SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = 'public'", [("public",)]),
+    ],
+)
+def test_the_answer_is_that_of_redshift(house: Scratch, sql: str, wanted: list[Any]) -> None:
+    assert house.run(sql) == wanted
+
+
+def test_now_is_a_timestamp_without_a_zone_in_utc(house: Scratch) -> None:
+    ((now,),) = house.run("SELECT GETDATE()")
+    assert now.tzinfo is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT * FROM nowhere", 'relation "nowhere" does not exist'),
+        ("SELECT nothing FROM t", 'column "nothing" does not exist'),
+        ("INSERT INTO t (word) VALUES ('ééé')", "value too long for type character varying(5)"),
+        ("INSERT INTO t (word) VALUES (NULL)", "Cannot insert a NULL value into column word"),
+        ("SELECT FROM WHERE", "syntax error"),
+        ("CREATE TABLE t (a INTEGER)", "already exists"),
+    ],
+)
+def test_errors_are_in_the_words_of_redshift(house: Scratch, sql: str, message: str) -> None:
+    with pytest.raises(WarehouseError) as raised:
+        house.run(sql)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("UNLOAD ('SELECT 1') TO 's3://bucket/x' IAM_ROLE 'r'", "UNLOAD"),
+        ("CREATE OR REPLACE PROCEDURE p() AS $$ BEGIN END; $$ LANGUAGE plpgsql", "CREATE OR REPLACE PROCEDURE"),
+        ("CALL p()", "CALL"),
+        ("CREATE EXTERNAL SCHEMA s FROM DATA CATALOG", "CREATE EXTERNAL SCHEMA"),
+        ("BEGIN", "BEGIN"),
+        ("COPY t FROM 's3://bucket/x' IAM_ROLE 'r' FORMAT AVRO", "AVRO"),
+        ("COPY t FROM 's3://bucket/x' IAM_ROLE 'r' ROUNDEC", "ROUNDEC"),
+        ("COPY t FROM 'dynamodb://x' IAM_ROLE 'r'", "dynamodb"),
+    ],
+)
+def test_what_it_cannot_do_it_refuses_by_name(house: Scratch, sql: str, name: str) -> None:
+    with pytest.raises(WarehouseError, match="local warehouse") as raised:
+        house.run(sql)
+    assert name in str(raised.value)
+    assert isinstance(raised.value.__cause__ or raised.value, UnsupportedError)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "VACUUM t",
+        "ANALYZE t",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO PUBLIC",
+        "ALTER TABLE t ALTER SORTKEY (word)",
+        "COMMENT ON TABLE t IS 'x'",
+    ],
+)
+def test_what_means_nothing_here_is_accepted(house: Scratch, sql: str) -> None:
+    assert house.run(sql) == []
+
+
+def test_a_parameter_takes_its_type_from_where_it_stands(house: Scratch) -> None:
+    assert house.run("SELECT word FROM t WHERE id = :id", id="3") == [("b",)]
+    assert house.run("SELECT word FROM t WHERE at >= :at AND word = :word", at="2026-01-03", word="a") == [("a",)]
+    assert house.run("SELECT CAST(:n AS DECIMAL(5, 2))", n="1.25") == [(Decimal("1.25"),)]
+
+
+def test_a_parameter_is_a_value_and_never_sql(house: Scratch) -> None:
+    hostile = "' OR 1 = 1; DROP TABLE t; --"
+    assert house.run("SELECT word FROM t WHERE word = :text", text=hostile) == []
+    assert house.run("SELECT :text", text=hostile) == [(hostile,)]
+
+
+def test_parameters_are_not_looked_for_in_strings_and_casts() -> None:
+    assert names("SELECT ':a', b::varchar, :c FROM t WHERE x = :d -- :e") == {"c", "d"}
+
+
+def test_a_transaction_that_fails_leaves_nothing(house: Scratch) -> None:
+    with pytest.raises(WarehouseError):
+        house.run("INSERT INTO t (word) VALUES ('c')", "INSERT INTO t (word) VALUES ('far too long')")
+    assert house.run("SELECT * FROM t WHERE word = 'c'") == []
+
+
+def test_a_temporary_table_lives_as_long_as_its_session(house: Scratch) -> None:
+    assert house.run("CREATE TEMP TABLE s (LIKE t)", "INSERT INTO s SELECT * FROM t", "SELECT COUNT(*) FROM s") == [
+        (3,)
+    ]
+    assert house.run("CREATE TABLE #s (a INTEGER)", "INSERT INTO #s VALUES (1)", "SELECT a FROM #s") == [(1,)]
+    with pytest.raises(WarehouseError, match='relation "s" does not exist'):
+        house.run("SELECT * FROM s")
+
+
+def test_rows_are_merged_deleted_and_updated_by_other_tables(house: Scratch) -> None:
+    house.run("CREATE TABLE a (k INTEGER, v VARCHAR(9))", "INSERT INTO a VALUES (1, 'old'), (2, 'keep'), (3, 'gone')")
+    house.run(
+        "CREATE TEMP TABLE b (k INTEGER, v VARCHAR(9))",
+        "INSERT INTO b VALUES (1, 'new'), (4, 'more')",
+        "MERGE INTO a USING b ON a.k = b.k WHEN MATCHED THEN UPDATE SET v = b.v"
+        " WHEN NOT MATCHED THEN INSERT (k, v) VALUES (b.k, b.v)",
+        "DELETE FROM a USING (SELECT 3 AS k) AS c WHERE a.k = c.k",
+        "UPDATE a SET v = 'kept' FROM (SELECT 2 AS k) AS d WHERE a.k = d.k",
+    )
+    assert house.run("SELECT k, v FROM a ORDER BY k") == [(1, "new"), (2, "kept"), (4, "more")]
+
+
+def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
+    with scratch(tmp_path) as made:
+        made.run("CREATE TABLE kept (a INTEGER)", "INSERT INTO kept VALUES (1)")
+    (tmp_path / "w.duckdb").rename(tmp_path / "warehouse.duckdb")
+    assert query(tmp_path, "SELECT a, COUNT(*) FROM kept GROUP BY a") == (["a", "count"], [(1, 1)])
