@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -82,12 +83,20 @@ class Deliveries:
 
 
 def undelivered(home: Path) -> int:
-    """How many puts, batches and objects are still on their way; may be asked beside a running server."""
+    """How much of this home's streams is still on its way: shards to read, puts, batches, objects to copy.
+
+    May be asked beside a running server.
+    """
+    sent = kinesis.kept(home)
     count = 0
     for path in sorted((home / "firehose").glob("*.sqlite")):
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as disk:
             for table in ("put", "batch", "object"):
                 count += disk.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
+            (text,) = disk.execute("SELECT value FROM known WHERE name = 'description'").fetchone()
+            source = (json.loads(text)["stream"]["source"] or {}).get("KinesisStreamARN", "")
+            read = dict(disk.execute("SELECT shard, sequence FROM position"))
+        count += sum(last > read.get(shard, 0) for shard, last in sent.get(source, {}).items())
     return count
 
 
