@@ -78,8 +78,8 @@ class Statements:
             lost = self._faults.strikes("statement_lost")
             if not lost:
                 self._known[statement.id] = statement
-            if lost and int(statement.id[0], 16) % 2:
-                return statement  # lost before it ran; the others run all the same
+            if lost and self._faults.struck["statement_lost"] % 2:
+                return statement  # every other one is lost before it runs
             thread = threading.Thread(target=self._run, args=(statement,), daemon=True, name=f"sql {statement.id}")
             self._threads.add(thread)
         thread.start()
