@@ -2,14 +2,14 @@
 
 import hashlib
 import io
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.served import served
+from tests.served import Served, served
 
 BUCKET = "disaster-tweets-local"
 
@@ -21,64 +21,83 @@ def s3(stack: Any) -> Any:
     return boto3.client("s3", endpoint_url=stack.endpoint_url)
 
 
-def test_objects_survive_a_kill(tmp_path: Path) -> None:
-    big = bytes(range(256)) * 4096 * 6  # 6 MiB: two parts
-    with served(tmp_path) as aws:
-        s3 = aws.client("s3")
-        s3.put_object(Bucket=BUCKET, Key="a/b", Body=b"first", ContentType="text/plain", Metadata={"who": "me"})
-        s3.put_object(Bucket=BUCKET, Key="a", Body=b"a folder's name is a key, too")
-        s3.put_object(Bucket=BUCKET, Key="odd ü%2F/../?#.gz", Body=b"odd")
-        s3.put_object(Bucket=BUCKET, Key="over", Body=b"one")
-        s3.put_object(Bucket=BUCKET, Key="over", Body=b"two")
-        s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": "a/b"})
-        s3.upload_fileobj(io.BytesIO(big), BUCKET, "big")
-        for key in ("gone/1", "gone/2", "gone/3"):
-            s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
-        s3.delete_object(Bucket=BUCKET, Key="gone/1")
-        s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "gone/2"}, {"Key": "gone/3"}]})
-        s3.create_bucket(Bucket="another")
-        s3.put_object(Bucket="another", Key="k", Body=b"v")
-        before = listed(s3)
-        aws.kill()
+# ------------------------------------------------------------------ over a kill
 
-    with served(tmp_path) as aws:
-        s3 = aws.client("s3")
-        assert listed(s3) == before
-        assert [name for name, *_ in before] == ["a", "a/b", "big", "copy", "odd ü%2F/../?#.gz", "over"]
-        for key in ("a/b", "copy"):
-            found = s3.get_object(Bucket=BUCKET, Key=key)
-            assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (
-                b"first",
-                "text/plain",
-                {"who": "me"},
-            )
-        assert s3.get_object(Bucket=BUCKET, Key="over")["Body"].read() == b"two"
-        assert s3.get_object(Bucket=BUCKET, Key="big")["Body"].read() == big
-        assert s3.get_object(Bucket="another", Key="k")["Body"].read() == b"v"
+BIG = bytes(range(256)) * 4096 * 9  # 9 MiB, which clients send in parts
+ACTIVE = "/disaster-tweets/local/classifier/active"
+Listed = list[tuple[Any, ...]]
 
 
-def listed(s3: Any) -> list[tuple[Any, ...]]:
+def change(s3: Any, ssm: Any) -> None:
+    """Whatever changes objects and parameters."""
+    s3.put_object(Bucket=BUCKET, Key="a/b", Body=b"first", ContentType="text/plain", Metadata={"who": "me"})
+    s3.put_object(Bucket=BUCKET, Key="a", Body=b"a folder's name is a key, too")
+    s3.put_object(Bucket=BUCKET, Key="odd ü%2F/../?#.gz", Body=b"odd")
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=BUCKET, Key="over", Body=body)
+    s3.copy_object(Bucket=BUCKET, Key="copy", CopySource={"Bucket": BUCKET, "Key": "a/b"})
+    s3.upload_fileobj(io.BytesIO(BIG), BUCKET, "big")
+    for key in ("gone/1", "gone/2", "gone/3"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
+    s3.delete_object(Bucket=BUCKET, Key="gone/1")
+    s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "gone/2"}, {"Key": "gone/3"}]})
+    s3.create_bucket(Bucket="another")
+    s3.put_object(Bucket="another", Key="k", Body=b"v")
+    s3.create_bucket(Bucket="gone")
+    s3.delete_bucket(Bucket="gone")
+
+    for value in ("one", "two"):
+        ssm.put_parameter(Name=ACTIVE, Value=value, Type="String", Overwrite=True)
+    ssm.put_parameter(Name="/secret", Value="hidden", Type="SecureString")
+    for name in ("/gone", "/gone/too"):
+        ssm.put_parameter(Name=name, Value="x", Type="String")
+    ssm.delete_parameter(Name="/gone")
+    ssm.delete_parameters(Names=["/gone/too"])
+
+
+def listed(s3: Any) -> Listed:
     found = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
     return [(each["Key"], each["Size"], each["ETag"], each["LastModified"]) for each in found]
 
 
-def test_parameters_survive_a_kill(tmp_path: Path) -> None:
-    active = "/disaster-tweets/local/classifier/active"
-    with served(tmp_path) as aws:
-        ssm = aws.client("ssm")
-        for value in ("one", "two"):
-            ssm.put_parameter(Name=active, Value=value, Type="String", Overwrite=True)
-        ssm.put_parameter(Name="/secret", Value="hidden", Type="SecureString")
-        ssm.put_parameter(Name="/gone", Value="x", Type="String")
-        ssm.delete_parameter(Name="/gone")
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Listed]]:
+    """A server whose predecessor was killed right after the last answer, and what that one had listed."""
+    home = tmp_path_factory.mktemp("killed")
+    with served(home) as aws:
+        change(aws.client("s3"), aws.client("ssm"))
+        before = listed(aws.client("s3"))
         aws.kill()
-    with served(tmp_path) as aws:
-        ssm = aws.client("ssm")
-        found = ssm.get_parameter(Name=active)["Parameter"]
-        assert (found["Value"], found["Version"]) == ("two", 2)
-        assert ssm.get_parameter(Name="/secret", WithDecryption=True)["Parameter"]["Value"] == "hidden"
+    with served(home) as aws:
+        yield aws, before
+
+
+def test_objects_survive_a_kill(restarted: tuple[Served, Listed]) -> None:
+    aws, before = restarted
+    s3 = aws.client("s3")
+    assert [name for name, *_ in before] == ["a", "a/b", "big", "copy", "odd ü%2F/../?#.gz", "over"]
+    assert listed(s3) == before
+    for key in ("a/b", "copy"):
+        found = s3.get_object(Bucket=BUCKET, Key=key)
+        assert found["Body"].read() == b"first"
+        assert (found["ContentType"], found["Metadata"]) == ("text/plain", {"who": "me"})
+    assert s3.get_object(Bucket=BUCKET, Key="over")["Body"].read() == b"two"
+    assert s3.get_object(Bucket=BUCKET, Key="big")["Body"].read() == BIG
+    assert s3.get_object(Bucket="another", Key="k")["Body"].read() == b"v"
+    assert {each["Name"] for each in s3.list_buckets()["Buckets"]} == {BUCKET, "another"}
+
+
+def test_parameters_survive_a_kill(restarted: tuple[Served, Listed]) -> None:
+    ssm = restarted[0].client("ssm")
+    active = ssm.get_parameter(Name=ACTIVE)["Parameter"]
+    assert (active["Value"], active["Version"]) == ("two", 2)
+    assert ssm.get_parameter(Name="/secret", WithDecryption=True)["Parameter"]["Value"] == "hidden"
+    for name in ("/gone", "/gone/too"):
         with pytest.raises(ClientError, match="ParameterNotFound"):
-            ssm.get_parameter(Name="/gone")
+            ssm.get_parameter(Name=name)
+
+
+# ------------------------------------------------------------------ many at a time
 
 
 def test_of_many_who_create_the_same_object_one_succeeds(s3: Any) -> None:

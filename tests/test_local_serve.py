@@ -20,17 +20,6 @@ def local(*arguments: str) -> tuple[int, str]:
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
-def test_ctrl_c_ends_it_cleanly_having_said_what_is_where(tmp_path: Path) -> None:
-    with served(tmp_path) as aws:
-        aws.process.send_signal(signal.SIGINT)
-        said = aws.process.communicate(timeout=30)[0]
-        assert aws.process.returncode == 0
-    assert aws.endpoint_url in said
-    assert aws.admin_url in said
-    assert "Traceback" not in said
-    assert not (tmp_path / "server.json").exists()
-
-
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -40,22 +29,29 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         assert (status, f"127.0.0.1:{port}" in said) == (1, True)
 
 
-def test_a_home_is_served_once(tmp_path: Path) -> None:
+def test_a_home_is_served_once_sql_asks_it_or_its_file_and_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
+    question = ("sql", "--home", str(tmp_path), "SELECT 7 AS seven, 'a[b]' AS text, NULL AS nothing")
     with served(tmp_path) as aws:
         status, said = local("serve", "--home", str(tmp_path), "--port", "0", "--api-port", "0")
         assert (status, f"in use by process {aws.process.pid}" in said) == (1, True)
 
+        status, over_the_data_api = local(*question)
+        assert status == 0, over_the_data_api
 
-def test_sql_prints_a_table_from_the_server_or_from_its_file(tmp_path: Path) -> None:
-    question = ("sql", "--home", str(tmp_path), "SELECT 7 AS seven, 'a[b]' AS text, NULL AS nothing")
-    with served(tmp_path):
-        status, running = local(*question)
-        assert status == 0, running
-    status, stopped = local(*question)
-    assert status == 0, stopped
-    assert running == stopped
+        aws.process.send_signal(signal.SIGINT)
+        said = aws.process.communicate(timeout=30)[0]
+        assert aws.process.returncode == 0
+        assert aws.endpoint_url in said
+        assert aws.admin_url in said
+        assert "Traceback" not in said
+        assert "leaked" not in said
+        assert not (tmp_path / "server.json").exists()
+
+    status, from_the_file = local(*question)
+    assert status == 0, from_the_file
+    assert from_the_file == over_the_data_api
     for each in ("seven", "7", "a[b]", "null", "1 row"):
-        assert each in running
+        assert each in from_the_file
 
 
 def test_sql_says_what_is_wrong(stack: Any, tmp_path: Path) -> None:
