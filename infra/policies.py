@@ -22,7 +22,7 @@ OWN_ACCOUNT: Condition = {"StringEquals": {"aws:ResourceAccount": "${aws:Princip
 
 @dataclass(frozen=True)
 class Grant:
-    """One statement. In resources `{stage}`, `{bucket}` and `{cluster}` stand for the stage's own."""
+    """One statement. In resources `{stage}`, `{bucket}`, `{stream}` and `{cluster}` stand for the stage's own."""
 
     sid: str
     actions: tuple[str, ...]
@@ -49,8 +49,8 @@ def invoke(*functions: str) -> Grant:
 SETTINGS = Grant(
     "ReadSettings",
     ("ssm:GetParametersByPath",),
-    ("arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}", "arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}/*"),
-    why="the path itself is the resource of GetParametersByPath, its parameters are what it reads",
+    ("arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}", "arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}/"),
+    why="the resource of GetParametersByPath is the path, and AWS asks for it with the slash at its end or without",
 )
 ACTIVE = "arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}/classifier/active"
 CLASSIFIER = "arn:aws:comprehend:*:*:document-classifier/disaster-tweets-{stage}"
@@ -62,11 +62,10 @@ CLASSIFY = Grant(
     (ENDPOINTS,),
     why="one endpoint a version; each name begins with the stage",
 )
+NO_RESOURCE = "Comprehend's list actions know no resource"
+LIST_ENDPOINTS = Grant("ListEndpoints", ("comprehend:ListEndpoints",), ("*",), why=NO_RESOURCE)
 LIST_COMPREHEND = Grant(
-    "ListComprehend",
-    ("comprehend:ListDocumentClassifiers", "comprehend:ListEndpoints"),
-    ("*",),
-    why="Comprehend's list actions know no resource",
+    "ListComprehend", ("comprehend:ListDocumentClassifiers", "comprehend:ListEndpoints"), ("*",), why=NO_RESOURCE
 )
 ALERT = Grant("Alert", ("sns:Publish",), ("arn:aws:sns:*:*:disaster-tweets-{stage}",))
 ALERT_KEY = Grant(
@@ -102,6 +101,10 @@ CLUSTER = Grant(
     ),
 )
 
+PUT_BACK_INTO_SOURCE = Grant(
+    "PutBackIntoSource", ("kinesis:PutRecords",), ("arn:aws:kinesis:*:*:stream/disaster-tweets-{stage}",)
+)
+
 GRANTS: dict[str, tuple[Grant, ...]] = {
     "transform": (
         SETTINGS,
@@ -109,15 +112,8 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         objects("WriteTweetFiles", "s3:PutObject", "tweets/", "rejected/"),
         objects("ReadTweetFilesOnRetry", "s3:GetObject", "tweets/"),
         CLASSIFY,
-        Grant(
-            "PutBack",
-            ("firehose:PutRecordBatch",),
-            (
-                "arn:aws:firehose:*:*:deliverystream/disaster-tweets-{stage}",
-                "arn:aws:firehose:*:*:deliverystream/disaster-tweets-{stage}-s3",
-            ),
-        ),
-        Grant("PutBackIntoSource", ("kinesis:PutRecords",), ("arn:aws:kinesis:*:*:stream/disaster-tweets-{stage}",)),
+        Grant("PutBack", ("firehose:PutRecordBatch",), ("arn:aws:firehose:*:*:deliverystream/{stream}",)),
+        PUT_BACK_INTO_SOURCE,
     ),
     "reconcile": (
         SETTINGS,
@@ -126,7 +122,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         # Tweet files that can't be loaded are read to say why, refused records for their reasons.
         objects("ReadFiles", "s3:GetObject", "reports/", "tweets/", "rejected/"),
         listing("tweets/", "rejected/", "delivery/", "reports/"),
-        LIST_COMPREHEND,
+        LIST_ENDPOINTS,
         ALERT,
         ALERT_KEY,
         *WAREHOUSE,
@@ -153,7 +149,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
             "Train",
             ("comprehend:CreateDocumentClassifier",),
             (CLASSIFIER, f"{CLASSIFIER}/version/*"),
-            why="the versions of the one classifier of this stage",
+            why="the one classifier of this stage, of which each training makes a version",
         ),
         Grant(
             "LetComprehendRead",
@@ -164,10 +160,11 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         ),
         Grant(
             "Host",
-            ("comprehend:CreateEndpoint", "comprehend:UpdateEndpoint", "comprehend:DeleteEndpoint"),
+            ("comprehend:CreateEndpoint",),
             (ENDPOINTS, f"{CLASSIFIER}/version/*"),
             why="one endpoint a version; creating one names both",
         ),
+        Grant("ResizeOrDelete", ("comprehend:UpdateEndpoint", "comprehend:DeleteEndpoint"), (ENDPOINTS,)),
         *WAREHOUSE,
     ),
 }
@@ -188,11 +185,14 @@ def policy(of: Stage, function: str) -> dict[str, Any]:
     """The policy document of a function in a stage."""
     cluster = of.parameters.get("ExistingCluster", "")
     grants = [*GRANTS[function], logs(function)]
+    if of.parameters.get("Source") != "Kinesis":
+        grants = [grant for grant in grants if grant is not PUT_BACK_INTO_SOURCE]
     if cluster:
         grants = [CLUSTER if grant.sid == "RunStatements" else grant for grant in grants]
     names = {
         "stage": of.name,
         "bucket": of.parameters.get("ExistingBucket") or f"disaster-tweets-{of.name}-${{aws:PrincipalAccount}}-*",
+        "stream": f"{of.prefix}-s3" if of.parameters.get("Delivery") == "reconcile" else of.prefix,
         "cluster": cluster,
         "user": of.parameters.get("DatabaseUser", ""),
     }

@@ -39,14 +39,14 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> None:
     s3 = session.client("s3", endpoint_url=endpoint_url)
     if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=NAME)
-    topic = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=f"{NAME}-alerts")["TopicArn"]
+    topic = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=NAME)["TopicArn"]
     settings = {
         "bucket": NAME,
         "stream": NAME,
         "database": DATABASE,
         "workgroup": NAME,
         "copy_role_arn": role("copy"),
-        "comprehend_role_arn": role("comprehend"),
+        "comprehend_role_arn": role("data-ComprehendRole-1"),  # CloudFormation names it so; policies rely on it
         "alert_topic_arn": topic,
         "delivery": "firehose",
         "grace_seconds": str(GRACE_SECONDS),

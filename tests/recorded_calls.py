@@ -13,7 +13,7 @@ from unittest import mock
 
 from botocore.client import BaseClient
 
-from local import logs
+from local import logs, server
 
 ACCOUNT = "123456789012"
 
@@ -49,7 +49,8 @@ def needs(function: str, service: str, operation: str, given: Mapping[str, Any])
         case "s3", _:
             return need(f"s3:{operation}", f"{bucket}/{given['Key']}")
         case "ssm", "GetParametersByPath":
-            return need("ssm:GetParametersByPath", arn("ssm", f"parameter{given['Path'].rstrip('/')}"))
+            path = arn("ssm", f"parameter{given['Path'].rstrip('/')}")
+            return need("ssm:GetParametersByPath", path, f"{path}/")  # AWS doesn't say which it asks for
         case "ssm", _:
             return need(f"ssm:{operation}", arn("ssm", f"parameter{given['Name']}"))
         case "sns", _:  # the topic is encrypted with a key of ours
@@ -69,10 +70,9 @@ def needs(function: str, service: str, operation: str, given: Mapping[str, Any])
         case "redshift-data", _:
             return need(f"redshift-data:{operation}", "*")
         case "comprehend", "CreateDocumentClassifier":
-            version = f"document-classifier/{given['DocumentClassifierName']}/version/{given['VersionName']}"
-            return need(f"comprehend:{operation}", arn("comprehend", version)) + need(
-                "iam:PassRole", given["DataAccessRoleArn"]
-            )
+            classifier = arn("comprehend", f"document-classifier/{given['DocumentClassifierName']}")
+            both = (classifier, f"{classifier}/version/{given['VersionName']}")
+            return need(f"comprehend:{operation}", *both) + need("iam:PassRole", given["DataAccessRoleArn"])
         case "comprehend", "CreateEndpoint":
             endpoint = arn("comprehend", f"document-classifier-endpoint/{given['EndpointName']}")
             return need(f"comprehend:{operation}", endpoint, given["ModelArn"])
@@ -85,9 +85,13 @@ def needs(function: str, service: str, operation: str, given: Mapping[str, Any])
 
 @contextmanager
 def recorded() -> Iterator[set[Need]]:
-    """What the functions' calls need, from `with` to its end; also of calls in threads that a function starts."""
+    """What the functions' calls need, from `with` to its end; also of calls in threads that a function starts.
+
+    Every invocation is a cold start, or only the first function of this process would read the settings.
+    """
     found: set[Need] = set()
-    call, submit = BaseClient._make_api_call, ThreadPoolExecutor.submit  # type: ignore[attr-defined]
+    call, submit = BaseClient._make_api_call, ThreadPoolExecutor.submit
+    log_of = logs.Logs.of
 
     def make_api_call(self: Any, operation: str, given: Mapping[str, Any]) -> Any:
         if function := logs.running():
@@ -97,7 +101,12 @@ def recorded() -> Iterator[set[Need]]:
     def submit_with_context(self: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         return submit(self, contextvars.copy_context().run, function, *args, **kwargs)
 
+    def cold_start(self: logs.Logs, function: str) -> Any:
+        server.forget()
+        return log_of(self, function)
+
     with (
+        mock.patch.object(logs.Logs, "of", cold_start),
         mock.patch.object(BaseClient, "_make_api_call", make_api_call),
         mock.patch.object(ThreadPoolExecutor, "submit", submit_with_context),
     ):

@@ -32,19 +32,19 @@ class Scenario:
 
     def __init__(self, aws: LocalAws) -> None:
         self.aws = aws
-        self.s3, self.lambda_ = boto3.client("s3"), boto3.client("lambda")
+        self.s3, self.lambda_, self.data = map(boto3.client, ("s3", "lambda", "redshift-data"))
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = requests.request(method, self.aws.admin_url + path, json=body, timeout=60)
         assert answer.status_code < 300, f"{method} {path}: {answer.text}"
         return answer.json()
 
-    def until(self, path: str, done: str) -> Any:
+    def until_done(self, path: str) -> None:
         deadline = time.monotonic() + 60
-        while not (found := self.admin("GET", path))[done]:
+        while (found := self.admin("GET", path))["status"] == "running":
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
-        return found
+        assert found["status"] == "succeeded", found
 
     def invoke(self, function: str, payload: Any) -> Any:
         name = f"disaster-tweets-local-{function}"
@@ -52,30 +52,36 @@ class Scenario:
         assert "FunctionError" not in answer, answer["Payload"].read()
         return json.loads(answer["Payload"].read())
 
+    def labelled(self, name: str, each: int) -> str:
+        rows = "".join(f"{label},{words} number {n}\n" for n in range(each) for label, words in WORDS.items())
+        self.s3.put_object(Bucket=BUCKET, Key=f"classifier/data/{name}", Body=rows.encode())
+        return f"s3://{BUCKET}/classifier/data/{name}"
+
     def classifier(self) -> None:
-        """A version is trained, hosted, made active, evaluated, resized, and at last deleted."""
-        rows = "".join(f"{label},{words} number {n}\n" for n in range(60) for label, words in WORDS.items())
-        self.s3.put_object(Bucket=BUCKET, Key="classifier/data/policies.csv", Body=rows.encode())
-        data = f"s3://{BUCKET}/classifier/data/policies.csv"
-        started = self.admin("POST", "/classifier/train", {"data": data, "test_data": data})
-        self.until(started["status_url"], "metrics")
-        self.admin("POST", f"{started['status_url']}/endpoint", {"inference_units": 1})
-        self.until(started["status_url"], "ready")
+        """A version is trained, hosted, made active, used, evaluated, resized, and at last deleted."""
+        train, test = self.labelled("policies-train.csv", 60), self.labelled("policies-test.csv", 3)
+        started = self.admin("POST", "/classifier/train", {"data": train, "test_data": test})
+        self.until_done(started["status_url"])
+        self.admin("POST", f"{started['status_url']}/endpoint", {"inference_units": 10})
+        self.until_done(started["status_url"])
         self.admin("PUT", "/classifier/active", {"version": started["id"]})
         self.admin("GET", "/classifier/active")
-        self.admin("GET", "/classifier/versions")
-        finished(self.aws.admin_url, "/classifier/evaluate", {"data": data, "versions": ["bundled", started["id"]]})
+        bundled = self.admin("GET", "/classifier/versions")["versions"][0]["version"]
+        finished(self.aws.admin_url, "/classifier/evaluate", {"data": test, "versions": [bundled, started["id"]]})
         self.stream()
         self.reconciliation()
-        self.admin("POST", f"{started['status_url']}/endpoint", {"inference_units": 2})
-        self.until(started["status_url"], "ready")
+        self.admin("POST", f"{started['status_url']}/endpoint", {"inference_units": 9})
+        self.until_done(started["status_url"])
         self.admin("DELETE", f"{started['status_url']}/endpoint")
 
     def stream(self) -> None:
-        """A batch, the same again, and one that is too large for an answer: out of Firehose, and out of Kinesis."""
+        """A batch, and the same again."""
         tweet = json.dumps({"tweet_id": "1", "text": "Forest fire near La Ronge", "lang": "en"}).encode()
         for _ in range(2):
             self.invoke("transform", event(tweet, b"no tweet"))
+
+    def large_batches(self) -> None:
+        """Too large for an answer: out of Firehose, and out of Kinesis."""
         many = b"\n".join(json.dumps({"tweet_id": str(n), "text": "flood " * 300}).encode() for n in range(400))
         source = f"arn:aws:kinesis:us-east-1:123456789012:stream/{BUCKET}"
         self.invoke("transform", event(*[many] * 7))
@@ -91,6 +97,11 @@ class Scenario:
         self.admin("GET", "/reconciliations/latest")
 
     def warehouse(self) -> None:
+        """From nothing."""
+        sql, warehouse = "DROP SCHEMA disaster CASCADE", {"WorkgroupName": BUCKET, "Database": "tweets"}
+        dropped = self.data.execute_statement(Sql=sql, **warehouse)["Id"]
+        while (found := self.data.describe_statement(Id=dropped))["Status"] != "FINISHED":
+            assert found["Status"] not in {"FAILED", "ABORTED"}, found
         finished(self.aws.admin_url, "/warehouse/setup")
         self.admin("GET", "/warehouse")
         self.admin("GET", "/")
@@ -103,6 +114,7 @@ def needed(stack: LocalAws) -> Iterator[set[Need]]:
         scenario = Scenario(stack)
         scenario.warehouse()
         scenario.classifier()
+        scenario.large_batches()
     yield found
 
 
