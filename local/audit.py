@@ -29,6 +29,7 @@ JUNK = re.compile(rb"junk-\d+")
 SHOWN = 5  # examples of a problem
 
 FILES = "SELECT s3_key, COUNT(*), COUNT(DISTINCT s3_line), MIN(s3_line), MAX(s3_line) FROM {table} GROUP BY s3_key"
+KNOWN_TWICE = "SELECT s3_key FROM disaster.tweet_file GROUP BY s3_key HAVING COUNT(*) > 1"
 REPAIRS = "SELECT COUNT(*), COALESCE(SUM(repairs), 0) FROM disaster.tweet_file WHERE repairs > 0"
 VIEW = "SELECT tweet_id, COUNT(*) FROM disaster.tweet GROUP BY tweet_id"
 
@@ -60,6 +61,7 @@ def audit(tweets: Iterable[str], junk: Iterable[str], endpoint_url: str) -> Audi
     view = {row[0]: int(row[1]) for row in query(api, VIEW)}
     rejected = {marker for _, body in objects(s3, "rejected/") for marker in rejected_markers(body)}
     found = compare(set(tweets), set(junk), written, loaded, view, rejected)
+    found.complain("files that disaster.tweet_file has twice", (key for (key,) in query(api, KNOWN_TWICE)))
     ((found.repaired, found.repairs),) = ((int(n) for n in row) for row in query(api, REPAIRS))
     return found
 

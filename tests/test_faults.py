@@ -98,10 +98,9 @@ NEVER_ANSWERED = (("transform_timeout", 1.0), ("s3_after", 0.3))
 LOADED_WRONG = (("copy_twice", 0.4), ("copy_fails_after_commit", 0.4), ("copy_fails", 0.4), ("statement_lost", 0.2))
 
 
-@example([Round(EVERYTHING, 1, 200, 0, "kill", 1.5), Round(EVERYTHING, 2, 100, 1, "reconcile", 2.2)])
+@example([Round(EVERYTHING, 1, 200, 0, "kill", 1.5), Round(LOADED_WRONG, 2, 150, 1, "reconcile", 2.2)])
 @example([Round(NEVER_TRANSFORMED, 1, 60, 0, "", 0), Round(NEVER_ANSWERED, 1, 60, 1, "kill", 0.5)])
-@example([Round(LOADED_WRONG, 1, 150, 0, "", 0), Round(LOADED_WRONG, 2, 50, 0, "reconcile", 0)])
-@settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=2, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
 @given(st.integers(0, 1 << 20).map(schedule))
 def test_everything_is_there_exactly_once(world: World, rounds: list[Round]) -> None:
     for each in rounds:

@@ -189,13 +189,19 @@ class Session:
             raise StatementError("ERROR: S3ServiceException:Please reduce your request rate. (fault switch)", number)
         try:
             loaded = self._warehouse.load(self._cursor, sql)
-            if self._warehouse.strikes("copy_twice"):
+            # Who doesn't hear that a COPY was done does it again; never into a temporary table, which was gone by then.
+            if not self._into_temporary(sql) and self._warehouse.strikes("copy_twice"):
                 loaded += self._warehouse.load(self._cursor, sql)
         except StatementError:
             raise
         except WarehouseError as error:
             raise StatementError(str(error), number) from error
         return loaded
+
+    def _into_temporary(self, sql: str) -> bool:
+        tables = "SELECT COUNT(*) FROM duckdb_tables() WHERE temporary AND table_name = ?"
+        found = self._cursor.execute(tables, [copying.parse(sql).table.rpartition(".")[2]]).fetchone()
+        return bool(found and found[0])
 
     def _roll_back(self) -> None:
         try:
