@@ -8,6 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib.metadata import distribution
@@ -18,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from infra.stages import ROOT, InfraError, Stage, chalice_config
+from local import server
 
 MOST_ZIPPED = 20 * 1000 * 1000
 """Bytes. Lambda takes 50 MB, but what a function unpacks it pays for at every cold start."""
@@ -36,6 +40,7 @@ MACHINES = {"x86_64": 62, "arm64": 183}
 """e_machine in an ELF header, by Chalice's name of the architecture."""
 BESIDE = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 """What Lambda's Python runtime has beside the bundle: boto3 and what it needs."""
+START = 60.0  # seconds that the local AWS may take
 
 
 @dataclass(frozen=True)
@@ -127,14 +132,12 @@ def run_alone(path: Path) -> None:
     The interpreter is isolated: on its path are the standard library, the bundle, and boto3 with what boto3 needs.
     Raises InfraError with what the bundle said.
     """
-    from local.server import LocalAws
-
     with tempfile.TemporaryDirectory() as scratch:
         unzipped, beside = Path(scratch, "task"), Path(scratch, "runtime")
         with ZipFile(path) as bundle:
             bundle.extractall(unzipped)
         link_runtime(beside)
-        with LocalAws(Path(scratch, "home"), port=0, api_port=0) as aws:
+        with local_aws(Path(scratch, "home")) as endpoint_url:
             environment = {
                 "PATH": os.defpath,
                 "HOME": scratch,
@@ -143,7 +146,7 @@ def run_alone(path: Path) -> None:
                 "AWS_DEFAULT_REGION": "us-east-1",
                 "AWS_ACCESS_KEY_ID": "bundle",
                 "AWS_SECRET_ACCESS_KEY": "bundle",
-                "AWS_ENDPOINT_URL": aws.endpoint_url,
+                "AWS_ENDPOINT_URL": endpoint_url,
             }
             probe = Path(__file__).with_name("bundle_probe.py").read_text()
             command = [sys.executable, "-I", "-S", "-B", "-c", probe, str(unzipped), str(beside)]
@@ -156,6 +159,25 @@ def run_alone(path: Path) -> None:
     if done.returncode:
         raise InfraError(f"The bundle does not run alone:\n{done.stdout[-2000:]}{done.stderr[-4000:]}".rstrip())
     print(done.stdout.rstrip().splitlines()[-1])
+
+
+@contextmanager
+def local_aws(home: Path) -> Iterator[str]:
+    """The endpoint URL of a local AWS in a process of its own: in this one, boto3 may be talking to the real one."""
+    home.mkdir()
+    command = [sys.executable, "-m", "local", "serve", "--port", "0", "--api-port", "0", "--home", str(home)]
+    with Path(home, "said").open("w+") as said:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            deadline = time.monotonic() + START
+            while not (announced := server.running(home)):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise InfraError(f"The local AWS does not start:\n{Path(home, 'said').read_text()[-2000:]}")
+                time.sleep(0.05)
+            yield announced["endpoint_url"]
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def link_runtime(folder: Path) -> None:
