@@ -43,7 +43,7 @@ def serve(argv: Sequence[str]) -> int:
     except wsgi.PortTakenError as error:
         console.print(f"[red]{error}[/] Stop who does, or take another: --port, --api-port (0: any free one).")
         return 1
-    except server.HomeInUseError as error:
+    except server.HomeError as error:
         console.print(f"[red]{error}[/]")
         return 1
     try:

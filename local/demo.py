@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 import producer
-from local.server import LocalAws
+from local.server import LocalAws, fresh
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "data" / "sample_tweets.csv"
@@ -175,7 +174,7 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
     """The demo, told on `console`. Returns whether every tweet sent is a row or a rejected record. Raises DemoError."""
     from chalicelib.warehouse import data_api
 
-    shutil.rmtree(home, ignore_errors=True)
+    fresh(home)
     with console.status("Starting the local AWS ..."):
         aws = LocalAws(home=home, port=0, api_port=0)
         aws.__enter__()

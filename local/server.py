@@ -5,12 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from local import faults, wsgi
 
@@ -18,8 +19,8 @@ REGION = "us-east-1"
 STAGE = "local"
 
 
-class HomeInUseError(RuntimeError):
-    """Another process serves from this home."""
+class HomeError(OSError):
+    """The folder can't be a home: another process serves from it, or it holds something else."""
 
 
 class AlreadyServingError(RuntimeError):
@@ -62,7 +63,7 @@ class LocalAws:
         self._deliveries.flush()
 
     def __enter__(self) -> LocalAws:
-        """Raises HomeInUseError, AlreadyServingError and wsgi.PortTakenError."""
+        """Raises HomeError, AlreadyServingError and wsgi.PortTakenError."""
         if not _serving.acquire(blocking=False):
             raise AlreadyServingError("One local AWS a process: start another with python -m local serve")
         self._end.callback(_serving.release)
@@ -149,13 +150,7 @@ class LocalAws:
     def _lock_home(self) -> None:
         """A lock that ends with the process, however that ends."""
         lock = self._end.enter_context((self.home / "lock").open("a+"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise HomeInUseError(
-                f"{self.home} is in use by process {lock.read().strip()}; stop that, or name another with --home"
-            ) from None
+        _take(lock, self.home)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -183,6 +178,27 @@ class LocalAws:
         text = {"pid": os.getpid(), "endpoint_url": self.endpoint_url, "admin_url": self.admin_url}
         announced.write_text(json.dumps(text))
         self._end.callback(announced.unlink, missing_ok=True)
+
+
+def _take(lock: TextIO, home: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        raise HomeError(
+            f"{home} is in use by process {lock.read().strip()}; stop that, or name another with --home"
+        ) from None
+
+
+def fresh(home: Path) -> None:
+    """Removes what an earlier run left. Raises HomeError rather than take a folder away that is no home, or in use."""
+    if not home.exists():
+        return
+    if any(home.iterdir()) and not (home / "lock").exists():
+        raise HomeError(f"{home} holds something else; name another with --home")
+    with (home / "lock").open("a+") as lock:
+        _take(lock, home)
+        shutil.rmtree(home)
 
 
 def forget() -> None:

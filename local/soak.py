@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import shutil
 import subprocess
 import sys
 import threading
@@ -262,7 +261,7 @@ def settle(aws: Server, reconciliations: Reconciliations, patience: float = SETT
 
 def soak(console: Console, home: Path, minutes: float, rate: float, seed: int) -> bool:
     """Whether nothing was lost or doubled. Raises SoakError."""
-    shutil.rmtree(home, ignore_errors=True)
+    server.fresh(home)
     chance, reconciliations = random.Random(seed), Reconciliations()  # noqa: S311 - no secret
     columns = (
         TextColumn("{task.description}"),
@@ -335,7 +334,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         whole = soak(console, arguments.home, arguments.minutes, arguments.rate, arguments.seed)
-    except (SoakError, DemoError) as error:
+    except (SoakError, DemoError, server.HomeError) as error:
         console.print(f"[red]The soak stopped:[/] {error}\nLogs: {arguments.home / 'logs'}", highlight=False)
         return 1
     console.print(f"Its state is in {arguments.home}; the same again: --seed {arguments.seed}", highlight=False)

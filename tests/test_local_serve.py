@@ -1,5 +1,6 @@
 """`python -m local serve` and `sql`: how they start, end and refuse."""
 
+import fcntl
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local.server import HomeError, fresh
 from tests.served import ROOT, served
 
 
@@ -65,3 +67,21 @@ def test_sql_says_what_is_wrong(stack: Any, tmp_path: Path) -> None:
 def test_each_command_has_its_help(command: str) -> None:
     status, said = local(command, "--help")
     assert (status, f"python -m local {command}" in said) == (0, True)
+
+
+def test_a_run_from_nothing_takes_no_folder_away_that_is_no_home_or_in_use(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    for command in ("demo", "soak"):
+        status, said = local(command, "--home", str(tmp_path))
+        assert (status, "holds something else" in said) == (1, True), said
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+    home = tmp_path / "home"
+    home.mkdir()
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(HomeError, match="in use"):
+            fresh(home)
+    fresh(home)
+    assert not home.exists()
+    fresh(home)
