@@ -41,7 +41,8 @@ class Audit:
     tweets: int = 0  # in the view
     rows: int = 0  # in the table
     files: int = 0
-    rejected: int = 0  # markers that occur in rejected/
+    given_up: int = 0  # tweets in rejected/ alone: Firehose wrote them there when no transform answered
+    refused: int = 0  # junk in rejected/
     repaired: int = 0  # files
     repairs: int = 0  # of all files together
     problems: list[str] = field(default_factory=list)
@@ -87,7 +88,13 @@ def compare(
     rejected: set[str],
 ) -> Audit:
     """`written`: the tweets of each file; `loaded`: of each, its rows, their distinct lines, the first and the last."""
-    found = Audit(len(view), sum(rows for rows, *_ in loaded.values()), len(written), len(rejected))
+    found = Audit(
+        len(view),
+        sum(rows for rows, *_ in loaded.values()),
+        len(written),
+        len((rejected & tweets) - view.keys()),
+        len(rejected & junk),
+    )
     differing = (
         f"{key} ({len(ids)} lines, {loaded.get(key)} loaded)"
         for key, ids in written.items()

@@ -23,7 +23,7 @@ WHOLE: dict[str, Any] = {
 def test_all_is_well() -> None:
     found = compare(**WHOLE)
     assert found.problems == []
-    assert (found.tweets, found.rows, found.files, found.rejected) == (2, 3, 2, 2)
+    assert (found.tweets, found.rows, found.files, found.given_up, found.refused) == (2, 3, 2, 1, 1)
 
 
 @pytest.mark.parametrize(
