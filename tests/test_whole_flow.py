@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import requests
 
 import producer
 from tests.conftest import finished
@@ -66,10 +67,11 @@ def test_a_kill_in_the_middle_loses_nothing_and_every_row_points_at_itself(tmp_p
     records = [json.loads(line) | {"tweet_id": f"t{n}"} for n, line in enumerate(producer.read(source))]
     lines = [json.dumps(record).encode() for record in records]
     half = len(lines) // 2
-    with served(tmp_path) as aws:
+    with served(tmp_path, "--reconcile-every", "1") as aws:
         finished(aws.admin_url, "/warehouse/setup")
         put(aws.client("firehose"), lines[:half])
         until(lambda: count(aws) > 0)
+        until(lambda: scheduled(aws))
         put(aws.client("firehose"), lines[half : half + half // 2])
         aws.kill()  # of these, some are on their way and some still in the buffer
     with served(tmp_path) as aws:
@@ -95,6 +97,12 @@ def test_a_kill_in_the_middle_loses_nothing_and_every_row_points_at_itself(tmp_p
             assert (stored[key][line - 1]["tweet_id"], stored[key][line - 1]["original_text"]) == (tweet_id, text)
         named = [int(re.fullmatch(r"tweets/dt=\d{4}-\d\d-\d\d/hh=\d\d/.+-(\d+)\.ndjson\.gz", key)[1]) for key in stored]
         assert sum(named) == len(rows)
+
+
+def scheduled(aws: Served) -> bool:
+    """Whether the schedule's reconciliation has been there; nobody has asked for one."""
+    found = requests.get(f"{aws.admin_url}/reconciliations", timeout=30).json()["reconciliations"]
+    return any(each["status"] == "succeeded" for each in found)
 
 
 def count(aws: Served) -> int:
