@@ -91,17 +91,24 @@ def read_csv(path: Path) -> Iterator[bytes]:
                 yield line_of({name: row[at] for name, at in columns.items() if at < len(row) and row[at]})
 
 
+def authors_of(payload: dict[str, Any]) -> dict[str | int, dict[str, Any]]:
+    """The users beside an X API v2 payload's tweets, by id."""
+    includes = payload.get("includes")
+    users = includes.get("users") if isinstance(includes, dict) else None
+    found = users if isinstance(users, list) else []
+    return {user["id"]: user for user in found if isinstance(user, dict) and isinstance(user.get("id"), str | int)}
+
+
 def split_payload(payload: Any) -> Iterator[bytes]:
     """Single tweets of an X API v2 payload (each with its author), a list of records, or one flat record."""
     if isinstance(payload, list):
         for each in payload:
             yield from split_payload(each)
     elif isinstance(payload, dict) and isinstance(payload.get("data"), list):
-        includes = payload.get("includes")
-        users = includes.get("users") if isinstance(includes, dict) else None
-        by_id = {user["id"]: user for user in users or [] if isinstance(user, dict) and "id" in user}
+        authors = authors_of(payload)
         for tweet in payload["data"]:
-            author = by_id.get(tweet.get("author_id")) if isinstance(tweet, dict) else None
+            author_id = tweet.get("author_id") if isinstance(tweet, dict) else None
+            author = authors.get(author_id) if isinstance(author_id, str | int) else None
             yield line_of({"data": tweet, **({"includes": {"users": [author]}} if author else {})})
     else:
         yield line_of(payload)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import producer
@@ -114,6 +114,7 @@ def test_an_x_api_payload_becomes_single_tweets_each_with_its_author(tmp_path: P
 KEYS = st.sampled_from(["data", "includes", "users", "id", "author_id"])
 
 
+@example({"data": [{"author_id": []}, {"author_id": {}}], "includes": {"users": [{"id": []}, 1]}})
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.lists(x) | st.dictionaries(KEYS, x)))
 def test_no_json_document_breaks_the_reader(payload: Any) -> None:
     assert all(line.endswith(b"\n") for line in producer.split_line(json.dumps(payload).encode()))
