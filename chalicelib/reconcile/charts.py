@@ -68,11 +68,13 @@ def arrivals(hours: Hours) -> str:
         whole, there = (HEIGHT * hour[name] / top for name in ("tweets", "loaded"))
         x, width = LEFT + n * step, max(step * 0.8, 1)
         title = f"{hour['hour'][:10]} {hour['hour'][11:16]}: {hour['tweets']:,} tweets, {hour['loaded']:,} loaded"
-        parts.append(
-            f"<g><title>{escape(title)}</title>"
-            f'<rect class="absent" x="{x:.1f}" y="{top_of(whole):.1f}" width="{width:.1f}" height="{whole:.1f}"/>'
-            f'<rect class="bar" x="{x:.1f}" y="{top_of(there):.1f}" width="{width:.1f}" height="{there:.1f}"/></g>'
+        bars = [("absent", whole, whole - there), ("bar", there, there)]
+        boxes = "".join(
+            f'<rect class="{name}" x="{x:.1f}" y="{top_of(upto):.1f}" width="{width:.1f}" height="{high:.1f}"/>'
+            for name, upto, high in bars
+            if high > 0
         )
+        parts.append(f"<g><title>{escape(title)}</title>{boxes}</g>")
     return svg(HEIGHT + 30, "Tweets an hour", parts)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 from chalicelib.reconcile import charts
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d8dee4; --paper: #fff; --card: #f6f8fa;
-  --bar: #0969da; --weak: #a9cdf5; --good: #2da44e; --calm: #54aeff; --warn: #9a6700; --amber: #d4a72c; --bad: #d1242f; --on: #fff; }
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d8dee4; --paper: #fff;
+  --card: #f6f8fa; --bar: #0969da; --weak: #a9cdf5; --good: #2da44e; --calm: #54aeff;
+  --warn: #9a6700; --amber: #d4a72c; --bad: #d1242f; --on: #fff; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --soft: #9198a1; --line: #30363d; --paper: #0d1117; --card: #161b22; --bar: #4493f8;
-    --weak: #1f4b80; --good: #238636; --calm: #1f6feb; --warn: #d29922; --amber: #bb8009; --bad: #f85149; --on: #0d1117; }
+    --weak: #1f4b80; --good: #238636; --calm: #1f6feb; --warn: #d29922; --amber: #bb8009; --bad: #f85149;
+    --on: #0d1117; }
 }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto;
@@ -28,7 +30,8 @@ header { border-left: .4rem solid var(--tone); padding-left: 1rem; }
 .tiles b { display: block; font-size: 1.45rem; line-height: 1.2; font-weight: 650; }
 .tiles span { color: var(--soft); font-size: .85rem; }
 .tiles .alarm b { color: var(--bad); } .tiles .mended b { color: var(--warn); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 2rem 2.5rem; margin-bottom: 2rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 2rem 2.5rem;
+  margin-bottom: 2rem; }
 section { margin: 0 0 2rem; min-width: 0; } .charts section { margin: 0; }
 main { margin-top: 2rem; }
 svg { width: 100%; height: auto; display: block; } svg.key { width: .7rem; height: .7rem; display: inline-block; }
@@ -305,7 +308,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f'<table class="{"wide" if len(head) > 2 else ""}"><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>'
+    kind = "wide" if len(head) > 2 else ""
+    return f'<table class="{kind}"><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>'
 
 
 def plural(count: int, noun: str) -> str:
