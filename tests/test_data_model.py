@@ -129,3 +129,13 @@ def test_a_question_runs_as_it_is(house: Scratch, path: Path) -> None:
     house.load(*past, *[{**ago(minutes=n), **unsure} for n in range(10)])
     (statement,) = migrations.statements(question)
     assert house.run(statement), "a question over tweets that are there has an answer"
+
+
+def test_the_page_names_every_table_and_every_column(house: Scratch) -> None:
+    page = (SQL.parent / "docs" / "data-model.md").read_text()
+    columns = house.run(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'disaster'"
+    )
+    tables = {name for (name,) in house.run(migrations.TABLES)}
+    assert [name for name in tables if name not in page] == []
+    assert [(table, column) for table, column in columns if table in tables and f"`{column}`" not in page] == []
