@@ -21,7 +21,7 @@ def _client(service: str, **config: Any) -> Any:
     import boto3
     from botocore.config import Config
 
-    retries = {"mode": "adaptive" if service == "comprehend" else "standard", "max_attempts": 5}
+    retries: Any = {"mode": "adaptive" if service == "comprehend" else "standard", "max_attempts": 5}
     return boto3.client(service, config=Config(retries=retries, **config))  # type: ignore[call-overload]
 
 

@@ -75,7 +75,11 @@ def run(job: Mapping[str, Any], context: Any) -> Job:
     if asked_for and (known := get(job["kind"], job["id"])) and known["status"] != "running":
         return known
     mine = {**_new(job["kind"], job["arguments"]), **job}
-    logger.append_keys(job=mine["id"], kind=mine["kind"])
+    with logger.append_context_keys(job=mine["id"], kind=mine["kind"]):
+        return _run(mine, context, asked_for)
+
+
+def _run(mine: Job, context: Any, asked_for: bool) -> Job:
     if not asked_for:
         _store(mine)
     try:

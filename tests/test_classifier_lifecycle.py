@@ -1,5 +1,6 @@
 """A classifier's whole life over the admin API: train, host, switch, compare, delete."""
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Any
 import boto3
 import pytest
 import requests
+
+from chalicelib.warehouse import data_api
 
 WORDS = {
     "wildfire": ["wildfire", "smoke", "blaze", "acres"],
@@ -154,6 +157,65 @@ def test_versions_are_compared_on_the_same_tweets(api: Api, version: str) -> Non
     assert report["versions"][0]["usd_a_day"] == 0 < report["versions"][1]["usd_a_day"]
     page = api("GET", started["status_url"], Accept="text/html")
     assert page.startswith("<!doctype html>") and version in page
+
+
+def sent(stack: Any, *texts: str) -> list[dict[str, Any]]:
+    """The rows that these tweets became, in the order of their texts."""
+    firehose = boto3.client("firehose", endpoint_url=stack.endpoint_url)
+    lines = [{"Data": json.dumps({"text": text}).encode()} for text in texts]
+    firehose.put_record_batch(DeliveryStreamName=stack.stream, Records=lines)
+    stack.flush()
+    listed = ", ".join(f":t{n}" for n in range(len(texts)))
+    rows = data_api.query(
+        f"SELECT * FROM disaster.disaster_tweets WHERE original_text IN ({listed})",
+        {f"t{n}": text for n, text in enumerate(texts)},
+    )
+    return sorted(rows, key=lambda row: texts.index(row["original_text"]))
+
+
+def batches(stack: Any) -> list[dict[str, Any]]:
+    """The transform's line in its log for each batch so far."""
+    log = (stack.home / "logs" / "transform.log").read_text().splitlines()
+    lines = [json.loads(line) for line in log if line.startswith("{")]
+    return [line for line in lines if line.get("message") == "batch"]
+
+
+def test_tweets_are_labelled_by_the_active_version(stack: Any, api: Api, version: str) -> None:
+    api("PUT", "/classifier/active", {"version": version})
+    rows = sent(stack, "smoke and acres", "river and rain")
+    assert [row["disaster_label"] for row in rows] == ["wildfire", "flood"]
+    assert {row["classifier_version"] for row in rows} == {version}
+
+
+@pytest.mark.parametrize(
+    ("faults", "answered"),
+    [
+        ({"comprehend_throttled": 0.5, "comprehend_fails": 1.0}, False),
+        ({"comprehend_gone": 1.0}, False),
+        ({"comprehend_slow": 1.0}, True),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_whatever_comprehend_does_every_tweet_is_labelled(
+    stack: Any, api: Api, version: str, faults: dict[str, float], answered: bool
+) -> None:
+    api("PUT", "/classifier/active", {"version": version})
+    failed_before = keys(stack, "rejected/firehose/")
+    stack.faults.set(faults)
+    try:
+        (row,) = sent(stack, f"blaze under {'+'.join(faults)}")
+    finally:
+        stack.faults.set({})
+    fallback = f"bundled-1 (fallback from {version})"
+    assert row["classifier_version"] == (version if answered else fallback)
+    assert row["disaster_label"]
+    assert batches(stack)[-1]["Fallbacks"] == (0 if answered else 1)
+    assert keys(stack, "rejected/firehose/") == failed_before, "no batch failed"
+
+
+def keys(stack: Any, prefix: str) -> list[str]:
+    s3 = boto3.client("s3", endpoint_url=stack.endpoint_url)
+    return [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
 
 def test_a_version_labels_tweets_until_its_endpoint_is_deleted(api: Api, version: str) -> None:
