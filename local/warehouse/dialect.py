@@ -50,8 +50,16 @@ class Translation:
     reads: bool = False  # a result comes back, and nothing changes
 
 
+LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+
+
+def bare(sql: str) -> str:
+    """Without what stands before and after the statement: comments, space, a semicolon."""
+    return LEADING.sub("", sql, count=1).strip().rstrip(";")
+
+
 def is_copy(sql: str) -> bool:
-    return sql.lstrip()[:4].upper() == "COPY"
+    return bare(sql)[:4].upper() == "COPY"
 
 
 def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translation:
@@ -59,7 +67,7 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
 
     Raises UnsupportedError; WarehouseError for a syntax error or a parameter that is not given.
     """
-    text = sql.strip().rstrip(";")
+    text = bare(sql)
     if refused := REFUSED.match(text):
         raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(refused[1].upper().split())}")
     if role := ROLE.match(text):
@@ -81,9 +89,10 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
 
 def names(sql: str) -> set[str]:
     """The parameters a statement has. Raises WarehouseError for a syntax error."""
-    if ":" not in sql or is_copy(sql) or NOTHING.match(sql) or ROLE.match(sql) or REFUSED.match(sql):
+    text = bare(sql)
+    if ":" not in text or is_copy(text) or NOTHING.match(text) or ROLE.match(text) or REFUSED.match(text):
         return set()
-    return {str(each.this) for each in _parsed(sql.strip().rstrip(";")).find_all(exp.Placeholder)}
+    return {str(each.this) for each in _parsed(text).find_all(exp.Placeholder)}
 
 
 def _role(verb: str, name: str) -> str:
