@@ -52,8 +52,8 @@ def query(sql: str, parameters: Mapping[str, str] | None = None, *, patience: fl
     """
 
     def submit(token: str) -> str:
-        given = {"Parameters": _parameters(parameters)} if parameters else {}
-        return clients.redshift_data().execute_statement(Sql=sql, ClientToken=token, **_target(), **given)["Id"]  # type: ignore[arg-type]
+        given: dict[str, Any] = {"Parameters": _parameters(parameters)} if parameters else {}
+        return clients.redshift_data().execute_statement(Sql=sql, ClientToken=token, **_target(), **given)["Id"]
 
     return rows_of(_run(submit, "", patience))
 
@@ -75,12 +75,9 @@ def run(
         raise ValueError(f"A transaction takes up to {MOST_STATEMENTS} statements of up to {MOST_BYTES} bytes each")
 
     def submit(token: str) -> str:
-        given = {"Parameters": _parameters(parameters)} if parameters else {}
-        return clients.redshift_data().batch_execute_statement(  # type: ignore[call-arg]
-            Sqls=list(statements),
-            ClientToken=token,
-            **_target(),  # type: ignore[arg-type]
-            **given,
+        given: dict[str, Any] = {"Parameters": _parameters(parameters)} if parameters else {}
+        return clients.redshift_data().batch_execute_statement(
+            Sqls=list(statements), ClientToken=token, **_target(), **given
         )["Id"]
 
     return _run(submit, token, patience)
@@ -170,7 +167,7 @@ def _describe(statement_id: str, seconds: int) -> Any:
     api = clients.redshift_data()
     wait = {"WaitTimeSeconds": seconds} if seconds >= 1 and _can_wait() else {}
     try:
-        return api.describe_statement(Id=statement_id, **wait)  # type: ignore[arg-type]
+        return api.describe_statement(Id=statement_id, **wait)
     except ClientError as error:
         if wait and error.response["Error"]["Code"] == "ActiveWaitingRequestsExceededException":
             return api.describe_statement(Id=statement_id)
@@ -199,7 +196,7 @@ def _complaint(found: Mapping[str, Any]) -> str:
     return str(found.get("Error") or f"The statement was {found['Status'].lower()}")
 
 
-def _target() -> dict[str, str]:
+def _target() -> dict[str, Any]:
     """Which warehouse: a serverless workgroup (the user is the caller's IAM role), or a provisioned cluster."""
     known = settings()
     if known.workgroup:

@@ -109,7 +109,9 @@ def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Mi
         file = files.get(row.version)
         if row.version <= last and (file is None or file.checksum != row.checksum):
             what = f"{'removed' if file is None else 'changed'} after it was applied on {row.applied_at:%Y-%m-%d %H:%M}"
-            raise MigrationError(f"Migration {row} was {what}. Restore the file, and put the change into a new migration")
+            raise MigrationError(
+                f"Migration {row} was {what}. Restore the file, and put the change into a new migration"
+            )
     done = {row.version for row in applied}
     pending = [migration for migration in migrations if migration.version not in done]
     if pending and done and pending[0].version < max(done):
