@@ -11,15 +11,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import fastjsonschema
+
 from chalicelib import clients
 from chalicelib.classifier import Prediction
-from chalicelib.reconcile import hours, run
+from chalicelib.columns import NAMES
+from chalicelib.reconcile import hours, listing, run
 from chalicelib.settings import settings
 from chalicelib.transform import rows
 from chalicelib.transform.unpack import unpack
-from chalicelib.warehouse import data_api
+from chalicelib.warehouse import copy, data_api
+from infra.stages import ROOT
 
+TABLE = "disaster.disaster_tweets"
 _HOURS = count()
+check = fastjsonschema.compile(json.loads((ROOT / "docs" / "reconciliation-report.schema.json").read_text()))
+"""Raises where a report isn't what its schema says. Every report of every test has to pass."""
 
 
 class Context:
@@ -59,6 +66,13 @@ def put(hour: datetime, tweets: int = 5, *, body: bytes | None = None) -> str:
 
 def put_object(key: str, body: bytes) -> None:
     clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body)
+
+
+def load(*keys: str) -> None:
+    """Loads tweet files as Firehose would: a COPY, and nothing written down."""
+    bucket = settings().bucket
+    manifest = listing.manifest(bucket, f"reports/work/tests/{secrets.token_hex(8)}.manifest", keys)
+    data_api.run([copy.statement(f"s3://{bucket}/{manifest}", settings().copy_role_arn, TABLE, NAMES)])
 
 
 def loaded(hour: datetime, tweets: int = 5) -> str:
@@ -106,7 +120,9 @@ def reconcile(
     if hours_looked_at:
         first, last = min(hours_looked_at), max(hours_looked_at)
         arguments |= {"from": first.isoformat(), "to": (last + timedelta(hours=1)).isoformat()}
-    return run.run(arguments, Context(seconds), job_id or an_id())
+    report = run.run(arguments, Context(seconds), job_id or an_id())
+    check(json.loads(json.dumps(report)))
+    return report
 
 
 def an_id() -> str:

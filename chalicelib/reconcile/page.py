@@ -30,7 +30,7 @@ header { border-left: .4rem solid var(--tone); padding-left: 1rem; }
 .tiles b { display: block; font-size: 1.45rem; line-height: 1.2; font-weight: 650; }
 .tiles span { color: var(--soft); font-size: .85rem; }
 .tiles .alarm b { color: var(--bad); } .tiles .mended b { color: var(--warn); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 2rem 2.5rem;
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 2rem 2.5rem;
   margin-bottom: 2rem; }
 section { margin: 0 0 2rem; min-width: 0; } .charts section { margin: 0; }
 main { margin-top: 2rem; }
@@ -57,6 +57,7 @@ footer { border-top: 1px solid var(--line); padding-top: .8rem; }
   .tiles { grid-template-columns: 1fr 1fr; }
   .wide thead { display: none; }
   .wide tr { display: block; border-bottom: 1px solid var(--line); padding: .5rem 0; }
+  .n { white-space: normal; }
   .wide td { display: flex; gap: .8rem; border: 0; padding: .1rem 0; text-align: left; white-space: normal; }
   .wide td::before { content: attr(data-name); color: var(--soft); font-size: .82rem; flex: 0 0 5.5rem; }
 }

@@ -1,0 +1,65 @@
+"""Which files are loaded again together, and what is wrong with one that can't be."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.reconcile import examine, plan
+from chalicelib.reconcile.listing import NAME
+from chalicelib.reconcile.plan import File
+
+FILES = st.lists(st.builds(File, st.text(), st.integers(1, 1000), st.integers(0, 50)), max_size=60)
+
+
+@given(FILES, st.integers(1, 10), st.integers(1, 200))
+def test_batches_keep_order_and_limits(files: list[File], most_files: int, most_bytes: int) -> None:
+    batches = plan.batches(files, most_files, most_bytes)
+    assert [file for batch in batches for file in batch] == files
+    assert all(0 < len(batch) <= most_files for batch in batches)
+    assert all(len(batch) == 1 or sum(file.bytes for file in batch) <= most_bytes for batch in batches)
+
+
+@given(st.lists(st.builds(File, st.text(), st.just(1), st.just(1)), min_size=2, max_size=60))
+def test_halves_are_both_smaller(batch: list[File]) -> None:
+    first, second = plan.halves(batch)
+    assert first + second == batch and first and second
+
+
+@given(st.binary(max_size=2000))
+def test_whatever_a_file_holds_it_is_judged(body: bytes) -> None:
+    """Nothing but UnreadableError comes out, and only a file as its name says passes."""
+    with pytest.raises(examine.UnreadableError):
+        examine.check(examine.lines(examine.gunzipped([body])), File("tweets/x-1.ndjson.gz", 1, 1))
+
+
+@given(st.integers(1, 50), st.integers(1, 64))
+def test_a_whole_file_passes_however_it_comes(tweets: int, piece: int) -> None:
+    body = gzip.compress(b"".join(b'{"s3_key": "k", "s3_line": %d}\n' % n for n in range(1, tweets + 1)))
+    pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
+    examine.check(examine.lines(examine.gunzipped(pieces)), File("k", tweets, len(body)))
+
+
+def test_a_bomb_is_unpacked_in_pieces() -> None:
+    bomb = gzip.compress(b"a" * 50_000_000)
+    with pytest.raises(examine.UnreadableError, match="a line has more than"):
+        list(examine.lines(examine.gunzipped([bomb])))
+    assert all(len(piece) <= examine.CHUNK for piece in examine.gunzipped([gzip.compress(b"a" * 5_000_000)]))
+
+
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [
+        ("tweets/dt=2026-01-31/hh=07/abc-500.ndjson.gz", "500"),
+        ("tweets/dt=2026-01-31/hh=07/a-b-1.ndjson.gz", "1"),
+        ("tweets/dt=2026-01-31/hh=07/abc-0.ndjson.gz", None),
+        ("tweets/dt=2026-01-31/hh=07/abc.ndjson.gz", None),
+        ("tweets/dt=2026-01-31/hh=07/abc-5.ndjson", None),
+        ("tweets/dt=2026-01-31/abc-5.ndjson.gz", None),
+        ("tweets/dt=2026-01-31/hh=07/deep/abc-5.ndjson.gz", None),
+    ],
+)
+def test_a_file_s_rows_are_read_off_its_name(key: str, rows: str | None) -> None:
+    match = NAME.fullmatch(key)
+    assert (match[2] if match else None) == rows
