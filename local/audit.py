@@ -6,7 +6,6 @@ What is asked for is found by what the sender put into it: a tweet by its `tweet
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import time
 from base64 import b64decode
@@ -136,7 +135,7 @@ def rejected_markers(body: bytes) -> Iterator[str]:
         if marks := JUNK.findall(raw):
             yield from (mark.decode() for mark in marks)
         else:
-            yield str(json.loads(raw)["tweet_id"])
+            yield from (str(orjson.loads(tweet)["tweet_id"]) for tweet in raw.splitlines())
 
 
 def query(api: RedshiftDataAPIServiceClient, sql: str) -> list[list[Any]]:

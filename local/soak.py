@@ -16,8 +16,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,9 +34,10 @@ from local.demo import DemoError, job
 from local.firehose.deliveries import undelivered
 
 ROOT = Path(__file__).parents[1]
-RATE = 200.0  # tweets a second
+RATE = 200.0  # records a second
 BATCH = 50  # records of one put
-JUNK_EVERY = 40  # one record of so many is none
+JUNK_EVERY = 40  # one record of so many holds no tweet
+DENSE = 12_000  # tweets of one record whose rows exceed the 6 MB of an answer: the rest is put back into the stream
 START_SECONDS = 60.0  # until a server must be up
 SETTLE_SECONDS = 180.0  # until everything must be delivered once the faults have stopped
 KINDS = tuple(kind for kind in faults.KINDS if not kind.startswith("comprehend"))
@@ -119,25 +121,38 @@ def struck(home: Path) -> Counter[str]:
 
 
 class Item(NamedTuple):
-    """A record, and what it is found by."""
+    """A record, and what it is found by: its tweets' ids, or the mark of junk."""
 
-    marker: str
+    markers: tuple[str, ...]
     data: bytes
-    is_tweet: bool
+    is_tweet: bool = True
 
 
-def items() -> Iterator[Item]:
-    """Tweets without end, and junk of every kind among them."""
-    for number in count():
-        if number % JUNK_EVERY == 0:
-            mark = f"junk-{number}"
+def items(dense_every: int = 10_000) -> Iterator[Item]:
+    """Records without end: a tweet, several, now and then more than one answer of the transform can hold, or junk."""
+    numbers = count()
+    for record in count():
+        if record % JUNK_EVERY == 0:
+            mark = f"junk-{record}"
             forms = (mark, f'{{"note": "{mark}"}}', f'["{mark}"]', f'"{mark}"', f'{{"text": "", "note": "{mark}"}}')
-            yield Item(mark, forms[number // JUNK_EVERY % len(forms)].encode(), False)
+            yield Item((mark,), forms[record // JUNK_EVERY % len(forms)].encode(), is_tweet=False)
+        elif record % dense_every == dense_every // 2:
+            tweets = [(str(n), b'{"tweet_id":"%d","text":"fire"}\n' % n) for n in islice(numbers, DENSE)]
+            yield packed(tweets)
         else:
-            word = WORDS[number % len(WORDS)]
-            text = f"The {word} of {number} is all over #town{number % 7}, people say \N{FIRE} & more"
-            tweet = {"tweet_id": str(number), "text": text, "lang": "en", "source_keyword": word}
-            yield Item(str(number), json.dumps(tweet).encode() + b"\n", True)
+            yield packed([tweet(n) for n in islice(numbers, 3 if record % 10 == 5 else 1)])
+
+
+def packed(tweets: Sequence[tuple[str, bytes]]) -> Item:
+    return Item(tuple(marker for marker, _ in tweets), b"".join(line for _, line in tweets))
+
+
+def tweet(number: int) -> tuple[str, bytes]:
+    """Its id and its line."""
+    word = WORDS[number % len(WORDS)]
+    text = f"The {word} of {number} is all over #town{number % 7}, people say \N{FIRE} & more"
+    known = {"tweet_id": str(number), "text": text, "lang": "en", "source_keyword": word}
+    return str(number), json.dumps(known).encode() + b"\n"
 
 
 @dataclass
@@ -169,8 +184,8 @@ class Sender:
             left = [failure.record for failure in failed]
             self.resent += resent
         with self._lock:
-            self.tweets |= {item.marker for item in batch if item.is_tweet}
-            self.junk |= {item.marker for item in batch if not item.is_tweet}
+            for item in batch:
+                (self.tweets if item.is_tweet else self.junk).update(item.markers)
 
 
 class Load:
@@ -275,15 +290,12 @@ def soak(console: Console, home: Path, minutes: float, rate: float, seed: int) -
     try:
         job(aws.admin_url, "/warehouse/setup")
         sender = Sender(aws.endpoint_url)
-        began, seconds = time.monotonic(), minutes * 60
+        deadline = time.monotonic() + minutes * 60
         with Progress(*columns, console=console) as progress, Load(sender, items(), rate) as load:
-            task = progress.add_task("Soaking", total=seconds, sent=0, faults=0, kills=0)
-            while (elapsed := time.monotonic() - began) < seconds and not load.errors:
-                trouble(aws, chance, reconciliations)
-                pause = min(chance.uniform(1, 4), max(0.0, seconds - elapsed))
-                time.sleep(pause)
-                sent, faults = len(sender.tweets) + len(sender.junk), struck(home).total()
-                progress.update(task, completed=elapsed + pause, sent=sent, faults=faults, kills=aws.kills)
+            with shown(progress, minutes * 60, sender, aws):
+                while (left := deadline - time.monotonic()) > 0 and not load.errors:
+                    trouble(aws, chance, reconciliations)
+                    time.sleep(min(chance.uniform(1, 4), left))
             set_faults(home, {})
         if load.errors:
             raise SoakError(f"Sending failed: {load.errors[0]!r}")
@@ -299,6 +311,26 @@ def soak(console: Console, home: Path, minutes: float, rate: float, seed: int) -
         return not found.problems
     finally:
         aws.stop()
+
+
+@contextmanager
+def shown(progress: Progress, seconds: float, sender: Sender, aws: Server) -> Iterator[None]:
+    """Keeps the progress up to date meanwhile."""
+    began, done = time.monotonic(), threading.Event()
+    task = progress.add_task("Soaking", total=seconds, sent=0, faults=0, kills=0)
+
+    def show() -> None:
+        while not done.wait(0.5):
+            sent, faults = len(sender.tweets) + len(sender.junk), struck(aws.home).total()
+            progress.update(task, completed=time.monotonic() - began, sent=sent, faults=faults, kills=aws.kills)
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def survived(sender: Sender, found: Audit, faults: Counter[str], kills: int, runs: Reconciliations) -> Table:
@@ -328,7 +360,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 only if nothing was lost or doubled."""
     parser = argparse.ArgumentParser(prog="python -m local soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=5.0, help="how long things go wrong (5)")
-    parser.add_argument("--rate", type=float, default=RATE, help=f"tweets a second ({RATE:g})")
+    parser.add_argument("--rate", type=float, default=RATE, help=f"records a second ({RATE:g})")
     parser.add_argument("--seed", type=int, default=0, help="of what goes wrong and when (0)")
     parser.add_argument("--home", type=Path, default=Path(".local/soak"), help="where its state lives (.local/soak)")
     arguments = parser.parse_args(argv)
