@@ -9,7 +9,7 @@ from chalice.app import IAMAuthorizer
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.admin import classifier
+from chalicelib.admin import classifier, reconciliations, warehouse
 
 PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION: dict[str, Any] = yaml.safe_load(PATH.read_text())
@@ -66,6 +66,8 @@ def test_path_parameters_are_those_of_the_routes() -> None:
         ("/classifier/versions/{version}/endpoint", "post", classifier.ENDPOINT),
         ("/classifier/active", "put", classifier.ACTIVATE),
         ("/classifier/evaluate", "post", classifier.EVALUATE),
+        ("/reconciliations", "post", reconciliations.START),
+        ("/warehouse/setup", "post", warehouse.NOTHING),
     ],
 )
 def test_bodies_are_described_as_they_are_checked(path: str, method: str, schema: dict[str, Any]) -> None:
