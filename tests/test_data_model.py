@@ -101,9 +101,30 @@ def test_hours_without_a_tweet_count_as_nothing(house: Scratch) -> None:
     assert z == pytest.approx(4.99)
 
 
-def test_nothing_surges_without_a_day_to_compare_with(house: Scratch) -> None:
-    house.load(ago(hours=20), *[ago(minutes=n) for n in range(50)])
+def test_nothing_surges_without_a_past_to_compare_with(house: Scratch) -> None:
+    house.load(ago(hours=5.9), *[ago(minutes=n) for n in range(50)])
     assert house.run("SELECT * FROM disaster.surge") == []
+    house.load(ago(hours=6.1), key="tweets/b-1.ndjson.gz")
+    assert house.run("SELECT kind FROM disaster.surge") == [("flood",)]
+
+
+def test_a_surge_counts_each_tweet_once_and_tells_how_many_are_relevant(house: Scratch) -> None:
+    again = [{"tweet_key": "0" * 32, **ago(minutes=n)} for n in range(40)]
+    house.load(ago(hours=100.5), *again, {"relevance_label": "not_relevant", **ago(minutes=1)})
+    assert house.run("SELECT * FROM disaster.surge") == []
+    figurative = [{"disaster_label": "storm", "relevance_label": "not_relevant", **ago(minutes=n)} for n in range(20)]
+    house.load(*figurative, key="tweets/b-20.ndjson.gz")
+    assert house.run("SELECT kind, last_hour, relevant FROM disaster.surge") == [("storm", 20, 0)]
+
+
+def test_a_wild_past_makes_a_surge_rarer_than_an_even_one(house: Scratch) -> None:
+    even = [{"disaster_label": "flood", **ago(hours=n + 1.5)} for n in range(40)]
+    wild = [{"disaster_label": "storm", **ago(hours=n + 1.5)} for n in (3, 9, 22, 31) for _ in range(10)]
+    now = [{"disaster_label": kind, **ago(minutes=n)} for kind in ("flood", "storm") for n in range(9)]
+    house.load(*even, *wild, *now)
+    ((kind, mean, deviation, z),) = house.run("SELECT kind, mean_hour, deviation, z FROM disaster.surge")
+    assert (kind, mean, deviation) == ("flood", pytest.approx(1), pytest.approx(0))
+    assert z == pytest.approx(8)  # the storms: mean 1, deviation 3, z 2.7
 
 
 def test_freshness_is_the_time_from_arrival_to_load(house: Scratch) -> None:

@@ -149,10 +149,9 @@ def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) 
     lost = 0
     while pending := plan(migrations, applied(deadline - time.monotonic())):
         migration = pending[0]
-        planned = transaction(migration, existing_roles(migration))
-        left = deadline - time.monotonic()
+        planned = transaction(migration, existing_roles(migration, deadline - time.monotonic()))
         try:
-            data_api.run(planned.statements, planned.parameters, patience=left)
+            data_api.run(planned.statements, planned.parameters, patience=deadline - time.monotonic())
             done.append(migration)
         except data_api.StillRunningError:
             raise
@@ -162,7 +161,7 @@ def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) 
             if lost == ATTEMPTS:
                 raise
         except data_api.WarehouseError as error:
-            if migration.version not in {row.version for row in applied(left)}:
+            if migration.version not in {row.version for row in applied(deadline - time.monotonic())}:
                 raise MigrationError(f"Migration {migration}: {error}") from error
     return done
 
@@ -179,11 +178,11 @@ def tables(patience: float = data_api.PATIENCE) -> list[str]:
     return [row["name"] for row in data_api.query(TABLES, patience=patience)]
 
 
-def existing_roles(migration: Migration) -> set[str]:
+def existing_roles(migration: Migration, patience: float) -> set[str]:
     """The database's roles, asked for only where the migration makes any."""
     if not CREATE_ROLE.search(migration.sql):
         return set()
-    return {row["role_name"] for row in data_api.query("SELECT role_name FROM svv_roles")}
+    return {row["role_name"] for row in data_api.query("SELECT role_name FROM svv_roles", patience=patience)}
 
 
 TOKEN = re.compile(

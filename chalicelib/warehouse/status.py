@@ -7,7 +7,15 @@ from typing import Any
 
 from chalicelib.warehouse import data_api, migrations
 
-TABLES = ("disaster_tweets", "disaster_kind", "tweet_file", "reconciliation", "reconciliation_finding", "migration")
+TABLES = (
+    "disaster_tweets",
+    "disaster_kind",
+    "tweet_file",
+    "tweet_hour",
+    "reconciliation",
+    "reconciliation_finding",
+    "migration",
+)
 
 
 def overview(patience: float) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 -- Ordinary (bound) views: Redshift refuses to drop or change what one of them needs.
 
 -- Every tweet once: deliveries are at-least-once, and the first arrival counts. All copies of a tweet lie on one slice
--- (the distribution key), so the window moves no rows; name a time in arrived_at where the table is large.
+-- (the distribution key), so the window moves no rows. It does read all of them: a WHERE on arrived_at is applied after
+-- it. Who needs a day of a very large table, and can bear a copy or two, asks disaster_tweets.
 CREATE VIEW disaster.tweet AS
 SELECT
     original_text,
@@ -32,7 +33,7 @@ FROM (
     SELECT
         t.*,
         ROW_NUMBER() OVER (
-            PARTITION BY t.tweet_key ORDER BY t.arrived_datetime_from_kinesis, t.s3_key, t.s3_line
+            PARTITION BY t.tweet_key ORDER BY t.arrived_at, t.s3_key, t.s3_line
         ) AS nth,
         COUNT(*) OVER (PARTITION BY t.tweet_key) AS copies
     FROM disaster.disaster_tweets AS t
@@ -65,59 +66,88 @@ SELECT
 FROM disaster.tweet AS t
 GROUP BY DATE_TRUNC('hour', t.arrived_at), t.disaster_label;
 
--- Kinds whose last hour is far above their own past: the 168 hours before it, or as many as there are, hours without a
--- tweet counting as 0. z: how many standard deviations the last hour lies above the mean, the deviation taken as at
--- least that of a Poisson process, and at least 1: a kind seen once a week doesn't surge by two tweets.
+-- Kinds whose last hour is far above their own past: the 168 hours before it, or as many as there are (6 at least: less
+-- is no past), hours without a tweet counting as 0. z: how many standard deviations the last hour lies above the mean,
+-- the deviation taken as at least that of a Poisson process, and at least 1: a kind seen once a week doesn't surge by
+-- two tweets. All tweets of a kind count; how many of the last hour's are relevant stands beside them, since a
+-- classifier's doubt must not hide what everybody talks about.
 CREATE VIEW disaster.surge AS
-WITH hourly AS (
+WITH recent AS (
+    -- The table, not the view tweet: only eight days are read (of copies further apart, each would count).
     SELECT
         disaster_label AS kind,
-        FLOOR(DATEDIFF(SECOND, arrived_at, GETDATE()) / 3600.0) AS hours_ago,
-        COUNT(*) AS tweets
-    FROM disaster.tweet
+        relevance_label,
+        DATEDIFF(SECOND, arrived_at, GETDATE()) / 3600 AS hours_ago, -- 0: the last hour; whole numbers divide to such
+        ROW_NUMBER() OVER (PARTITION BY tweet_key ORDER BY arrived_at, s3_key, s3_line) AS nth
+    FROM disaster.disaster_tweets
     WHERE
         arrived_at > DATEADD(HOUR, -169, GETDATE())
         AND disaster_label <> 'not_disaster'
-        AND relevance_label = 'relevant'
-    GROUP BY disaster_label, FLOOR(DATEDIFF(SECOND, arrived_at, GETDATE()) / 3600.0)
+),
+
+hourly AS (
+    SELECT
+        kind,
+        hours_ago,
+        CAST(COUNT(*) AS DOUBLE PRECISION) AS tweets, -- of DECIMALs a quotient keeps few digits
+        SUM(CASE WHEN relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant
+    FROM recent
+    WHERE nth = 1
+    GROUP BY kind, hours_ago
 ),
 
 watched AS (
-    SELECT LEAST(168, FLOOR(DATEDIFF(SECOND, MIN(arrived_at), GETDATE()) / 3600.0)) AS hours
+    SELECT LEAST(168, DATEDIFF(SECOND, MIN(arrived_at), GETDATE()) / 3600) AS hours
     FROM disaster.disaster_tweets
-),
-
-kinds AS (
-    SELECT
-        kind,
-        SUM(CASE WHEN hours_ago <= 0 THEN tweets ELSE 0 END) AS last_hour,
-        SUM(CASE WHEN hours_ago > 0 THEN tweets ELSE 0 END) * 1.0 AS past_tweets,
-        SUM(CASE WHEN hours_ago > 0 THEN tweets * tweets ELSE 0 END) * 1.0 AS past_squares
-    FROM hourly
-    GROUP BY kind
 ),
 
 moments AS (
     SELECT
-        k.kind,
-        k.last_hour,
+        h.kind,
         w.hours AS past_hours,
-        k.past_tweets / w.hours AS mean_hour,
-        SQRT(GREATEST(k.past_squares / w.hours - (k.past_tweets / w.hours) * (k.past_tweets / w.hours), 0)) AS deviation
-    FROM kinds AS k
+        SUM(CASE WHEN h.hours_ago <= 0 THEN h.tweets ELSE 0 END) AS last_hour,
+        SUM(CASE WHEN h.hours_ago <= 0 THEN h.relevant ELSE 0 END) AS relevant,
+        SUM(CASE WHEN h.hours_ago > 0 THEN h.tweets ELSE 0 END) / w.hours AS mean_hour,
+        SUM(CASE WHEN h.hours_ago > 0 THEN h.tweets * h.tweets ELSE 0 END) / w.hours AS mean_square
+    FROM hourly AS h
     CROSS JOIN watched AS w
-    WHERE w.hours >= 24 -- less is no past to compare with
+    WHERE w.hours >= 6
+    GROUP BY h.kind, w.hours
+),
+
+compared AS (
+    SELECT
+        kind,
+        last_hour,
+        relevant,
+        mean_hour,
+        past_hours,
+        SQRT(GREATEST(mean_square - mean_hour * mean_hour, 0)) AS deviation
+    FROM moments
+),
+
+scored AS (
+    SELECT
+        kind,
+        last_hour,
+        relevant,
+        mean_hour,
+        deviation,
+        past_hours,
+        (last_hour - mean_hour) / GREATEST(deviation, SQRT(mean_hour), 1) AS z
+    FROM compared
 )
 
 SELECT
     kind,
-    last_hour,
+    CAST(last_hour AS BIGINT) AS last_hour,
+    relevant,
     mean_hour,
     deviation,
     past_hours,
-    (last_hour - mean_hour) / GREATEST(deviation, SQRT(mean_hour), 1.0) AS z
-FROM moments
-WHERE (last_hour - mean_hour) / GREATEST(deviation, SQRT(mean_hour), 1.0) >= 3;
+    z
+FROM scored
+WHERE z >= 3;
 
 -- Seconds from arrival in Firehose to the row in the warehouse, by hour of arrival. Rows that a repair has loaded again
 -- count from their arrival too: that is when they could be queried.
@@ -131,7 +161,7 @@ SELECT
 FROM (
     SELECT
         DATE_TRUNC('hour', arrived_at) AS hour,
-        DATEDIFF(MILLISECOND, arrived_at, loaded_at) / 1000.0 AS seconds
+        CAST(DATEDIFF(MILLISECOND, arrived_at, loaded_at) AS DOUBLE PRECISION) / 1000 AS seconds
     FROM disaster.disaster_tweets
 ) AS delays
 GROUP BY hour;

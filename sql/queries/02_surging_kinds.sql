@@ -2,6 +2,7 @@
 SELECT
     k.name AS kind,
     s.last_hour,
+    s.relevant,
     ROUND(s.mean_hour, 2) AS mean_hour,
     ROUND(s.z, 1) AS z
 FROM disaster.surge AS s
