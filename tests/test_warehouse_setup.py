@@ -87,7 +87,7 @@ def test_a_statement_that_was_lost_is_no_harm(one_more: list[Migration], monkeyp
 
 def test_a_changed_migration_is_a_conflict_that_says_what_to_do(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrations, "read", lambda: [Migration(1, "schema", "SELECT 1"), *KNOWN[1:]])
-    with pytest.raises(ConflictError, match="0001_schema was changed after it was applied.*new migration"):
+    with pytest.raises(ConflictError, match=r"0001_schema was changed after it was applied.*new migration"):
         warehouse.show(Request("me", "1"))
 
 
