@@ -80,15 +80,7 @@ def build(found: Found) -> dict[str, Any]:
         "foreign_objects": found.listing.foreign,
         "twice": {"tweets": int(found.outcome.twice["tweets"]), "extra_rows": int(found.outcome.twice["extra"])},
         "hours": [hour(row) for row in found.outcome.hours],
-        "kinds": [
-            {
-                "code": row["code"],
-                "name": row["name"] or row["code"],
-                "tweets": int(row["tweets"]),
-                "relevant": int(row["relevant"]),
-            }
-            for row in found.outcome.kinds
-        ],
+        "kinds": [kind(row) for row in found.outcome.kinds],
         "idle_endpoints": None if found.idle_endpoints is None else [dict(each) for each in found.idle_endpoints],
     }
 
@@ -163,6 +155,12 @@ def unanswered(file: File) -> dict[str, Any]:
 
 def hour(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "hour": iso(row["hour"])}
+
+
+def kind(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row may lack its label, or have one that no kind is of: then somebody else wrote it."""
+    code = row["code"] or ""
+    return {"code": code, "name": row["name"] or code or "(none)", "tweets": row["tweets"], "relevant": row["relevant"]}
 
 
 def iso(moment: datetime) -> str:
