@@ -18,6 +18,7 @@ from local.warehouse.errors import WarehouseError
 
 KEPT = timedelta(hours=24)
 MOST_ACTIVE = 500  # docs.aws.amazon.com/redshift/latest/mgmt/data-api.html#data-api-calling-considerations
+CANCELLED_WITHIN = 10  # seconds
 ENDED = ("FINISHED", "FAILED", "ABORTED")
 
 
@@ -99,10 +100,11 @@ class Statements:
             if statement.status in ENDED:
                 return False
             statement.status = "ABORTED"
-            session = statement.session
-        if session:
-            session.interrupt()
-        statement.ended.wait(5)
+        for _ in range(CANCELLED_WITHIN * 20):
+            if session := statement.session:
+                session.interrupt()  # again and again: one that comes before DuckDB has begun is forgotten
+            if statement.ended.wait(0.05):
+                break
         return True
 
     def close(self) -> None:
