@@ -175,7 +175,7 @@ def sent(stack: Any, *texts: str) -> list[dict[str, Any]]:
 
 def batches(stack: Any) -> list[dict[str, Any]]:
     """The transform's line in its log for each batch so far."""
-    log = (stack.home / "logs" / "transform.log").read_text().splitlines()
+    log = (stack.home / "logs" / "transform.log").read_text().split("\n")
     lines = [json.loads(line) for line in log if line.startswith("{")]
     return [line for line in lines if line.get("message") == "batch"]
 
