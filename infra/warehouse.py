@@ -135,12 +135,10 @@ def grants(of: Stage, login: Login | None) -> list[str]:
     """What the others may, once the schema is there. Each may be granted again."""
     reconcile, api = database_user(of, "reconcile"), database_user(of, "api_handler")
     granted = [
-        # It loads, compares, and repairs: all rows of a file are deleted and loaded anew.
-        f'GRANT USAGE ON SCHEMA disaster TO "{reconcile}"',
-        f'GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA disaster TO "{reconcile}"',
+        # What the roles may is in sql/migrations/. It loads, compares, and repairs:
+        f'GRANT ROLE disaster_app TO "{reconcile}"',
         # It only tells.
-        f'GRANT USAGE ON SCHEMA disaster TO "{api}"',
-        f'GRANT SELECT ON ALL TABLES IN SCHEMA disaster TO "{api}"',
+        f'GRANT ROLE disaster_analyst TO "{api}"',
         # Why a COPY of Firehose's failed is in system tables that show everybody his own alone.
         *(f'GRANT ROLE sys:monitor TO "{user}"' for user in sorted({reconcile, api})),
     ]

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError, WaiterError
 from infra_templates import bundle
 from rich.console import Console
 
+from chalicelib.warehouse import migrations
 from infra import admin, checks, data_plane, deploy, destroy, functions, package, policies, smoke, state, warehouse
 from infra.stages import InfraError, Stage
 from local import logs
@@ -236,8 +237,12 @@ def test_firehose_may_insert_and_nothing_else() -> None:
 
 
 def test_the_admin_api_may_only_read() -> None:
-    rights = [line for line in warehouse.grants(LOCAL, None) if "api_handler" in line]
-    assert not [line for line in rights if re.search("INSERT|UPDATE|DELETE|CREATE", line)]
+    roles = [line.split()[2] for line in warehouse.grants(LOCAL, None) if "api_handler" in line]
+    assert roles == ["disaster_analyst", "sys:monitor"]
+    script = "\n".join(migration.sql for migration in migrations.read())
+    may = [sql for sql in migrations.statements(script) if sql.endswith("TO ROLE disaster_analyst")]
+    assert len(may) == 3
+    assert not [sql for sql in may if re.search("INSERT|UPDATE|DELETE|CREATE", sql)]
 
 
 def test_with_a_cluster_all_functions_are_one_user() -> None:

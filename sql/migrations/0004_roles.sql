@@ -1,5 +1,5 @@
--- Who may do what, by role; `make deploy` grants roles to users. A role belongs to the namespace and outlives this
--- schema, so one that is there already is not made again (chalicelib/warehouse/migrations.py).
+-- Who may do what, by role. `make deploy` grants the roles to the functions' users, an administrator to people. A role
+-- belongs to the namespace and outlives this schema: one that is there is not made again (see migrations.py).
 
 -- Analysts: read everything, change nothing.
 CREATE ROLE disaster_analyst;
