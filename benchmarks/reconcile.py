@@ -242,6 +242,6 @@ LINES: dict[str, Callable[[int, Mapping[str, Any]], str]] = {
     "damaged files found": lambda _, m: f"{m['found']:,} of {m['damaged']:,}",
     "others found": lambda _, m: f"{m['others']:,}",
     "repaired": lambda _, m: f"{m['report']['repairs']['files']:,}",
-    "naive: HEAD and count query a file": lambda files, m: f"{2 * files:,} calls",
+    "naive: HEAD and count query a file": lambda files, _: f"{2 * files:,} calls",
     "  its time, extrapolated": lambda files, m: str(timedelta(seconds=round(m["naive"] * files))),
 }

@@ -76,6 +76,11 @@ def test_days_are_read_off_folders() -> None:
     assert found == {date(2026, 1, 30)}
 
 
+def test_days_that_no_tweet_can_be_of_are_none() -> None:
+    assert hours.of([date.min, date(1969, 12, 31), date.max]) == set()
+    assert hours.asked([], datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)) == set()
+
+
 def test_range_names_its_hours_in_order() -> None:
     assert list(hours.within(Range(at(22, 30), at(1)))) == [at(22, 30), at(23, 30), at(0)]
 
@@ -148,3 +153,23 @@ def test_times_are_utc(text: str) -> None:
     from chalicelib.reconcile.run import moment
 
     assert moment(text) == at(0)
+
+
+def test_where_the_reconciler_loads_the_grace_is_short() -> None:
+    from dataclasses import replace
+    from unittest import mock
+
+    from aws_in_memory import SETTINGS
+
+    from chalicelib.reconcile import run
+    from chalicelib.reconcile.compare import Known
+
+    known = Known([], [], None)
+    for delivery, asked, expected in (
+        ("firehose", {}, 900),
+        ("reconcile", {}, 60),
+        ("reconcile", {"grace_seconds": 0}, 0),
+        ("firehose", {"grace_seconds": 0}, 0),
+    ):
+        with mock.patch.object(run, "settings", lambda of=delivery: replace(SETTINGS, delivery=of)):
+            assert run.plan(asked, "x", at(7), known).grace == timedelta(seconds=expected)

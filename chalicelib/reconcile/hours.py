@@ -20,6 +20,7 @@ years. So an hour is looked at some 10 times in its first two years, however man
 DAILY = 4
 """From so many such checks on, an hour waits for the day's sweep: old rows are read once a day, not at every run."""
 
+EPOCH = date(1970, 1, 1)
 DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/")
 
 
@@ -40,8 +41,13 @@ def floor(moment: datetime) -> datetime:
 
 
 def of(days: Iterable[date]) -> set[datetime]:
-    """All hours of some days."""
-    return {datetime(day.year, day.month, day.day, hour, tzinfo=UTC) for day in days for hour in range(24)}
+    """All hours of some days; none of days before 1970 or without a next one, on which nothing can have arrived."""
+    return {
+        datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+        for day in days
+        if EPOCH <= day < date.max
+        for hour in range(24)
+    }
 
 
 def days(prefixes: Iterable[str]) -> set[date]:
