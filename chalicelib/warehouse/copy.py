@@ -1,4 +1,18 @@
-"""COPY takes no parameters, so its text is built here, from values that could be nothing else."""
+"""COPY takes no parameters, so its text is built here, from values that could be nothing else.
+
+Loading that doesn't hurt Redshift, and where each rule is kept:
+
+* One COPY of many files at a time: several into one table run one after the other all the same, and leave it unsorted.
+  Firehose has one under way a stream; the reconciler holds a lock, and loads a batch of files by one manifest.
+* Files of 1 MB to 1 GB compressed, best up to 125 MB, as many as slices or a multiple. Firehose gathers 64 MB (before
+  compression) or BufferSeconds, whichever comes first; what it failed at is loaded from the smaller tweet files, many
+  by one manifest, which keeps all slices busy.
+* By manifest, never by prefix: exactly the files meant, and an error rather than a gap where one is missing.
+* In the order of the sort key: arrival, which is how files come.
+* No analysis for compression, no statistics: the last two of OPTIONS.
+
+docs.aws.amazon.com/redshift/latest/dg/c_loading-data-best-practices.html
+"""
 
 from __future__ import annotations
 
