@@ -31,7 +31,7 @@ lint: setup
 	@$(BIN)/mypy
 
 test: lint
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses auto --dist loadfile
 
 bench: setup
 	@$(PY) -m benchmarks
