@@ -44,10 +44,19 @@ class Scratch:
     def load(self, *tweets: Mapping[str, Any], key: str = "tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz") -> int:
         """Rows as the transform would write them: what isn't said of a tweet is made up."""
         rows = [row(key, line, tweet) for line, tweet in enumerate(tweets, 1)]
-        self.objects[key] = gzip.compress(b"\n".join(map(orjson.dumps, rows)))
+        return self.copy(key, gzip.compress(b"\n".join(map(orjson.dumps, rows))))
+
+    def copy(self, key: str, body: bytes) -> int:
+        """Puts a tweet file and loads it: how many rows."""
+        self.objects[key] = body
         return self.warehouse.execute(
             copy.statement(f"s3://bucket/{key}", ROLE, "disaster.disaster_tweets", NAMES, manifest=False)
         )
+
+    def line(self, key: str, number: int) -> dict[str, Any]:
+        """What the line of a tweet file says, counted from 1."""
+        found: dict[str, Any] = orjson.loads(gzip.decompress(self.objects[key]).splitlines()[number - 1])
+        return found
 
 
 def row(key: str, line: int, tweet: Mapping[str, Any]) -> dict[str, Any]:
