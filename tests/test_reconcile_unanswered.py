@@ -48,7 +48,7 @@ def test_records_whose_tweets_are_in_rows_are_not_lost() -> None:
     failed(hour, *(error_line(source(key, number)) for number in (1, 2, 3)))
     report = files.reconcile(hour)
     assert (report["unanswered"]["records"], report["unanswered"]["tweets"], report["unanswered"]["lost"]) == (3, 3, 0)
-    assert report["verdict"] == "well" and report["tweets"]["lost"] == 0
+    assert report["verdict"] == "well" and report["tweets"]["lost"] == 0 and report["findings"] == []
 
 
 def test_records_whose_tweet_file_was_only_repaired_now_are_not_lost() -> None:
@@ -89,8 +89,10 @@ def test_records_that_no_transform_would_take_are_refused_not_lost() -> None:
 def test_a_file_that_can_t_be_read_is_named() -> None:
     hour = files.an_hour()
     name = failed(hour, b"not what Firehose writes\n")
-    (shown,) = files.reconcile(hour)["unanswered"]["shown"]
+    report = files.reconcile(hour)
+    (shown,) = report["unanswered"]["shown"]
     assert shown["s3_key"] == name and "can't be read" in shown["trouble"]
+    assert report["verdict"] == "trouble" and files.states(report) == {name: "unanswered"}
 
 
 def test_a_tweet_s_key_is_the_one_that_the_transform_gives_it() -> None:

@@ -229,8 +229,8 @@ RUN = """
 INSERT INTO disaster.reconciliation
     (reconciliation_id, started_at, repair, grace_seconds, swept, hours)
 SELECT
-    CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), CAST(:repair AS BOOLEAN), CAST(:grace AS INTEGER),
-    CAST(:sweep AS BOOLEAN), COUNT(*)
+    CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), :repair = 'true', CAST(:grace AS INTEGER),
+    :sweep = 'true', COUNT(*)
 FROM listed_hour
 """
 

@@ -17,7 +17,17 @@ from chalicelib.warehouse import copy, data_api
 
 SHOWN = 500  # findings in the report; all are in disaster.reconciliation_finding
 STRIP = timedelta(days=7)
-FINDING = ("reconciliation_id", "found_at", "s3_key", "state", "expected_rows", "found_rows", "found_lines", "action")
+FINDING = (
+    "reconciliation_id",
+    "found_at",
+    "s3_key",
+    "state",
+    "expected_rows",
+    "found_rows",
+    "found_lines",
+    "action",
+    "detail",
+)
 
 VERDICT_TABLE = "CREATE TEMP TABLE verdict (s3_key VARCHAR(256), state VARCHAR(16), detail VARCHAR(1024)) DISTSTYLE ALL"
 
@@ -143,7 +153,7 @@ CLOSED = """
 UPDATE disaster.reconciliation
 SET
     finished_at = CAST(:finished AS TIMESTAMP),
-    complete = CAST(:complete AS BOOLEAN),
+    complete = :complete = 'true',
     files = CAST(:files AS BIGINT),
     tweets = CAST(:tweets AS BIGINT),
     loaded = CAST(:loaded AS BIGINT),
@@ -185,8 +195,8 @@ def settle(
         url = listing.lines(bucket, f"{folder}verdicts.ndjson.gz", (_verdict(each) for each in verdicts))
         load = copy.statement(url, role, "verdict", ("s3_key", "state", "detail"), manifest=False)
         asked += [VERDICT_TABLE, load, FILES_JUDGED, FINDINGS_JUDGED]
-    if unanswered:
-        url = listing.lines(bucket, f"{folder}unanswered.ndjson.gz", (_finding(job, each) for each in unanswered))
+    if in_trouble := [file for file in unanswered if file.lost or file.trouble]:
+        url = listing.lines(bucket, f"{folder}unanswered.ndjson.gz", (_finding(job, each) for each in in_trouble))
         asked.append(copy.statement(url, role, "disaster.reconciliation_finding", FINDING, manifest=False))
     asked += [HOURS_MENDED, *QUESTIONS.values()]
     given = {
@@ -248,4 +258,5 @@ def _finding(job: Job, file: File) -> dict[str, Any]:
         "found_rows": found,
         "found_lines": found,
         "action": "none",
+        "detail": file.trouble or None,
     }

@@ -119,9 +119,7 @@ def verdict(found: Found, tweets: Mapping[str, int]) -> str:
     """`trouble`: something is lost or can't be repaired. `differs`: something could be repaired, but isn't yet.
     `repaired`: it was. `well`: there was nothing to do."""
     actions = found.outcome.actions
-    if tweets["lost"] or any(
-        (hopeless(row) and row["state"] != "unanswered") or row["state"] == "orphaned" for row in actions
-    ):
+    if tweets["lost"] or any(hopeless(row) or row["state"] == "orphaned" for row in actions):
         return "trouble"
     if unrepaired(actions) or any(row["state"] in REPAIRABLE and row["action"] == "none" for row in actions):
         return "differs"
