@@ -38,7 +38,9 @@ def test_a_second_setup_applies_nothing(stack: Any) -> None:
 
 
 def test_it_says_what_was_applied_and_how_many_rows_there_are(stack: Any) -> None:
-    shown = requests.get(stack.admin_url + "/warehouse", timeout=30).json()
+    deadline = time.monotonic() + 30
+    while (shown := requests.get(stack.admin_url + "/warehouse", timeout=30).json())["status"] == "waking_up":
+        assert time.monotonic() < deadline
     assert (shown["status"], shown["migrations"]["pending"]) == ("ready", [])
     assert [each["migration"] for each in shown["migrations"]["applied"]] == [str(migration) for migration in KNOWN]
     assert shown["rows"]["disaster_kind"] == 23
