@@ -47,6 +47,13 @@ def test_it_says_what_was_applied_and_how_many_rows_there_are(stack: Any) -> Non
     assert set(shown["rows"]) == set(migrations.tables()) == set(status.TABLES)
 
 
+def test_a_warehouse_that_was_never_set_up_says_so(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrations, "tables", lambda patience: [])
+    shown = status.overview(patience=30)
+    assert (shown["status"], shown["rows"]) == ("not_set_up", {})
+    assert shown["migrations"] == {"applied": [], "pending": [str(migration) for migration in KNOWN]}
+
+
 def test_of_many_at_once_one_applies_a_migration(one_more: list[Migration]) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: migrations.apply(one_more), range(4)))
