@@ -119,7 +119,8 @@ def test_the_bucket_is_private_encrypted_versioned_and_keeps_what_matters() -> N
     expiring = {
         rule["Prefix"]: rule["ExpirationInDays"] for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" in rule
     }
-    assert expiring == {"delivery/": 30, "source/": 90, "reports/": 365}  # never tweets/, rejected/, classifier/
+    # never tweets/, rejected/, classifier/
+    assert expiring == {"delivery/": 30, "source/": 90, "reports/work/": 7, "reports/": 365}
     without = [rule for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" not in rule]
     assert all("ExpirationInDays" not in rule for rule in without)
 
