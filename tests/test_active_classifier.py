@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from chalicelib import clients
 from chalicelib.classifier import active as module
@@ -22,23 +21,45 @@ COMPREHEND = {
 }
 
 
+class Ssm:
+    """The parameter store, with the one parameter in it once it is put."""
+
+    class exceptions:  # noqa: N801 - boto3's name for it
+        class ParameterNotFound(Exception):
+            pass
+
+    value: str | None = None
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:
+        assert Name == parameter_name("local")
+        if self.value is None:
+            raise self.exceptions.ParameterNotFound
+        return {"Parameter": {"Value": self.value}}
+
+
+@pytest.fixture(autouse=True)
+def ssm(monkeypatch: pytest.MonkeyPatch) -> Ssm:
+    store = Ssm()
+    monkeypatch.setattr(clients, "ssm", lambda: store)
+    return store
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     now = [1000.0]
     monkeypatch.setenv("STAGE", "local")
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    with mock_aws():
-        monkeypatch.setattr(clients, "ssm", lambda: boto3.client("ssm", region_name="us-east-1"))
-        module.forget()
-        yield now
+    module.forget()
+    yield now
     module.forget()
 
 
-def put(value: object) -> None:
-    text = value if isinstance(value, str) else json.dumps(value)
-    boto3.client("ssm", region_name="us-east-1").put_parameter(
-        Name=parameter_name("local"), Value=text, Type="String", Overwrite=True
-    )
+@pytest.fixture
+def put(ssm: Ssm) -> Any:
+    def write(value: object) -> None:
+        ssm.value = value if isinstance(value, str) else json.dumps(value)
+
+    return write
 
 
 def test_without_a_parameter_the_bundled_classifier_is_active(clock: list[float]) -> None:
@@ -46,7 +67,7 @@ def test_without_a_parameter_the_bundled_classifier_is_active(clock: list[float]
     assert active().backend == "bundled"
 
 
-def test_a_switch_is_followed_within_a_minute(clock: list[float]) -> None:
+def test_a_switch_is_followed_within_a_minute(clock: list[float], put: Any) -> None:
     before = active()
     put(COMPREHEND)
     clock[0] += 59
@@ -72,7 +93,7 @@ def test_a_switch_is_followed_within_a_minute(clock: list[float]) -> None:
     ],
 )
 def test_a_broken_value_keeps_the_last_good_one_and_is_counted(
-    clock: list[float], capsys: pytest.CaptureFixture[str], broken: object
+    clock: list[float], put: Any, capsys: pytest.CaptureFixture[str], broken: object
 ) -> None:
     put(COMPREHEND)
     good = active()
