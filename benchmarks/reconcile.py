@@ -37,9 +37,10 @@ FILES = int(os.environ.get("RECONCILE_FILES", "1000000"))
 ROWS = int(os.environ.get("RECONCILE_ROWS", "500"))  # of a file
 DAMAGED = 1000
 FILES_AN_HOUR = 2000
-SAMPLE = 200  # files, for the naive way
+SAMPLE = 50  # files, for the naive way
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WRITTEN = datetime(2026, 3, 1, tzinfo=UTC)
+MEMORY = "8GB"  # for the warehouse: it counts 500,000,000 distinct lines, and spills what is more to the disk
 DAMAGES = ("missing", "partial", "excess")
 
 FUNCTION = """
@@ -140,6 +141,7 @@ def plant(forest: Forest, aws: LocalAws) -> None:
         s3.put_object(Bucket=aws.stream, Key=key, Body=forest.body(key))
     files = pa.table({"s3_key": forest.keys, "damage": [forest.damaged.get(key, "") for key in forest.keys]})
     cursor = LiveRedshiftData.statements._warehouse._connection.cursor()
+    cursor.execute(f"SET GLOBAL memory_limit = '{MEMORY}'")
     cursor.register("planted", files)
     insert = "INSERT INTO disaster.disaster_tweets (tweet_key, s3_key, s3_line, arrived_at, loaded_at, disaster_label) "
     cursor.execute(f"""{insert}
