@@ -166,7 +166,7 @@ frame.onload = () => {{
     width: root.clientWidth, content: root.scrollWidth,
     smallest: Math.min(...texts), charts: new Set([...doc.querySelectorAll('.charts section')].map(
       e => Math.round(e.getBoundingClientRect().left))).size,
-    head: doc.querySelector('thead').getBoundingClientRect().height,
+    head: doc.querySelector('.wide thead').getBoundingClientRect().height,
     paper: doc.defaultView.getComputedStyle(doc.body).backgroundColor,
     ink: doc.defaultView.getComputedStyle(doc.body).color,
   }});

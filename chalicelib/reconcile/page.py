@@ -30,9 +30,9 @@ header { border-left: .4rem solid var(--tone); padding-left: 1rem; }
 .tiles b { display: block; font-size: 1.45rem; line-height: 1.2; font-weight: 650; }
 .tiles span { color: var(--soft); font-size: .85rem; }
 .tiles .alarm b { color: var(--bad); } .tiles .mended b { color: var(--warn); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 2rem 2.5rem;
-  margin-bottom: 2rem; }
-section { margin: 0 0 2rem; min-width: 0; } .charts section { margin: 0; }
+.charts { columns: 2 20rem; column-gap: 2.5rem; margin-bottom: 2rem; }
+.charts section { break-inside: avoid; }
+section { margin: 0 0 2rem; }
 main { margin-top: 2rem; }
 svg { width: 100%; height: auto; display: block; } svg.key { width: .7rem; height: .7rem; display: inline-block; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
@@ -97,8 +97,10 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
     body = [
         header(report, title),
         tiles(report["tweets"]),
-        f'<main><div class="charts">{strip(report)}{arrivals(report)}{lag(report)}{kinds(report)}</div>',
-        *filter(None, (findings(report), unanswered(report), refused(report), idle(report), remarks(report))),
+        '<main><div class="charts">',
+        *(part(report) for part in (strip, arrivals, lag, kinds, refused)),
+        "</div>",
+        *(part(report) for part in (findings, unanswered, idle, remarks)),
         "</main>",
         footer(report, job_id),
     ]
@@ -147,7 +149,7 @@ def counted(count: int, sentence: str, noun: str, verb: bool = False) -> str:
 def tiles(tweets: Mapping[str, int]) -> str:
     shown = [
         ("", tweets["expected"], "tweets in files"),
-        ("", tweets["loaded"], "loaded when looked at"),
+        ("", tweets["loaded"], "found loaded"),
         ("", tweets["waiting"], "on the way"),
         ("mended" if tweets["late"] else "", tweets["late"], "late"),
         ("", tweets["repaired"], "repaired"),
