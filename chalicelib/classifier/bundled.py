@@ -1,27 +1,32 @@
-"""The classifier that comes with the app: kind and relevance from one pass over a text, in pure Python."""
+"""The classifier that comes with the app: kind and relevance from one pass over a text, in pure Python.
+
+Relevance is a linear model whose weights depend on the token alone: those of the word, of its parts and of the words it
+keeps company with are summed beforehand into one number a token. A token never seen gets its number from its parts.
+The kind is told by the lexicon (`lexicon.py`). `label_prep` trains both, with the functions of this package.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-import re
+import sys
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from math import exp, sqrt
 from pathlib import Path
 from typing import Any
 
 from chalicelib.classifier import Keyword, Prediction
-from chalicelib.classifier.text import tokens
+from chalicelib.classifier.lexicon import NAME, UNSPECIFIED, Evidence, Lexicon, Match, Term, foremost, weigh
+from chalicelib.classifier.taxonomy import CODES
+from chalicelib.classifier.text import PARTS, parts, tokens
 
-MODEL = Path(__file__).with_name("model.json")
+MODEL = Path(__file__).with_name("model.bin")
 CONTEXT = 3  # words either side of a keyword
-
-
-@lru_cache(maxsize=1)
-def _model() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(MODEL.read_text())
-    found["patterns"] = re.compile(found["patterns"]) if found["patterns"] else None
-    return found
+STEPS = 256  # in which the norm of a token is stored
+MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more
+MOST_ROWS = 200_000  # tokens remembered at a time: some 40 MB
+NOT_DISASTER = "not_disaster"
 
 
 def version() -> str:
@@ -31,52 +36,130 @@ def version() -> str:
 
 def metrics() -> dict[str, Any]:
     """Scores measured on tweets and events never trained on, as in the model card."""
-    found: dict[str, Any] = _model()["metrics"]
+    found: dict[str, Any] = _model().header["metrics"]
     return found
 
 
 def classify(texts: Sequence[str]) -> list[Prediction]:
     """A prediction for each text that `text.clean` has cleaned."""
-    return [_classify(text) for text in texts]
-
-
-def _classify(text: str) -> Prediction:
     model = _model()
-    weights, words, phrases = model["relevance"], model["words"], model["phrases"]
-    found = tokens(text)
-    total = model["bias"]
-    evidence: dict[str, float] = {}
-    places: list[tuple[int, int, str]] = []
-    for at, token in enumerate(found):
-        total += weights.get(token, 0)
-        length = next((n for n in (3, 2) if " ".join(found[at : at + n]) in phrases and len(found) >= at + n), 1)
-        kind = phrases[" ".join(found[at : at + length])] if length > 1 else words.get(token) or _stem(token)
-        if kind:
-            evidence[kind] = evidence.get(kind, 0) + length
-            places.append((at, length, kind))
-    relevant = 1 / (1 + math.exp(-total / 100))
-    named = {kind: n for kind, n in evidence.items() if kind != "unspecified"}
-    if named:
-        label = max(named, key=named.__getitem__)
-        score = named[label] / (sum(named.values()) + 0.2)
-    elif evidence or relevant >= 0.5:
-        label, score = ("unspecified", relevant) if relevant >= 0.5 else ("not_disaster", 1 - relevant)
-    else:
-        label, score = "not_disaster", 1 - relevant
-    keywords = tuple(
-        Keyword(
-            " ".join(found[max(0, at - CONTEXT) : at]),
-            " ".join(found[at : at + length]),
-            " ".join(found[at + length : at + length + CONTEXT]),
-            kind,
-        )
-        for at, length, kind in places
-        if kind != "unspecified"
-    )
-    return Prediction(label, score, relevant, keywords, version())
+    return [model.classify(text) for text in texts]
 
 
-@lru_cache(maxsize=65536)
-def _stem(token: str) -> str | None:
-    match = _model()["patterns"].fullmatch(token)
-    return match.lastgroup if match else None
+def lexicon_features(evidence: Evidence) -> list[float]:
+    """What the relevance head sees of the lexicon's evidence: each kind's weight in CODES' order, 0 to 1; whether any
+    kind is named, whether much speaks for one, whether anything does, whether figuratively."""
+    weights, figurative = evidence
+    features = [min(weights.get(code, 0), MOST_WEIGHT) / MOST_WEIGHT for code in CODES]
+    told = [weight for kind, weight in weights.items() if kind != UNSPECIFIED]
+    return [*features, max(told, default=0) >= NAME, sum(told) > NAME + 2, bool(told), figurative]
+
+
+class Rows(dict[str, tuple[int, int, bool]]):
+    """(weight, norm, whether a term of the lexicon may begin here) of each token met so far."""
+
+    def __init__(
+        self, known: dict[str, tuple[int, int]], unknown: int, of_parts: Sequence[int], terms: Lexicon
+    ) -> None:
+        super().__init__()
+        self._known, self._unknown, self._of_parts, self._terms = known, unknown, of_parts, terms
+
+    def __missing__(self, token: str) -> tuple[int, int, bool]:
+        row = self._known.get(token)
+        if row is None:
+            found = parts(token)
+            weight = round(sum(map(self._of_parts.__getitem__, found)) / sqrt(len(found))) if found else 0
+            row = weight, self._unknown
+        if len(self) >= MOST_ROWS:
+            self.clear()
+        entry = self[token] = (*row, bool(self._terms.starting(token)))
+        return entry
+
+
+class Model:
+    """A model file, read."""
+
+    def __init__(self, content: bytes) -> None:
+        """Raises ValueError for what is no model file."""
+        head, _, body = content.partition(b"\n")
+        self.header: dict[str, Any] = json.loads(head)
+        names = body[: self.header["names"]].decode().split("\n")
+        weights, norms, of_parts = array("h"), array("H"), array("b")
+        at = self.header["names"]
+        for numbers, length in ((weights, len(names)), (norms, len(names)), (of_parts, PARTS)):
+            numbers.frombytes(body[at : at + length * numbers.itemsize])
+            at += length * numbers.itemsize
+            if sys.byteorder == "big":
+                numbers.byteswap()
+        if at != len(body) or len(of_parts) != PARTS:
+            raise ValueError(f"not a model file: {len(body):,} bytes where {at:,} are announced")
+        self.lexicon = Lexicon(Term(words, tuple(map(tuple, kinds))) for words, kinds in self.header["lexicon"])
+        known = dict(zip(names, zip(weights, norms, strict=True), strict=True))
+        scale: int = self.header["parts_scale"]
+        self.rows = Rows(known, self.header["unknown_norm"], [scale * part for part in of_parts], self.lexicon)
+        self._scale: float = self.header["scale"] * sqrt(STEPS)
+        self._bias: float = self.header["bias"]
+        self._of_lexicon: list[float] = self.header["of_lexicon"]
+        self._of_kind = dict(zip(CODES, self._of_lexicon, strict=False))
+        self._slope, self._shift = self.header["calibration"]["relevance"]
+        self._sure = self.header["calibration"]["kind"]
+
+    def classify(self, text: str) -> Prediction:
+        found = tokens(text)
+        rows, total, norm, speaks = self.rows, 0, 0, False
+        for token in set(found):
+            weight, square, starts = rows[token]
+            total += weight
+            norm += square
+            if starts:
+                speaks = True
+        logit = self._bias + (total * self._scale / sqrt(norm) if norm else 0.0)
+        if not speaks:
+            relevant = _sigmoid(self._slope * logit + self._shift)
+            label, score = (UNSPECIFIED, relevant) if relevant >= 0.5 else (NOT_DISASTER, 1 - relevant)
+            return Prediction(label, score, relevant, (), "bundled-1")
+        matches = self.lexicon.find(found)
+        evidence = weigh(matches)
+        relevant = _sigmoid(self._slope * (logit + self._spoken(evidence)) + self._shift)
+        kind, most, second = foremost(evidence.weights)
+        if most >= NAME or (most and relevant >= 0.5):
+            constant, first, other, real = self._sure
+            score = _sigmoid(
+                constant + first * min(most, MOST_WEIGHT) + other * min(second, MOST_WEIGHT) + real * relevant
+            )
+            return Prediction(kind, score, relevant, _keywords(found, matches), "bundled-1")
+        label, score = (UNSPECIFIED, relevant) if relevant >= 0.5 else (NOT_DISASTER, 1 - relevant)
+        return Prediction(label, score, relevant, _keywords(found, matches), "bundled-1")
+
+    def _spoken(self, evidence: Evidence) -> float:
+        return sum(w * f for w, f in zip(self._of_lexicon, lexicon_features(evidence), strict=True))
+
+
+@lru_cache(maxsize=1)
+def _model() -> Model:
+    return Model(MODEL.read_bytes())
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + exp(-x)) if x > -700 else 0.0
+
+
+def _keywords(found: Sequence[str], matches: Sequence[Match]) -> tuple[Keyword, ...]:
+    """The words that name a kind, each with its context."""
+    keywords = []
+    last = -1
+    for start, stop, term in matches:
+        if start == last or not term.kinds:
+            continue
+        theme, weight = max(term.kinds, key=lambda kind: kind[1])
+        if weight >= NAME and theme != UNSPECIFIED:
+            last = start
+            keywords.append(
+                Keyword(
+                    " ".join(found[max(0, start - CONTEXT) : start]),
+                    " ".join(found[start:stop]),
+                    " ".join(found[stop : stop + CONTEXT]),
+                    theme,
+                )
+            )
+    return tuple(keywords)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+import zlib
 
 _GARBLED = re.compile(r"[\x89‰]Û.?|[^\x00-\x7f]{2,}")
 _SIGNS_OF_GARBLING = re.compile(r"[\x89‰]Û|[åÌÂ][^\x00-\x7f]|â€|Ã[^\x00-\x7f]")
@@ -76,3 +77,19 @@ def tokens(text: str) -> list[str]:
 def fold(text: str) -> str:
     """Letters without their accents."""
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+PARTS = 1 << 17
+"""Buckets of parts of words."""
+
+
+def parts(token: str) -> list[int]:
+    """Buckets of a token's character 3- to 5-grams, its ends marked: what it shares with words it resembles.
+
+    Those of a token longer than 30 characters are left out: such a token is no word.
+    """
+    if len(token) > 30:
+        return []
+    marked = f"<{token}>".encode()
+    last = len(marked) + 1
+    return sorted({zlib.crc32(marked[at : at + n]) % PARTS for n in (3, 4, 5) for at in range(last - n)})

@@ -1,0 +1,114 @@
+"""Texts as numbers for training. Each feature depends on one token alone, or on the lexicon's evidence: so that the
+trained weights can be summed into one number a token beforehand, which is all that `bundled` looks up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
+
+from chalicelib.classifier import lexicon as lex
+from chalicelib.classifier.bundled import lexicon_features
+from chalicelib.classifier.taxonomy import CODES
+from chalicelib.classifier.text import PARTS, parts
+
+RAREST = 2  # texts a token must be in to have a weight of its own
+RAREST_WITH_MEANING = 4  # texts it must be in to have a place among its like
+MEANINGS = 150  # dimensions of that place
+PARTS_SHARE, MEANING_SHARE = 1.0, 0.7  # of each block beside the words'
+LEXICON_FEATURES = len(CODES) + 4
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is known of the tokens of a corpus."""
+
+    tokens: list[str]  # sorted
+    idf: np.ndarray  # of each token, and of a token unknown at the end
+    by_part: sp.csr_matrix  # (tokens, PARTS), rows of norm PARTS_SHARE
+    by_meaning: np.ndarray  # (tokens, MEANINGS), rows of norm MEANING_SHARE, or 0
+
+    @property
+    def width(self) -> int:
+        return len(self.tokens) + PARTS + self.by_meaning.shape[1] + LEXICON_FEATURES
+
+    def token_weights(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(each token's weight, idf included; each part's weight) from those of all features."""
+        words, of_parts, meaning, _ = self.split(weights)
+        return self.idf[:-1] * (words + self.by_part @ of_parts + self.by_meaning @ meaning), of_parts * PARTS_SHARE
+
+    def split(self, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Weights of words, parts, meanings and lexicon."""
+        n = len(self.tokens)
+        return tuple(np.split(weights, [n, n + PARTS, n + PARTS + self.by_meaning.shape[1]]))
+
+
+def learn(corpus: Sequence[Sequence[str]], seed: int) -> Features:
+    """Learns what tokens there are, and which stand in the same texts, from tokenised texts without labels."""
+    counts: dict[str, int] = {}
+    for tokens in corpus:
+        for token in set(tokens):
+            counts[token] = counts.get(token, 0) + 1
+    kept = sorted(token for token, count in counts.items() if count >= RAREST and len(token) <= 30)
+    often = np.array([counts[token] for token in kept] + [1.0])
+    idf = np.log((1 + len(corpus)) / (1 + often)) + 1
+    return Features(kept, idf, _parts(kept), _meanings(corpus, kept, often[:-1], seed))
+
+
+def _parts(tokens: Sequence[str]) -> sp.csr_matrix:
+    rows = [parts(token) for token in tokens]
+    lengths = np.array([len(row) for row in rows])
+    values = np.repeat(PARTS_SHARE / np.sqrt(np.maximum(lengths, 1)), lengths)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    columns = np.array([part for row in rows for part in row], dtype=np.int32)
+    return sp.csr_matrix((values, columns, starts), shape=(len(tokens), PARTS))
+
+
+def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.ndarray, seed: int) -> np.ndarray:
+    """Places of tokens by the company they keep: SVD of the positive pointwise mutual information of standing in the
+    same text (Levy & Goldberg 2014, https://papers.nips.cc/paper/5477)."""
+    chosen = np.flatnonzero(often >= RAREST_WITH_MEANING)
+    dimensions = min(MEANINGS, max(0, len(chosen) - 1))
+    places = np.zeros((len(tokens), dimensions))
+    if not dimensions:
+        return places
+    together = incidence(corpus, {tokens[row]: at for at, row in enumerate(chosen)})
+    pairs = (together.T @ together).tocoo()
+    apart = pairs.row != pairs.col
+    row, column, count = pairs.row[apart], pairs.col[apart], pairs.data[apart]
+    of_token = np.bincount(row, count, len(chosen))
+    information = np.log(count * count.sum() / (of_token[row] * of_token[column]))
+    positive = information > 0
+    matrix = sp.csr_matrix((information[positive], (row[positive], column[positive])), shape=(len(chosen),) * 2)
+    left, strength, _ = randomized_svd(matrix, dimensions, random_state=seed)
+    found = left * np.sqrt(strength)
+    places[chosen] = found * MEANING_SHARE / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9)
+    return places
+
+
+def incidence(texts: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> sp.csr_matrix:
+    """(texts, vocabulary): 1 where a token stands in a text."""
+    rows = [sorted({vocabulary[token] for token in tokens if token in vocabulary}) for tokens in texts]
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+    columns = np.array([column for row in rows for column in row], dtype=np.int32)
+    return sp.csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(vocabulary)))
+
+
+def matrix(features: Features, texts: Sequence[Sequence[str]], evidence: Sequence[lex.Evidence]) -> sp.csr_matrix:
+    """(texts, features.width). A text's tokens, each once, are summed by idf and divided by the root of their idf²."""
+    known = {token: at for at, token in enumerate(features.tokens)}
+    unknown = sorted({token for tokens in texts for token in tokens if token not in known})
+    every = incidence(texts, known | {token: len(known) + at for at, token in enumerate(unknown)})
+    idf = np.concatenate([features.idf[:-1], np.full(len(unknown), features.idf[-1])])
+    norm = np.sqrt(every @ idf**2)
+    share = sp.diags(1 / np.maximum(norm, 1e-9)) @ every @ sp.diags(idf)
+    words = share[:, : len(known)]
+    by_part = sp.vstack([features.by_part, _parts(unknown)]).tocsr() if unknown else features.by_part
+    of_lexicon = np.array([lexicon_features(each) for each in evidence], dtype=np.float64).reshape(len(texts), -1)
+    return sp.hstack(
+        [words, share @ by_part, sp.csr_matrix(words @ features.by_meaning), sp.csr_matrix(of_lexicon)]
+    ).tocsr()
