@@ -148,6 +148,23 @@ def test_rows_of_hours_that_nobody_lists_are_found_once_a_day(stack: LocalAws) -
     files.delete(stray)
 
 
+def test_a_run_on_named_hours_takes_nobody_s_rows_for_strays(stack: LocalAws) -> None:
+    """Hours that no run has looked at yet are not hours without files."""
+    hour, other = files.an_hour(), files.an_hour() + timedelta(days=40)
+    files.load(files.put(other))
+    files.execute("UPDATE disaster.reconciliation SET swept = FALSE WHERE swept")
+    report = files.reconcile(hour)
+    assert not report["looked_at"]["swept"] and report["findings"] == []
+
+
+def test_hours_beside_the_one_that_was_asked_for_stay_due(stack: LocalAws) -> None:
+    hour = datetime(2024, 5, 6, 7, tzinfo=UTC)
+    files.put(hour)
+    beside = files.put(hour + HOUR)
+    files.reconcile(hour, repair=True)
+    assert files.actions(files.reconcile(repair=True))[beside] == "repaired"
+
+
 @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T00:00Z", "2026-01-31T01:00:00+01:00"])
 def test_times_are_utc(text: str) -> None:
     from chalicelib.reconcile.run import moment

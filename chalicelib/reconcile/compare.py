@@ -26,13 +26,15 @@ from chalicelib.warehouse import copy, data_api
 
 REPAIRABLE = ("missing", "partial", "excess")
 
-KNOWN_DAYS = "SELECT DISTINCT CAST(hour AS DATE) AS day FROM disaster.tweet_hour"
+KNOWN_DAYS = (
+    "SELECT CAST(hour AS DATE) AS day FROM disaster.tweet_hour GROUP BY CAST(hour AS DATE) HAVING COUNT(*) = 24"
+)
 HOURS_AGAIN = "SELECT hour, settled_checks FROM disaster.tweet_hour WHERE next_check_at <= CAST(:now AS TIMESTAMP)"
 LAST_SWEEP = "SELECT MAX(started_at) AS last_sweep FROM disaster.reconciliation WHERE swept AND finished_at IS NOT NULL"
 
 
 class Known(NamedTuple):
-    """What former runs left: days they know, hours they want looked at again, when they last swept."""
+    """What former runs left: days they know all hours of, hours they want looked at again, when they last swept."""
 
     days: list[date]
     again: list[tuple[datetime, int]]  # with how often in a row it was found settled
@@ -40,13 +42,14 @@ class Known(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What a run is to do. `again` tries files once more that were found unreadable and haven't changed."""
+    """What a run is to do. `asked_for`: on hours that somebody named; there, files that were found unreadable are tried
+    again though they haven't changed. `sweep`: whether to look for rows of hours that nobody lists."""
 
     id: str
     now: datetime
     grace: timedelta
     repair: bool
-    again: bool
+    asked_for: bool
     sweep: bool
 
 
@@ -322,7 +325,7 @@ def parameters(job: Job, since: datetime) -> dict[str, str]:
         "cutoff": timestamp(job.now - job.grace),
         "closed": timestamp(job.now - job.grace - hours.HOUR),
         "since": timestamp(since),
-        "again": str(job.again).lower(),
+        "again": str(job.asked_for).lower(),
         "repair": str(job.repair).lower(),
         "grace": str(int(job.grace.total_seconds())),
         "sweep": str(job.sweep).lower(),

@@ -68,7 +68,7 @@ def due(
     """The hours to look at: of days that have files but were never looked at, today's the first time, and those `again`
     (with how often in a row they were found settled).
 
-    A day becomes `known` with all its hours at once; so none is forgotten, though it may be empty or yet to come.
+    A day is `known` once all its hours were looked at; so none is forgotten, though it may be empty or yet to come.
     """
     return of({*stored, today} - set(known)) | {hour for hour, checks in again if sweep or checks < DAILY}
 

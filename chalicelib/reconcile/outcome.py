@@ -220,10 +220,10 @@ def settle(
     )
 
 
-def strip_stop(job: Job, listed: Sequence[datetime], asked: bool) -> datetime:
+def strip_stop(job: Job, listed: Sequence[datetime]) -> datetime:
     """Where the report's strip of hours ends: with the present, or with the hours that were asked for."""
     present = floor(job.now) + HOUR
-    return min(listed[-1] + HOUR, present) if asked and listed else present
+    return min(listed[-1] + HOUR, present) if job.asked_for and listed else present
 
 
 def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,7 @@ from chalicelib import clients
 from chalicelib.classifier import endpoints
 from chalicelib.reconcile import alert, compare, hours, listing, outcome, page, rejected, unanswered
 from chalicelib.reconcile.compare import Compared, Job, Known
+from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair import Repairs, repair
 from chalicelib.reconcile.report import Found, build
@@ -22,12 +23,21 @@ from chalicelib.telemetry import logger
 from chalicelib.warehouse import data_api
 
 SECONDS = 840.0  # where the Lambda's own limit isn't known
-RESERVE = 0.15  # of the time, for what comes after the repairs
-LISTING = 0.4  # of the time, at most
+LOCKED = 0.8  # of the time, at most, to wait for another run, which stops earlier than that itself
+LISTING = 0.4  # of what is then left before repairs stop
+REPAIRS = 0.85  # of the time: then repairs stop, and the rest is for the report
+REPORT = 0.97  # of the time: then the warehouse has to have answered
 SWEEP = timedelta(days=1)
 GRACE_WHERE_IT_LOADS = 60
 """Seconds, in the delivery where nobody else loads: a file is whole when it is there. A minute leaves the transform's
 own retry of a batch its time to say so."""
+
+
+class Deadlines(NamedTuple):
+    """When repairs stop, and when the report has to be ready: on the clock of time.monotonic()."""
+
+    repairs: float
+    report: float
 
 
 def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, Any]:
@@ -38,17 +48,13 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     """
     began = time.monotonic()
     seconds = context.get_remaining_time_in_millis() / 1000 if context else SECONDS
-    end = began + seconds * (1 - RESERVE)
-    with Lock(settings().bucket, job_id, seconds * LISTING) as lock:
-        found = reconcile(arguments, job_id, end, lock)
+    deadlines = Deadlines(began + seconds * REPAIRS, began + seconds * REPORT)
+    with Lock(settings().bucket, job_id, seconds * LOCKED) as lock:
+        found = reconcile(arguments, job_id, deadlines, lock)
         report = build(found)
         key = f"reports/reconciliations/{job_id}.html"
-        clients.s3().put_object(
-            Bucket=settings().bucket,
-            Key=key,
-            Body=page.render(report, job_id).encode(),
-            ContentType="text/html; charset=utf-8",
-        )
+        body = page.render(report, job_id).encode()
+        clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
         report["alerted"] = alert.tell(report, job_id, found.outcome.new_trouble)
         outcome.close(found.job, report, datetime.now(UTC))
     alert.measure(report, time.monotonic() - began)
@@ -56,29 +62,32 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     return report
 
 
-def reconcile(arguments: Mapping[str, Any], job_id: str, end: float, lock: Lock) -> Found:
-    """Looks, and repairs. `end` on the clock of time.monotonic()."""
-    bucket, folder = settings().bucket, f"reports/work/{job_id}/"
-    now = datetime.now(UTC)
+def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Found:
+    """Looks, and repairs."""
+    bucket, folder, now = settings().bucket, f"reports/work/{job_id}/", datetime.now(UTC)
     known = compare.known(now)
     job = plan(arguments, job_id, now, known)
-    asked_for = bool(arguments.get("from") or arguments.get("to"))
     spans = hours.ranges(which(arguments, job, known))
 
-    now_left = end - time.monotonic()
-    listed = listing.write(bucket, folder, spans, time.monotonic() + now_left * LISTING)
-    compared = compared_with(job, listed, folder, end)
+    listed = listing.write(bucket, folder, spans, time.monotonic() + left(deadlines.repairs) * LISTING)
+    if not listed.complete:
+        job = job._replace(sweep=False)  # hours that it had no time for would look as if nobody listed them
+    compared = compared_with(job, listed, folder, deadlines.repairs)
     repairs = Repairs()
     if job.repair and any(state in compared.totals for state in compare.REPAIRABLE):
-        repairs = repair(job, folder, end, lambda: not lock.lost)
+        repairs = repair(job, folder, deadlines.repairs, lambda: not lock.lost)
 
-    lost = unanswered.find(folder, spans, end)
-    refused = rejected.count(bucket, spans, end)
-    stop = outcome.strip_stop(job, listed.hours, asked_for)
-    patience = max(10.0, end - time.monotonic())
-    settled = outcome.settle(job, folder, listed.hours, repairs.verdicts, lost, stop, patience)
+    lost = unanswered.find(folder, spans, deadlines.repairs)
+    refused = rejected.count(bucket, spans, deadlines.repairs)
     given_up = unanswered.given_up(bucket, spans)
+    stop = outcome.strip_stop(job, listed.hours)
+    settled = outcome.settle(job, folder, listed.hours, repairs.verdicts, lost, stop, left(deadlines.report))
     return Found(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
+
+
+def left(deadline: float) -> float:
+    """Seconds until then, at least one."""
+    return max(1.0, deadline - time.monotonic())
 
 
 def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known) -> Job:
@@ -88,14 +97,16 @@ def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known)
         usual = settings().grace_seconds
         grace = min(usual, GRACE_WHERE_IT_LOADS) if settings().delivery == "reconcile" else usual
     asked_for = bool(arguments.get("from") or arguments.get("to"))
-    sweep = known.last_sweep is None or now - known.last_sweep >= SWEEP
-    return Job(job_id, now, timedelta(seconds=grace), bool(arguments.get("repair")), asked_for, sweep)
+    swept = known.last_sweep is not None and now - known.last_sweep < SWEEP
+    return Job(
+        job_id, now, timedelta(seconds=grace), bool(arguments.get("repair")), asked_for, not asked_for and not swept
+    )
 
 
 def which(arguments: Mapping[str, Any], job: Job, known: Known) -> set[datetime]:
     """The hours to look at: those asked for, else those that are due."""
     stored = listing.stored_days(settings().bucket)
-    if arguments.get("from") or arguments.get("to"):
+    if job.asked_for:
         start, stop = (moment(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
         return hours.asked([*stored, *known.days], start, stop)
     return hours.due(stored, known.days, known.again, job.now.date(), job.sweep)
@@ -107,15 +118,14 @@ def moment(text: str) -> datetime:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def compared_with(job: Job, listed: listing.Listing, folder: str, end: float) -> Compared:
+def compared_with(job: Job, listed: Listing, folder: str, deadline: float) -> Compared:
     """The comparison of what was listed. An orphan whose file is there after all was written since the listing."""
     if not listed.hours:
         return Compared({}, [])
-    compared = compare.compare(job, listed, folder, end - time.monotonic())
+    compared = compare.compare(job, listed, folder, left(deadline))
     with ThreadPoolExecutor(16) as pool:
-        there = [
-            key for key, exists in zip(compared.orphans, pool.map(exists_now, compared.orphans), strict=True) if exists
-        ]
+        exist = pool.map(exists_now, compared.orphans)
+        there = [key for key, exists in zip(compared.orphans, exist, strict=True) if exists]
     if there:
         compare.no_orphans(job, folder, there)
     return compared
