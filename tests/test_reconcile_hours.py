@@ -126,7 +126,7 @@ def test_an_hour_whose_files_are_waited_for_is_open(stack: LocalAws) -> None:
 def test_a_late_file_in_a_settled_hour_is_found_when_the_hour_is_due_again(stack: LocalAws) -> None:
     hour = files.an_hour()
     files.loaded(hour)
-    files.reconcile(hour)
+    files.reconcile(repair=True)
     late = files.put(hour)
     assert late not in files.states(files.reconcile(repair=True))  # the hour isn't due
     files.execute(
