@@ -99,6 +99,26 @@ def test_a_young_file_is_waited_for() -> None:
     assert files.rows_of(key) == []
 
 
+def test_what_comes_within_the_grace_period_needs_no_repair() -> None:
+    hour = files.an_hour()
+    key = files.put(hour)
+    files.reconcile(hour, repair=True, grace=3600)
+    files.load(key)
+    report = files.reconcile(hour, repair=True, grace=3600)
+    assert (report["verdict"], report["repairs"]["transactions"]) == ("well", 0)
+    assert files.rows_of(key) == [1, 2, 3, 4, 5]
+
+
+def test_a_delivery_that_comes_after_the_repair_is_undone_by_the_next_run() -> None:
+    hour = files.an_hour()
+    key = files.put(hour)
+    files.reconcile(hour, repair=True)
+    files.load(key)
+    report = files.reconcile(hour, repair=True)
+    assert files.states(report) == {key: "excess"} and report["tweets"]["surplus_rows_removed"] == 5
+    assert files.rows_of(key) == [1, 2, 3, 4, 5]
+
+
 def test_without_repair_nothing_is_changed() -> None:
     hour = files.an_hour()
     key = files.put(hour)

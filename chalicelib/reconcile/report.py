@@ -11,7 +11,7 @@ from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.outcome import Outcome
 from chalicelib.reconcile.rejected import Rejected
 from chalicelib.reconcile.repair import Repairs
-from chalicelib.reconcile.unanswered import File
+from chalicelib.reconcile.unanswered import File, GivenUp
 
 VERSION = 1
 STATES = ("loaded", "waiting", *REPAIRABLE, "orphaned", "unreadable")
@@ -28,7 +28,7 @@ class Found(NamedTuple):
     outcome: Outcome
     rejected: Rejected
     unanswered: Sequence[File]
-    given_up: Sequence[str]
+    given_up: GivenUp
     idle_endpoints: Sequence[Mapping[str, Any]] | None  # None where nobody could be asked
 
 
@@ -76,7 +76,7 @@ def build(found: Found) -> dict[str, Any]:
             "lost": sum(file.lost for file in found.unanswered),
             "shown": [unanswered(file) for file in found.unanswered[:SHOWN]],
         },
-        "given_up": {"manifests": len(found.given_up), "shown": list(found.given_up[:SHOWN])},
+        "given_up": {"manifests": found.given_up.manifests, "shown": list(found.given_up.newest)},
         "foreign_objects": found.listing.foreign,
         "twice": {"tweets": int(found.outcome.twice["tweets"]), "extra_rows": int(found.outcome.twice["extra"])},
         "hours": [hour(row) for row in found.outcome.hours],

@@ -12,10 +12,10 @@ import hashlib
 import time
 import zlib
 from base64 import b64decode
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,6 +30,7 @@ from chalicelib.warehouse import copy, data_api
 FOLDER = "rejected/firehose/processing-failed/"
 GIVEN_UP = "delivery/errors/manifests/"
 REFUSED = "Lambda.ProcessingFailedStatus"  # the transform's own answer: those are in its rejected files
+SHOWN = 100  # manifests
 MOST_FILES = 1000  # read at a run, the newest first; each has up to some MB
 HOUR = "%Y/%m/%d/%H/"  # of Firehose's keys, UTC
 
@@ -63,9 +64,29 @@ class File:
     trouble: str = ""
 
 
-def given_up(bucket: str, spans: Sequence[Range]) -> list[str]:
-    """The manifests whose COPY Firehose gave up on, of some ranges. What they were to load is in the tweet files."""
-    return [each.key for span in spans for each in of_firehose(bucket, GIVEN_UP, span)]
+class GivenUp(NamedTuple):
+    """Manifests whose COPY Firehose gave up on; what they were to load is in the tweet files. The newest are named."""
+
+    manifests: int
+    newest: Sequence[str]
+
+
+def given_up(bucket: str, spans: Sequence[Range]) -> GivenUp:
+    """Those of some ranges."""
+    keys = Keys(bucket, GIVEN_UP, spans, SHOWN)
+    return GivenUp(keys.count, keys.newest)
+
+
+class Keys:
+    """The keys that Firehose wrote to a folder in the hours of some ranges: how many, and the newest, latest first."""
+
+    def __init__(self, bucket: str, folder: str, spans: Sequence[Range], most: int) -> None:
+        self.count, found = 0, deque[str](maxlen=most)
+        for span in reversed(spans):
+            for each in of_firehose(bucket, folder, span):
+                self.count += 1
+                found.append(each.key)
+        self.newest = list(reversed(found))
 
 
 def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Object]:
@@ -76,10 +97,9 @@ def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Objec
 def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
     """The files with records that the transform never answered for, the newest first, until `deadline` (monotonic)."""
     bucket = settings().bucket
-    keys = [each.key for span in spans for each in of_firehose(bucket, FOLDER, span)]
     files: list[File] = []
     lines = listing.Lines(bucket, f"{folder}unanswered-")
-    for key in sorted(keys, reverse=True)[:MOST_FILES]:
+    for key in Keys(bucket, FOLDER, spans, MOST_FILES).newest:
         if time.monotonic() > deadline:
             break
         file = File(key)
