@@ -50,6 +50,19 @@ class Linear:
         return np.asarray(matrix @ self.weights) + self.bias
 
 
+def fit(
+    frame: pd.DataFrame, texts: Sequence[list[str]], evidence: Sequence[lex.Evidence], seed: int
+) -> tuple[feats.Features, Linear]:
+    """Features and relevance head from labelled rows (columns source, relevant, weight, group) and their texts, read."""
+    first = np.flatnonzero(~frame["group"].duplicated().to_numpy())
+    features = feats.learn([texts[at] for at in first], seed)
+    everyday = (frame["source"] == "crowdflower").to_numpy()
+    alike = frame.groupby("group")["group"].transform("size").to_numpy()
+    weight = frame["weight"].to_numpy() / np.where(everyday, 1.0, np.sqrt(alike))
+    matrix = feats.matrix(features, texts, evidence)
+    return features, fit_relevance(matrix, frame["relevant"].to_numpy(), weight, everyday)
+
+
 def fit_relevance(matrix: sp.csr_matrix, relevant: np.ndarray, weight: np.ndarray, everyday: np.ndarray) -> Linear:
     """Logistic regression over features that all rows share, and their copies for rows of everyday speech alone, which
     give back what figures of speech teach (Daumé III 2007, https://aclanthology.org/P07-1033).

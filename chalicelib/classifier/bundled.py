@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import exp, sqrt
 from pathlib import Path
@@ -21,6 +21,7 @@ from chalicelib.classifier.lexicon import NAME, UNSPECIFIED, Evidence, Lexicon, 
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import PARTS, parts, tokens
 
+VERSION = "bundled-1"
 MODEL = Path(__file__).with_name("model.bin")
 CONTEXT = 3  # words either side of a keyword
 STEPS = 256  # in which the norm of a token is stored
@@ -31,7 +32,7 @@ NOT_DISASTER = "not_disaster"
 
 def version() -> str:
     """What rows name as their `classifier_version`."""
-    return "bundled-1"
+    return VERSION
 
 
 def metrics() -> dict[str, Any]:
@@ -116,23 +117,36 @@ class Model:
         logit = self._bias + (total * self._scale / sqrt(norm) if norm else 0.0)
         if not speaks:
             relevant = _sigmoid(self._slope * logit + self._shift)
-            label, score = (UNSPECIFIED, relevant) if relevant >= 0.5 else (NOT_DISASTER, 1 - relevant)
-            return Prediction(label, score, relevant, (), "bundled-1")
+            return _without_kind(relevant, ())
         matches = self.lexicon.find(found)
         evidence = weigh(matches)
         relevant = _sigmoid(self._slope * (logit + self._spoken(evidence)) + self._shift)
         kind, most, second = foremost(evidence.weights)
-        if most >= NAME or (most and relevant >= 0.5):
-            constant, first, other, real = self._sure
-            score = _sigmoid(
-                constant + first * min(most, MOST_WEIGHT) + other * min(second, MOST_WEIGHT) + real * relevant
-            )
-            return Prediction(kind, score, relevant, _keywords(found, matches), "bundled-1")
-        label, score = (UNSPECIFIED, relevant) if relevant >= 0.5 else (NOT_DISASTER, 1 - relevant)
-        return Prediction(label, score, relevant, _keywords(found, matches), "bundled-1")
+        if not is_told(most, relevant):
+            return _without_kind(relevant, _keywords(found, matches))
+        constant, first, other, real = self._sure
+        score = _sigmoid(constant + first * min(most, MOST_WEIGHT) + other * min(second, MOST_WEIGHT) + real * relevant)
+        return Prediction(kind, score, relevant, _keywords(found, matches), VERSION)
 
     def _spoken(self, evidence: Evidence) -> float:
         return sum(w * f for w, f in zip(self._of_lexicon, lexicon_features(evidence), strict=True))
+
+
+def is_told(most: int, relevant: float) -> bool:
+    """Whether evidence of weight `most` tells the kind: a name does, hints do only where a disaster is spoken of."""
+    return most >= NAME or (most > 0 and relevant >= 0.5)
+
+
+def kind_told(weights: Mapping[str, int], relevant: float) -> str:
+    """The label of a text with this evidence and this probability of being relevant."""
+    kind, most, _ = foremost(weights)
+    return kind if is_told(most, relevant) else _without_kind(relevant, ()).label
+
+
+def _without_kind(relevant: float, keywords: tuple[Keyword, ...]) -> Prediction:
+    if relevant >= 0.5:
+        return Prediction(UNSPECIFIED, relevant, relevant, keywords, VERSION)
+    return Prediction(NOT_DISASTER, 1 - relevant, relevant, keywords, VERSION)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Finds the words and phrases of a lexicon in a text's tokens. The labelling rules and the bundled classifier share it."""
+"""Finds a lexicon's words and phrases in a text's tokens. Labelling rules and bundled classifier share it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAUSES = (("earthquake", "tsunami"), ("storm", "flood"), ("wildfire", "fire"), (
 class Term(NamedTuple):
     """Words that speak for some kinds, or for none: a figure of speech, whose words then speak for nothing.
 
-    `word` is a whole token, `word*` how one begins, `*word` how one ends, `*word*` a part of it; a space joins a phrase.
+    `word` is a whole token, `word*` how one begins, `*word` how one ends, `*word*` a part; a space joins a phrase.
     """
 
     words: str
@@ -82,10 +82,8 @@ class Lexicon:
             for rest, term in candidates:
                 if len(rest) + 1 < length:
                     break
-                if (
-                    not rest
-                    or all(map(fits, rest, tokens[at + 1 : at + 1 + len(rest)]))
-                    and at + len(rest) < len(tokens)
+                if not rest or (
+                    all(map(fits, rest, tokens[at + 1 : at + 1 + len(rest)])) and at + len(rest) < len(tokens)
                 ):
                     length = len(rest) + 1
                     found.append(Match(at, at + length, term))

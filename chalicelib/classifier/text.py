@@ -15,7 +15,7 @@ _LINK = re.compile(r"(?:https?:/|www\.|pic\.twitter\.com/)\S*", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![\w@])(?:RT\s*:?\s*)?@\w+:?|^\s*RT\b\s*:?")
 _HASHTAG = re.compile(r"#(\w*)")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_CONTROL = {code: " " for code in (*range(32), *range(0x7F, 0xA1))} | {0x200D: "", 0xFE0F: "", 0x2019: "'", 0x2018: "'"}
+_CONTROL = dict.fromkeys((*range(32), *range(127, 161)), " ") | {0x200D: "", 0xFE0F: "", 0x2019: "'", 0x2018: "'"}
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 

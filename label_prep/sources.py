@@ -1,0 +1,77 @@
+"""Reads the public collections as they are published, in pieces that fit in memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+import producer
+
+PIECE = 50_000  # rows
+
+
+@dataclass(frozen=True)
+class Source:
+    """A collection: where it lies below the data folder, and its columns by our names."""
+
+    name: str
+    path: str
+    columns: dict[str, str]  # ours to theirs
+
+
+SOURCES = (
+    Source(
+        "crowdflower",
+        "crowdflower/disasters_on_social_media.csv",
+        {
+            "text": "text",
+            "vote": "choose_one",
+            "vote_share": "choose_one:confidence",
+            "tweet_id": "tweetid",
+            "source_keyword": "keyword",
+            "location": "location",
+        },
+    ),
+    Source(
+        "t26",
+        "crisislex/t26_dev.csv",
+        {
+            "text": "text",
+            "vote": "informativeness",
+            "tweet_id": "tweet_id",
+            "event": "event",
+            "event_type": "event_type",
+        },
+    ),
+    Source("t6", "crisislex/t6_dev.csv", {"text": "text", "vote": "label", "tweet_id": "tweet_id", "event": "event"}),
+)
+
+
+def pieces(path: Path, columns: dict[str, str], size: int = PIECE) -> Iterator[pd.DataFrame]:
+    """Frames of at most `size` rows with our columns, texts all, and `row`, counted from 1.
+
+    UTF-8, cp1252 or latin-9; CR, LF or CRLF between rows, any of them within quotes. Raises producer.InputError for a
+    file without a column it should have.
+    """
+    csv.field_size_limit(1 << 30)
+    with path.open(encoding=producer.encoding_of(path), newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        missing = [theirs for theirs in columns.values() if theirs not in header]
+        if missing:
+            raise producer.InputError(f"{path} has no column {', '.join(missing)}. Found: {', '.join(header)}")
+        places = {ours: header.index(theirs) for ours, theirs in columns.items()}
+        last = max(places.values())
+        first = 1
+        while piece := list(islice(rows, size)):
+            whole = [(first + at, row) for at, row in enumerate(piece) if len(row) > last]
+            yield pd.DataFrame(
+                {"row": [at for at, _ in whole]}
+                | {ours: pd.Series([row[place] for _, row in whole], dtype=object) for ours, place in places.items()}
+            )
+            first += len(piece)
