@@ -41,7 +41,7 @@ def photograph(page: Path, picture: Path, profile: Path) -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or sys.exit("Chromium is not installed")
     quiet = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
     command = [chromium, "--headless", "--no-sandbox", *quiet, "--disable-sync", f"--user-data-dir={profile}"]
-    size = ["--hide-scrollbars", "--window-size=1000,1500"]
+    size = ["--hide-scrollbars", "--window-size=1000,1100"]
     subprocess.run([*command, *size, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True)  # noqa: S603
 
 

@@ -25,7 +25,7 @@ class Ssm:
     """The parameter store, with the one parameter in it once it is put."""
 
     class exceptions:  # noqa: N801 - boto3's name for it
-        class ParameterNotFound(Exception):
+        class ParameterNotFound(Exception):  # noqa: N818
             pass
 
     value: str | None = None

@@ -53,6 +53,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
         ("SELECT LISTAGG(word, ',') WITHIN GROUP (ORDER BY word) FROM t", [("a,a,b",)]),
         ("SELECT ROUND(RATIO_TO_REPORT(id) OVER (), 2) FROM t ORDER BY 1 LIMIT 1", [(0.17,)]),
         ("SELECT MEDIAN(id) FROM t", [(2,)]),
+        ("SELECT OCTET_LENGTH('é'), LEN('é')", [(2, 1)]),
         ("-- why; and how\n/* at\nlength */ SELECT 1;", [(1,)]),
         ("WITH w AS (SELECT word FROM t) SELECT w.word FROM w WHERE w.word = 'b'", [("b",)]),
         ("SELECT GETDATE() - GETDATE() = INTERVAL '0 days', SYSDATE <= GETDATE()", [(True, True)]),

@@ -383,6 +383,8 @@ def _functions(tree: exp.Expr) -> None:
             value = average.this.sql("duckdb")
             same = f"CASE WHEN TYPEOF(ANY_VALUE({value})) IN {_INTEGERS} THEN TRUNC(AVG({value})) ELSE AVG({value}) END"
             average.replace(parse_one(same, read="duckdb"))
+    for size in list(tree.find_all(exp.ByteLength)):
+        size.replace(exp.Anonymous(this="STRLEN", expressions=[size.this.copy()]))  # DuckDB's takes no text
     for call in list(tree.find_all(exp.Anonymous)):
         name = call.name.upper()
         if name == "GET_ARRAY_LENGTH":
