@@ -383,12 +383,12 @@ def _functions(tree: exp.Expr) -> None:
             value = average.this.sql("duckdb")
             same = f"CASE WHEN TYPEOF(ANY_VALUE({value})) IN {_INTEGERS} THEN TRUNC(AVG({value})) ELSE AVG({value}) END"
             average.replace(parse_one(same, read="duckdb"))
-    for size in list(tree.find_all(exp.ByteLength)):
-        size.replace(exp.Anonymous(this="STRLEN", expressions=[size.this.copy()]))  # DuckDB's takes no text
     for call in list(tree.find_all(exp.Anonymous)):
         name = call.name.upper()
         if name == "GET_ARRAY_LENGTH":
             call.replace(exp.func("json_array_length", *call.expressions))
+        elif name == "OCTET_LENGTH":
+            call.set("this", "STRLEN")  # DuckDB's takes no text
         elif name == "JSON_SERIALIZE":
             call.replace(exp.cast(call.expressions[0].copy(), "text"))
         elif name == "RATIO_TO_REPORT" and isinstance(call.parent, exp.Window):
