@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ import tweet_files as files
 from chalicelib.reconcile import listing, lock, plan, repair
 from chalicelib.reconcile.hours import HOUR, Range
 from chalicelib.reconcile.listing import Object
+from chalicelib.reconcile.unanswered import FOLDER
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 from infra.stages import ROOT
@@ -110,21 +112,28 @@ def test_an_hour_that_could_not_be_listed_whole_is_left_to_the_next_run() -> Non
     assert listed.hours == [start, start + HOUR] and not listed.complete
 
 
-def test_a_lost_statement_is_repeated() -> None:
+def test_lost_statements_are_repeated_wherever_they_are_lost() -> None:
+    """Each transaction of a run is done, and then lost, so that it is done twice."""
     hour = files.an_hour()
-    key = files.put(hour)
-    run, lost = data_api.run, []
+    key, whole, broken = files.put(hour), files.loaded(hour), files.put(hour, body=b"broken")
+    files.put_object(f"{FOLDER}{hour:%Y/%m/%d/%H}/failed", b"not what Firehose writes")
+    files.delete(key)
+    run, seen = data_api.run, []
 
-    def losing(statements: Any, *arguments: Any, **more: Any) -> str:
+    def losing(statements: Sequence[str], *arguments: Any, **more: Any) -> str:
         done = run(statements, *arguments, **more)
-        if repair.DELETE in statements and len(lost) < 2:
-            lost.append(done)
+        if statements not in seen:
+            seen.append(statements)
             raise data_api.StatementLostError("The Data API knows no such statement, or no longer", done)
         return done
 
     with mock.patch.object(data_api, "run", losing):
-        assert files.reconcile(hour, repair=True)["verdict"] == "repaired"
-    assert len(lost) == 2 and files.rows_of(key) == [1, 2, 3, 4, 5]
+        report = files.reconcile(hour, repair=True)
+    assert len(seen) > 5
+    assert (report["tweets"]["lost"], report["tweets"]["repaired"], len(report["findings"])) == (5, 5, 3)
+    (row,) = data_api.query("SELECT * FROM disaster.tweet_hour WHERE hour_key = :key", {"key": key[:27]})
+    assert (row["tweets"], row["loaded"], row["troubled_files"], row["state"]) == (15, 10, 1, "troubled")
+    assert [files.rows_of(each) for each in (key, whole, broken)] == [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5], []]
 
 
 def test_a_warehouse_that_refuses_good_files_is_not_asked_a_thousand_times() -> None:

@@ -58,7 +58,7 @@ def _cell(hour: Mapping[str, Any], x: float, y: float, size: float) -> str:
 
 
 def arrivals(hours: Hours) -> str:
-    """Tweets an hour as bars: loaded, and on top in red what isn't there."""
+    """Tweets an hour as bars: loaded, on the way, and on top in red what isn't there."""
     top = nice(max((hour["tweets"] for hour in hours), default=0))
     step = PLOT / max(len(hours), 24)
     parts = [*axis([(0.0, "0"), (0.5, short(top / 2)), (1.0, short(top))]), *days(hours, step)]
@@ -68,7 +68,8 @@ def arrivals(hours: Hours) -> str:
         whole, there = (HEIGHT * hour[name] / top for name in ("tweets", "loaded"))
         x, width = LEFT + n * step, max(step * 0.8, 1)
         title = f"{hour['hour'][:10]} {hour['hour'][11:16]}: {hour['tweets']:,} tweets, {hour['loaded']:,} loaded"
-        bars = [("absent", whole, whole - there), ("bar", there, there)]
+        waiting = HEIGHT * hour["waiting"] / top
+        bars = [("absent", whole, whole - there - waiting), ("open", there + waiting, waiting), ("bar", there, there)]
         boxes = "".join(
             f'<rect class="{name}" x="{x:.1f}" y="{top_of(upto):.1f}" width="{width:.1f}" height="{high:.1f}"/>'
             for name, upto, high in bars

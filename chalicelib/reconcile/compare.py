@@ -19,10 +19,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.reconcile import hours, listing
+from chalicelib.reconcile import hours, listing, transaction
 from chalicelib.reconcile.listing import Listing, timestamp
 from chalicelib.settings import settings
-from chalicelib.warehouse import copy, data_api
+from chalicelib.warehouse import copy
 
 REPAIRABLE = ("missing", "partial", "excess")
 
@@ -54,8 +54,8 @@ class Job(NamedTuple):
 
 
 def known(now: datetime) -> Known:
-    done = data_api.run([KNOWN_DAYS, HOURS_AGAIN, LAST_SWEEP], {"now": timestamp(now)})
-    days, again, sweeps = (data_api.rows_of(f"{done}:{n}") for n in (1, 2, 3))
+    asked = [KNOWN_DAYS, HOURS_AGAIN, LAST_SWEEP]
+    days, again, sweeps = transaction.run(asked, {"now": timestamp(now)}, answers=3)
     return Known(
         [row["day"] for row in days],
         [(row["hour"], row["settled_checks"]) for row in again],
@@ -166,7 +166,7 @@ WHERE known_state IS NULL AND state <> 'orphaned'
 JUDGED_TABLE = """
 CREATE TEMP TABLE judged_hour (
     hour TIMESTAMP, hour_key VARCHAR(32), files BIGINT, tweets BIGINT, loaded BIGINT,
-    waiting_files BIGINT, troubled_files BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
+    waiting BIGINT, waiting_files BIGINT, troubled_files BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
     state VARCHAR(16), settled_checks INTEGER
 ) DISTSTYLE ALL
 """
@@ -174,7 +174,7 @@ CREATE TEMP TABLE judged_hour (
 JUDGED = """
 INSERT INTO judged_hour
 SELECT
-    hour, hour_key, files, tweets, loaded, waiting_files, troubled_files,
+    hour, hour_key, files, tweets, loaded, waiting, waiting_files, troubled_files,
     CASE WHEN found_rows > 0 THEN lag_seconds / found_rows END, longest_lag_seconds,
     CASE
         WHEN troubled_files > 0 THEN 'troubled'
@@ -191,6 +191,12 @@ FROM (
         COUNT(compared_file.written_at) AS files,
         COALESCE(SUM(compared_file.expected_rows), 0) AS tweets,
         COALESCE(SUM(LEAST(compared_file.found_lines, compared_file.expected_rows)), 0) AS loaded,
+        COALESCE(SUM(
+            CASE
+                WHEN compared_file.state = 'waiting'
+                    THEN compared_file.expected_rows - LEAST(compared_file.found_lines, compared_file.expected_rows)
+            END
+        ), 0) AS waiting,
         COUNT(CASE WHEN compared_file.state = 'waiting' THEN 1 END) AS waiting_files,
         COUNT(CASE WHEN compared_file.state IN ('missing', 'partial', 'excess') THEN 1 END) AS mendable_files,
         COUNT(CASE WHEN compared_file.state NOT IN ('loaded', 'waiting') THEN 1 END) AS troubled_files,
@@ -210,10 +216,10 @@ _NEXT = " ".join(f"WHEN {n} THEN CAST(:next_{n} AS TIMESTAMP)" for n in range(1,
 
 HOURS_IN = f"""
 INSERT INTO disaster.tweet_hour
-    (hour, hour_key, files, tweets, loaded, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
+    (hour, hour_key, files, tweets, loaded, waiting, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
     state, settled_checks, checked_at, next_check_at)
 SELECT
-    hour, hour_key, files, tweets, loaded, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
+    hour, hour_key, files, tweets, loaded, waiting, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
     state, settled_checks,
     CAST(:now AS TIMESTAMP),
     CASE settled_checks
@@ -345,9 +351,8 @@ def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared
     bucket = settings().bucket
     hours_url = write_hours(bucket, folder, listed.hours)
     asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn)
-    done = data_api.run(asked, parameters(job, listed.hours[0]), patience=patience)
-    totals = {row["state"]: row for row in data_api.rows_of(f"{done}:{len(asked) - 1}")}
-    return Compared(totals, [row["s3_key"] for row in data_api.rows_of(f"{done}:{len(asked)}")])
+    totals, orphans = transaction.run(asked, parameters(job, listed.hours[0]), answers=2, patience=patience)
+    return Compared({row["state"]: row for row in totals}, [row["s3_key"] for row in orphans])
 
 
 def write_hours(bucket: str, folder: str, listed: Sequence[datetime]) -> str:
@@ -367,12 +372,19 @@ WHERE reconciliation_finding.s3_key = late_file.s3_key AND reconciliation_findin
 HOURS_OPEN = """
 UPDATE disaster.tweet_hour
 SET
-    troubled_files = tweet_hour.troubled_files - late.files,
-    state = CASE WHEN tweet_hour.troubled_files = late.files THEN 'open' ELSE tweet_hour.state END,
+    troubled_files = left_over.files,
+    state = CASE WHEN left_over.files = 0 THEN 'open' ELSE tweet_hour.state END,
     settled_checks = 0,
     next_check_at = CAST(:now AS TIMESTAMP)
-FROM (SELECT hour_key, COUNT(*) AS files FROM late_file GROUP BY hour_key) AS late
-WHERE tweet_hour.hour_key = late.hour_key
+FROM (
+    SELECT late.hour_key, COUNT(finding.s3_key) AS files
+    FROM (SELECT DISTINCT hour_key FROM late_file) AS late
+    INNER JOIN disaster.tweet_hour AS known ON known.hour_key = late.hour_key
+    LEFT JOIN disaster.reconciliation_finding AS finding
+        ON finding.hour = known.hour AND finding.reconciliation_id = :id
+    GROUP BY late.hour_key
+) AS left_over
+WHERE tweet_hour.hour_key = left_over.hour_key
 """
 
 
@@ -381,4 +393,5 @@ def no_orphans(job: Job, folder: str, keys: Sequence[str]) -> None:
     rows = ({"s3_key": key, "hour_key": key[:27]} for key in keys)
     url = listing.lines(settings().bucket, f"{folder}late.ndjson.gz", rows)
     load = copy.statement(url, settings().copy_role_arn, "late_file", ("s3_key", "hour_key"), manifest=False)
-    data_api.run([KEY_TABLE, load, NO_FINDINGS, HOURS_OPEN], {"id": job.id, "now": timestamp(job.now)})
+    given = {"id": job.id, "now": timestamp(job.now)}
+    transaction.run([KEY_TABLE, load, NO_FINDINGS, HOURS_OPEN], given, answers=0)

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.reconcile import listing
+from chalicelib.reconcile import listing, transaction
 from chalicelib.reconcile.compare import HOUR_TABLE, Job, write_hours
 from chalicelib.reconcile.hours import HOUR, floor
 from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.repair import Verdict
 from chalicelib.reconcile.unanswered import File
 from chalicelib.settings import settings
-from chalicelib.warehouse import copy, data_api
+from chalicelib.warehouse import copy
 
 SHOWN = 500  # findings in the report; all are in disaster.reconciliation_finding
 STRIP = timedelta(days=7)
@@ -48,19 +48,27 @@ FROM verdict
 WHERE reconciliation_finding.s3_key = verdict.s3_key AND reconciliation_finding.reconciliation_id = :id
 """
 
+FORMER_UNANSWERED = """
+DELETE FROM disaster.reconciliation_finding WHERE reconciliation_id = :id AND state = 'unanswered'
+"""
+
+# From what was found, not by adding to what is there: so that it can be repeated.
 HOURS_MENDED = """
 UPDATE disaster.tweet_hour
 SET
-    loaded = tweet_hour.loaded + mended.lines,
-    troubled_files = tweet_hour.troubled_files - mended.files,
-    state = CASE WHEN tweet_hour.troubled_files = mended.files THEN 'repaired' ELSE tweet_hour.state END
+    loaded = tweet_hour.tweets - tweet_hour.waiting - left_over.absent,
+    troubled_files = left_over.files,
+    state = CASE WHEN left_over.files = 0 THEN 'repaired' ELSE 'troubled' END
 FROM (
-    SELECT hour, COUNT(*) AS files, SUM(lines_after - LEAST(found_lines, expected_rows)) AS lines
+    SELECT
+        hour,
+        COUNT(CASE WHEN action <> 'repaired' THEN 1 END) AS files,
+        SUM(expected_rows - LEAST(COALESCE(lines_after, found_lines), expected_rows)) AS absent
     FROM disaster.reconciliation_finding
-    WHERE reconciliation_id = :id AND action = 'repaired'
+    WHERE reconciliation_id = :id AND hour IS NOT NULL
     GROUP BY hour
-) AS mended
-WHERE tweet_hour.hour = mended.hour
+) AS left_over
+WHERE tweet_hour.hour = left_over.hour
 """
 
 ACTIONS = """
@@ -134,7 +142,7 @@ ORDER BY tweets DESC, code
 """
 
 HOURS = """
-SELECT hour, state, files, tweets, loaded, waiting_files, troubled_files, lag_seconds, longest_lag_seconds
+SELECT hour, state, files, tweets, loaded, waiting, waiting_files, troubled_files, lag_seconds, longest_lag_seconds
 FROM disaster.tweet_hour
 WHERE hour >= CAST(:strip_start AS TIMESTAMP) AND hour < CAST(:strip_stop AS TIMESTAMP)
 ORDER BY hour
@@ -197,7 +205,8 @@ def settle(
         asked += [VERDICT_TABLE, load, FILES_JUDGED, FINDINGS_JUDGED]
     if in_trouble := [file for file in unanswered if file.lost or file.trouble]:
         url = listing.lines(bucket, f"{folder}unanswered.ndjson.gz", (_finding(job, each) for each in in_trouble))
-        asked.append(copy.statement(url, role, "disaster.reconciliation_finding", FINDING, manifest=False))
+        load = copy.statement(url, role, "disaster.reconciliation_finding", FINDING, manifest=False)
+        asked += [FORMER_UNANSWERED, load]
     asked += [HOURS_MENDED, *QUESTIONS.values()]
     given = {
         "id": job.id,
@@ -207,9 +216,8 @@ def settle(
         "strip_stop": timestamp(strip_stop),
         **({"now": timestamp(job.now)} if verdicts else {}),
     }
-    done = data_api.run(asked, given, patience=patience)
-    first = len(asked) - len(QUESTIONS) + 1
-    answers = {name: data_api.rows_of(f"{done}:{first + n}") for n, name in enumerate(QUESTIONS)}
+    found = transaction.run(asked, given, answers=len(QUESTIONS), patience=patience)
+    answers = dict(zip(QUESTIONS, found, strict=True))
     return Outcome(
         answers["actions"],
         answers["new_trouble"][0]["n"],
@@ -230,17 +238,15 @@ def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
     """Writes the run's numbers to its row."""
     tweets = report["tweets"]
     numbers = {name: str(tweets[name]) for name in ("loaded", "waiting", "late", "repaired", "lost")}
-    data_api.run(
-        [CLOSED],
-        {
-            "id": job.id,
-            "finished": timestamp(finished),
-            "complete": str(report["complete"]).lower(),
-            "files": str(report["files"]["listed"]),
-            "tweets": str(tweets["expected"]),
-            **numbers,
-        },
-    )
+    given = {
+        "id": job.id,
+        "finished": timestamp(finished),
+        "complete": str(report["complete"]).lower(),
+        "files": str(report["files"]["listed"]),
+        "tweets": str(tweets["expected"]),
+        **numbers,
+    }
+    transaction.run([CLOSED], given, answers=0)
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:

@@ -165,7 +165,7 @@ def strip(report: Mapping[str, Any]) -> str:
 
 
 def arrivals(report: Mapping[str, Any]) -> str:
-    key = charts.legend([("bar", "loaded"), ("absent", "not there")])
+    key = charts.legend([("bar", "loaded"), ("open", "on the way"), ("absent", "not there")])
     return section("Tweets an hour", charts.arrivals(report["hours"]) + key)
 
 

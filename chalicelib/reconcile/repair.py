@@ -14,7 +14,7 @@ from typing import NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import examine, listing, plan
+from chalicelib.reconcile import examine, listing, plan, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.plan import File
@@ -128,7 +128,7 @@ def repair(job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool]
 def to_repair(job: Job) -> Iterator[list[File]]:
     """The files that the comparison found repairable, in pages; the newest hours first."""
     before = "~"  # behind every key
-    while rows := data_api.query(TO_REPAIR, {"id": job.id, "before": before}):
+    while rows := transaction.run([TO_REPAIR], {"id": job.id, "before": before}, answers=1)[0]:
         yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
         before = rows[-1]["s3_key"]
 
@@ -183,20 +183,15 @@ class _Work:
 
         Raises WarehouseError when nothing was done (or, for StillRunningError, may be yet); _StopError.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            began = time.monotonic()
-            if not self._may_go_on():
-                raise _StopError("Another run took over")
-            if began + self._longest > self._deadline:
-                raise _StopError("Time is up; the next run goes on")
-            try:
-                return self._transaction(batch, self._deadline - began)
-            except data_api.StatementLostError:  # it ran or it didn't: doing it again is right either way
-                if attempt == ATTEMPTS:
-                    raise
-            finally:
-                self._longest = max(self._longest, time.monotonic() - began)
-        raise AssertionError("unreachable")
+        began = time.monotonic()
+        if not self._may_go_on():
+            raise _StopError("Another run took over")
+        if began + self._longest > self._deadline:
+            raise _StopError("Time is up; the next run goes on")
+        try:
+            return self._transaction(batch, self._deadline - began)
+        finally:
+            self._longest = max(self._longest, time.monotonic() - began)
 
     def _transaction(self, batch: list[File], patience: float) -> dict[str, str]:
         self.done.transactions += 1
@@ -206,10 +201,11 @@ class _Work:
         manifest = listing.manifest(bucket, f"{name}.manifest", [file.key for file in batch])
         asked = statements(keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
-        done = data_api.run(asked, {"id": self._job.id, "now": timestamp(self._job.now)}, patience=patience)
+        given = {"id": self._job.id, "now": timestamp(self._job.now)}
+        (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
         return {
             row["s3_key"]: f"{row['found_rows']} rows of {row['found_lines']} lines after it was loaded"
-            for row in data_api.rows_of(f"{done}:{len(asked)}")
+            for row in not_whole
         }
 
 

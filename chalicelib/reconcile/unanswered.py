@@ -21,11 +21,11 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients
-from chalicelib.reconcile import listing
+from chalicelib.reconcile import listing, transaction
 from chalicelib.reconcile.hours import Range
 from chalicelib.settings import settings
 from chalicelib.transform.unpack import unpack
-from chalicelib.warehouse import copy, data_api
+from chalicelib.warehouse import copy
 
 FOLDER = "rejected/firehose/processing-failed/"
 GIVEN_UP = "delivery/errors/manifests/"
@@ -148,5 +148,5 @@ def missing(manifest_url: str, patience: float) -> dict[str, int]:
         copy.statement(manifest_url, settings().copy_role_arn, "unanswered_tweet", ("s3_key", "tweet_key")),
         MISSING,
     ]
-    done = data_api.run(asked, patience=patience)
-    return {row["s3_key"]: int(row["lost"]) for row in data_api.rows_of(f"{done}:{len(asked)}")}
+    ((*rows,),) = transaction.run(asked, answers=1, patience=patience)
+    return {row["s3_key"]: int(row["lost"]) for row in rows}

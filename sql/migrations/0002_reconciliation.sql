@@ -22,6 +22,7 @@ CREATE TABLE disaster.tweet_hour (
     files BIGINT NOT NULL ENCODE AZ64,
     tweets BIGINT NOT NULL ENCODE AZ64, -- in its files, by their names
     loaded BIGINT NOT NULL ENCODE AZ64, -- of these in the warehouse
+    waiting BIGINT NOT NULL ENCODE AZ64, -- not there, but within the grace period
     waiting_files BIGINT NOT NULL ENCODE AZ64,
     troubled_files BIGINT NOT NULL ENCODE AZ64,
     lag_seconds BIGINT ENCODE AZ64, -- from arrival to load, the mean of its rows; null without rows
