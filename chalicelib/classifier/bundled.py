@@ -57,7 +57,7 @@ def lexicon_features(evidence: Evidence) -> list[float]:
 
 
 class Rows(dict[str, tuple[int, int, bool]]):
-    """(weight, norm, whether a term of the lexicon may begin here) of each token met so far."""
+    """(weight, norm, whether it may begin a term that tells a kind) of each token met so far."""
 
     def __init__(
         self, known: dict[str, tuple[int, int]], unknown: int, of_parts: Sequence[int], terms: Lexicon
@@ -73,7 +73,8 @@ class Rows(dict[str, tuple[int, int, bool]]):
             row = weight, self._unknown
         if len(self) >= MOST_ROWS:
             self.clear()
-        entry = self[token] = (*row, bool(self._terms.starting(token)))
+        starts = self._terms.starts(token)
+        entry = self[token] = (*row, starts is not None and starts.tells)
         return entry
 
 
@@ -100,8 +101,9 @@ class Model:
         self.rows = Rows(known, self.header["unknown_norm"], [scale * part for part in of_parts], self.lexicon)
         self._scale: float = self.header["scale"] * sqrt(STEPS)
         self._bias: float = self.header["bias"]
-        self._of_lexicon: list[float] = self.header["of_lexicon"]
-        self._of_kind = dict(zip(CODES, self._of_lexicon, strict=False))
+        of_lexicon: list[float] = self.header["of_lexicon"]
+        self._of_kind = {code: weight / MOST_WEIGHT for code, weight in zip(CODES, of_lexicon, strict=False)}
+        self._of_all = of_lexicon[len(CODES) :]
         self._slope, self._shift = self.header["calibration"]["relevance"]
         self._sure = self.header["calibration"]["kind"]
 
@@ -129,7 +131,17 @@ class Model:
         return Prediction(kind, score, relevant, _keywords(found, matches), VERSION)
 
     def _spoken(self, evidence: Evidence) -> float:
-        return sum(w * f for w, f in zip(self._of_lexicon, lexicon_features(evidence), strict=True))
+        """The relevance head's weights times `lexicon_features`, without writing these out."""
+        logit, most, total = 0.0, 0, 0
+        for kind, weight in evidence.weights.items():
+            logit += self._of_kind[kind] * min(weight, MOST_WEIGHT)
+            if kind != UNSPECIFIED:
+                total += weight
+                most = max(most, weight)
+        named, much, any_, figurative = self._of_all
+        if total:
+            logit += any_ + (named if most >= NAME else 0.0) + (much if total > NAME + 2 else 0.0)
+        return logit + figurative if evidence.figurative else logit
 
 
 def is_told(most: int, relevant: float) -> bool:

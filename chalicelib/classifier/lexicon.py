@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 SHORTEST_STEM = 2  # characters
+MOST_SEEN = 200_000  # tokens remembered at a time
 NAME = 10
 """Weight of a term that names a kind; what weighs less only goes with it."""
 UNSPECIFIED = "unspecified"
@@ -31,6 +32,15 @@ class Match(NamedTuple):
     term: Term
 
 
+class Starts(NamedTuple):
+    """The terms that may start with a token."""
+
+    words: tuple[Term, ...]  # that are this one word
+    phrases: dict[str, list[tuple[list[str], Term]]]  # (further words, term) by their second word
+    stems: list[tuple[list[str], Term]]  # (second and further words, term) where the second is part of a word
+    tells: bool  # whether any of them speaks for a kind
+
+
 class Lexicon:
     """Terms, indexed by their first word."""
 
@@ -39,55 +49,80 @@ class Lexicon:
         self._begin: dict[str, list[Term]] = {}
         self._end: dict[str, list[Term]] = {}
         self._part: dict[str, list[Term]] = {}
-        self._seen: dict[str, tuple[tuple[tuple[str, ...], Term], ...]] = {}
-        for term in sorted(terms, key=lambda term: (-term.words.count(" "), term)):
+        self._seen: dict[str, Starts | None] = {}
+        for term in terms:
             first = term.words.split(" ", 1)[0]
-            index = (
-                self._part
-                if first[:1] == "*" == first[-1:]
-                else self._end
-                if first[:1] == "*"
-                else self._begin
-                if first[-1:] == "*"
-                else self._whole
-            )
+            index = (self._part if first[-1:] == "*" else self._end) if first[:1] == "*" else self._whole
+            if first[-1:] == "*" and first[:1] != "*":
+                index = self._begin
             index.setdefault(first.strip("*"), []).append(term)
 
-    def starting(self, token: str) -> tuple[tuple[tuple[str, ...], Term], ...]:
-        """(further words, term) of each term that may start with a token; the longest first, whole words before parts.
+    def starts(self, token: str) -> Starts | None:
+        """The terms that may start with a token, None where none does; remembered, for the same words come again.
 
         A token that is a term as a whole is none of the terms it happens to begin or end like.
         """
-        whole = self._whole.get(token, [])
-        found = list(whole)
-        parts = [token[:n] for n in range(SHORTEST_STEM, len(token) + 1)]
-        others = [term for part in parts for term in self._begin.get(part, ())]
-        others += [term for n in range(len(token) - SHORTEST_STEM + 1) for term in self._end.get(token[n:], ())]
-        others += [term for part, terms in self._part.items() if part in token for term in terms]
-        single = any(" " not in term.words for term in whole)
-        found += [term for term in others if not single or " " in term.words]
-        found.sort(key=lambda term: -term.words.count(" "))
-        return tuple((tuple(term.words.split(" ")[1:]), term) for term in dict.fromkeys(found))
+        try:
+            return self._seen[token]
+        except KeyError:
+            if len(self._seen) >= MOST_SEEN:
+                self._seen.clear()
+            found = self._seen[token] = self._starts(token)
+            return found
+
+    def _starts(self, token: str) -> Starts | None:
+        terms = self._whole.get(token, [])
+        whole = any(" " not in term.words for term in terms)
+        parts = [term for n in range(SHORTEST_STEM, len(token) + 1) for term in self._begin.get(token[:n], ())]
+        parts += [term for n in range(len(token) - SHORTEST_STEM + 1) for term in self._end.get(token[n:], ())]
+        parts += [term for part, some in self._part.items() if part in token for term in some]
+        terms = terms + [term for term in parts if " " in term.words or not whole]
+        if not terms:
+            return None
+        starts = Starts(tuple(term for term in terms if " " not in term.words), {}, [], any(t.kinds for t in terms))
+        for term in sorted((term for term in terms if " " in term.words), key=lambda term: -term.words.count(" ")):
+            _, second, *rest = term.words.split(" ")
+            if "*" in second:
+                starts.stems.append(([second, *rest], term))
+            else:
+                starts.phrases.setdefault(second, []).append((rest, term))
+        return starts
 
     def find(self, tokens: Sequence[str]) -> list[Match]:
-        """Terms in order. A longer one wins over those inside it, so that a phrase can overrule its words."""
+        """Terms in order, nothing where no word tells a kind. A longer term wins over those inside it, so that a phrase
+        can overrule its words."""
+        every = list(map(self.starts, tokens))
+        if not any(starts is not None and starts.tells for starts in every):
+            return []
         found: list[Match] = []
-        seen, at = self._seen, 0
-        while at < len(tokens):
-            token = tokens[at]
-            candidates = seen.get(token)
-            if candidates is None:
-                candidates = seen[token] = self.starting(token)
-            length = 0
-            for rest, term in candidates:
-                if len(rest) + 1 < length:
-                    break
-                if not rest or (
-                    all(map(fits, rest, tokens[at + 1 : at + 1 + len(rest)])) and at + len(rest) < len(tokens)
-                ):
-                    length = len(rest) + 1
-                    found.append(Match(at, at + length, term))
-            at += length or 1
+        at, count = 0, len(tokens)
+        while at < count:
+            starts = every[at]
+            if starts is None:
+                at += 1
+                continue
+            phrases = self._phrases(starts, tokens, at) if at + 1 < count else []
+            if phrases:
+                stop = max(match.stop for match in phrases)
+                found += [match for match in phrases if match.stop == stop]
+                at = stop
+            else:
+                found += [Match(at, at + 1, term) for term in starts.words]
+                at += 1
+        return found
+
+    @staticmethod
+    def _phrases(starts: Starts, tokens: Sequence[str], at: int) -> list[Match]:
+        """The phrases that stand at a place."""
+        found = []
+        for rest, term in starts.phrases.get(tokens[at + 1], ()):
+            stop = at + 2 + len(rest)
+            if stop <= len(tokens) and all(map(fits, rest, tokens[at + 2 : stop])):
+                found.append(Match(at, stop, term))
+        for rest, term in starts.stems:
+            stop = at + 1 + len(rest)
+            if stop <= len(tokens) and all(map(fits, rest, tokens[at + 1 : stop])):
+                found.append(Match(at, stop, term))
         return found
 
 
