@@ -135,6 +135,7 @@ def test_the_bucket_is_reached_by_tls_alone() -> None:
 def test_the_warehouse_is_public_only_for_firehose_and_only_where_firehose_copies() -> None:
     made = data_plane()
     assert made["Workgroup"]["Properties"]["PubliclyAccessible"] is True
+    assert made["Workgroup"]["Metadata"]["WaitsFor"] == {"Ref": "RouteOut"}  # or it could get no public address
     ((way_in,),) = [made["WarehouseAccess"]["Properties"]["SecurityGroupIngress"]]
     assert (way_in["FromPort"], way_in["ToPort"]) == (5439, 5439)
     assert way_in["CidrIp"] == {"Fn::FindInMap": ["FirehoseAddresses", {"Ref": "AWS::Region"}, "Cidr"]}
