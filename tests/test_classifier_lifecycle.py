@@ -2,50 +2,23 @@
 
 import json
 import random
-import time
-from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
-import requests
-
-from chalicelib.warehouse import data_api
+from admin_api import BUCKET, Api, sent
 
 WORDS = {
     "wildfire": ["wildfire", "smoke", "blaze", "acres"],
     "flood": ["flood", "water", "river", "rain"],
     "not_disaster": ["pizza", "song", "movie", "coffee"],
 }
-BUCKET = "disaster-tweets-local"
 
 
 def labelled(each: int, seed: int) -> str:
     rng = random.Random(seed)
     rows = [f"{k},the {' '.join(rng.sample(w, 2))} of today {i}" for i in range(each) for k, w in WORDS.items()]
     return "\n".join(rows) + "\n"
-
-
-class Api:
-    """The admin API, with its errors as assertions."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def __call__(self, method: str, path: str, body: Any = None, expect: int = 200, **headers: str) -> Any:
-        began = time.perf_counter()
-        answer = requests.request(method, self.url + path, json=body, headers=headers, timeout=30)
-        self.seconds = time.perf_counter() - began
-        assert answer.status_code == expect, answer.text
-        self.headers = answer.headers
-        return answer.json() if "json" in answer.headers["Content-Type"] else answer.text
-
-    def until(self, path: str, done: Callable[[Any], bool] = lambda body: body["status"] != "running") -> Any:
-        deadline = time.monotonic() + 60
-        while not done(body := self("GET", path)):
-            assert time.monotonic() < deadline, body
-            time.sleep(0.1)
-        return body
 
 
 @pytest.fixture(scope="module")
@@ -157,20 +130,6 @@ def test_versions_are_compared_on_the_same_tweets(api: Api, version: str) -> Non
     assert report["versions"][0]["usd_a_day"] == 0 < report["versions"][1]["usd_a_day"]
     page = api("GET", started["status_url"], Accept="text/html")
     assert page.startswith("<!doctype html>") and version in page
-
-
-def sent(stack: Any, *texts: str) -> list[dict[str, Any]]:
-    """The rows that these tweets became, in the order of their texts."""
-    firehose = boto3.client("firehose", endpoint_url=stack.endpoint_url)
-    lines = [{"Data": json.dumps({"text": text}).encode()} for text in texts]
-    firehose.put_record_batch(DeliveryStreamName=stack.stream, Records=lines)
-    stack.flush()
-    listed = ", ".join(f":t{n}" for n in range(len(texts)))
-    rows = data_api.query(
-        f"SELECT * FROM disaster.disaster_tweets WHERE original_text IN ({listed})",
-        {f"t{n}": text for n, text in enumerate(texts)},
-    )
-    return sorted(rows, key=lambda row: texts.index(row["original_text"]))
 
 
 def batches(stack: Any) -> list[dict[str, Any]]:
