@@ -66,9 +66,9 @@ def verdict(prediction: Prediction, seconds: float) -> bytes:
     version = prediction.version[:MOST_VERSION_CHARACTERS]
     relevance = "relevant" if prediction.relevant >= 0.5 else "not_relevant"
     return (
-        f',"disaster_label":"{prediction.label}","classifier_score":{round(prediction.score, 6)}'
-        f',"processing_time":{round(seconds, 6)}'
-        f',"relevance_label":"{relevance}","relevance_score":{round(prediction.relevant, 6)}'
+        f',"disaster_label":"{prediction.label}","classifier_score":{prediction.score:.6f}'
+        f',"processing_time":{seconds:.6f}'
+        f',"relevance_label":"{relevance}","relevance_score":{prediction.relevant:.6f}'
         f',"classifier_version":"{version}"'
     ).encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -83,13 +83,13 @@ NOT_JSON = object()
 TOO_DEEP = object()
 
 
-def _documents(payload: bytes, parse: Callable[[bytes], Any]) -> list[tuple[Any, bytes]]:
+def _documents(payload: bytes, parse: Callable[[bytes], Any]) -> Sequence[tuple[Any, bytes]]:
     """Each JSON document with its source; NOT_JSON for a broken line among good ones. Raises _RefusalError."""
     if not payload:
         raise _RefusalError("empty", "the record is empty")
     document = parse(payload)
     if document is not NOT_JSON:
-        return [(document, payload)]
+        return ((document, payload),)
     documents = [(parse(line), line) for line in map(bytes.strip, payload.split(b"\n")) if line]
     if not any(isinstance(document, dict | list) for document, _ in documents):
         raise _RefusalError("not_json", "neither JSON nor JSON Lines")
@@ -132,8 +132,6 @@ codecs.register_error("cp1252", _decode_as_cp1252)  # only the bytes that aren't
 # (docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html).
 _PLANES = "".join(f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
 _UNSTORABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANES}]")
-
-
 def storable(text: str) -> str:
     """The text without NULs, and U+FFFD for each other code point that Redshift takes for invalid."""
     return _UNSTORABLE.sub("\ufffd", text.replace("\0", ""))
@@ -152,33 +150,40 @@ def _storable_throughout(value: Any) -> Any:
 # ------------------------------------------------------------------ JSON documents to tweets
 
 
-def _elements(document: Any, raw: bytes) -> Iterator[tuple[Any, dict[str, Any] | None, bytes]]:
-    """(what should be a tweet, its author if the payload has one, its own source) for each element of a document."""
+Element = tuple[Any, dict[str, Any] | None, bytes]
+"""What should be a tweet, its author if the payload has one, its own source."""
+
+
+def _elements(document: Any, raw: bytes) -> Iterable[Element]:
     if isinstance(document, dict):
         data = document.get("data")
-        if not isinstance(data, dict | list) or "text" in document or "full_text" in document:
-            yield document, None, raw
-        elif isinstance(data, dict):
-            yield data, _author(data, _authors(document)), raw
-        elif not any(isinstance(each, dict) for each in data):
-            yield document, None, raw
-        else:
-            authors = _authors(document)
-            for each in data:
-                author = _author(each, authors)
-                own = _dump({"data": each, "includes": {"users": [author]}} if author else {"data": each})
-                yield (TOO_DEEP, None, raw) if own is None else (each, author, own)
+        if isinstance(data, dict | list) and "text" not in document and "full_text" not in document:
+            return _elements_of_payload(document, data, raw)
     elif isinstance(document, list) and any(isinstance(each, dict) for each in document):
-        for each in document:
-            own = _dump(each)
-            if own is None:
-                yield TOO_DEEP, None, raw
-            elif isinstance(each, dict):
-                yield from _elements(each, own)
-            else:
-                yield each, None, own
+        return _elements_of_array(document, raw)
+    return ((document, None, raw),)
+
+
+def _elements_of_payload(payload: dict[str, Any], data: dict[str, Any] | list[Any], raw: bytes) -> Iterator[Element]:
+    if isinstance(data, dict):
+        yield data, _author(data, _authors(payload)), raw
+    elif not any(isinstance(each, dict) for each in data):
+        yield payload, None, raw
     else:
-        yield document, None, raw
+        authors = _authors(payload)
+        for each in data:
+            author = _author(each, authors)
+            own = _dump({"data": each, "includes": {"users": [author]}} if author else {"data": each})
+            yield (TOO_DEEP, None, raw) if own is None else (each, author, own)
+
+
+def _elements_of_array(array: list[Any], raw: bytes) -> Iterator[Element]:
+    for each in array:
+        own = _dump(each)
+        if own is None:
+            yield TOO_DEEP, None, raw
+        else:
+            yield from _elements(each, own) if isinstance(each, dict) else ((each, None, own),)
 
 
 def _authors(payload: dict[str, Any]) -> dict[str | int, dict[str, Any]]:
@@ -213,28 +218,27 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
             raise _RefusalError("too_deep", "an element nested too deep to take out of its document")
         raise _RefusalError("not_an_object", "a tweet is a JSON object")
     get = source.get
-    user = author if author is not None else get("user")
+    user = get("user") if author is None else author
     if not isinstance(user, dict):
         user = {}
-    tweet_id = _first(source, "tweet_id", "id_str", "id", "tweetid")
-    user_id = _first(source, "user_id", "userid", "author_id")
+    tweet_id, user_id = _first(source, TWEET_ID), _first(source, USER_ID)
     if user_id is None and user:
-        user_id = _first(user, "id_str", "id")
+        user_id = _first(user, OWN_ID)
     if isinstance(tweet_id, float) or isinstance(user_id, float):
         raise _InexactIdError
 
     long = get("extended_tweet") or get("note_tweet")  # v1.1 and v2 keep what exceeds 140 or 280 characters apart
-    text = _first(long, "full_text", "text") if isinstance(long, dict) else None
+    text = _first(long, TEXT) if isinstance(long, dict) else None
     if text is None:
-        text = _first(source, "full_text", "text")
+        text = _first(source, TEXT)
     if not isinstance(text, str):
         raise _RefusalError("no_text", "a tweet needs a string called text or full_text")
     location = get("location")
     if location is None and user:
         location = user.get("location")
 
-    # In ASCII without escapes there is nothing that can't be stored: orjson refuses control characters.
-    plain = raw.isascii() and b"\\u" not in raw
+    # In UTF-8 all that can't be stored has one of these two bytes; else it is escaped, for orjson refuses it bare.
+    plain = b"\\" not in raw and b"\xef" not in raw and b"\xbf" not in raw
     if not plain:
         text = storable(text)
     if not text or text.isspace():
@@ -249,21 +253,28 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         _utc(get("created_at")),
         _optional(location, BYTES["location"], plain),
         _optional(get("lang"), BYTES["lang"], plain),
-        _optional(_first(source, "source_keyword", "keyword"), BYTES["source_keyword"], plain),
+        _optional(_first(source, KEYWORD), BYTES["source_keyword"], plain),
     )
 
 
-def _first(source: dict[str, Any], *names: str) -> Any:
+TEXT = ("full_text", "text")
+TWEET_ID = ("tweet_id", "id_str", "id", "tweetid")
+USER_ID = ("user_id", "userid", "author_id")
+OWN_ID = ("id_str", "id")
+KEYWORD = ("source_keyword", "keyword")
+"""What sources call a field, the most exact first."""
+
+
+def _first(source: dict[str, Any], names: tuple[str, ...]) -> Any:
     for name in names:
-        value = source.get(name)
-        if value is not None:
+        if name in source and (value := source[name]) is not None:
             return value
     return None
 
 
 def _identifier(name: str, value: Any) -> str | None:
     """An ID as text, never altered. Raises _RefusalError where its column can't hold it as it is."""
-    if value is None or value == "" or isinstance(value, bool | dict | list):
+    if value is None or value == "" or isinstance(value, (bool, dict, list)):
         return None
     text = value if isinstance(value, str) else str(value)
     if len(text) > BYTES[name] or not text.isascii() or "\0" in text:
