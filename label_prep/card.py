@@ -62,9 +62,9 @@ Written by `python -m label_prep`; the figures are those of the run that trained
 
 ## What it does
 
-It reads a tweet that `text.clean` has cleaned and tells the kind of disaster it speaks of (`disaster_label`, 23 values),
-the probability that it speaks of a real one (`relevance_label`), and the words that carried the kind. Pure Python, one
-pass over the text, {size / 1e6:.2f} MB.
+It reads a tweet that `text.clean` has cleaned and tells the kind of disaster it speaks of (`disaster_label`, 23
+values), the probability that it speaks of a real one (`relevance_label`), and the words that carried the kind. Pure
+Python, one pass over the text, {size / 1e6:.2f} MB.
 
 ## Data
 
@@ -73,35 +73,36 @@ pass over the text, {size / 1e6:.2f} MB.
 {data}
 
 CrowdFlower, *Disasters on Social Media* (2015): words of disasters in everyday speech, voted on. CrisisLexT26 and T6
-(Olteanu et al. 2014, 2015): tweets of crises in English, Spanish, Portuguese, Italian, French and more. Tweets of the same
-words with contradicting votes are settled by the sum of squared vote shares.
+(Olteanu et al. 2014, 2015): tweets of crises in English, Spanish, Portuguese, Italian, French and more. Tweets of the
+same words with contradicting votes are settled by the sum of squared vote shares.
 
 ## Recipe
 
-* **Relevance**: logistic regression on words, their character 3- to 5-grams, the company they keep ({features.by_meaning.shape[1]}
-  dimensions of an SVD of pointwise mutual information, from the same tweets without labels) and the lexicon's evidence. CrowdFlower
-  tweets weigh their vote share squared, tweets of crises half, less where they repeat each other. What only everyday speech
-  teaches (Daumé III 2007) is learnt apart and served at four fifths. All but the lexicon's evidence depends on a token alone and is summed
-  into one 16-bit number for each of {len(features.tokens):,} tokens; an unknown one gets its number from its character n-grams.
-* **Kind**: a lexicon (`label_prep/lexicon.toml`; en, es, pt, it, fr) of names, hints that count only in a relevant tweet,
-  and figures of speech that silence the words in them. It was written by people who had read tweets of these collections,
-  but it holds no names of places, people or single events.
+* **Relevance**: logistic regression on words, their character 3- to 5-grams, the company they keep
+  ({features.by_meaning.shape[1]} dimensions of an SVD of pointwise mutual information, from the same tweets without
+  labels) and the lexicon's evidence. CrowdFlower tweets weigh their vote share squared, tweets of crises half, less
+  where they repeat each other. What only everyday speech teaches (Daumé III 2007) is learnt apart and served at four
+  fifths. All but the lexicon's evidence depends on a token alone and is summed into one 16-bit number for each of
+  {len(features.tokens):,} tokens; an unknown one gets its number from its character n-grams.
+* **Kind**: a lexicon (`label_prep/lexicon.toml`; en, es, pt, it, fr) of names, hints that count only in a relevant
+  tweet, and figures of speech that silence the words in them. Whoever wrote it had seen tweets of these collections,
+  but left out names of places, people and single events.
 * **Probabilities**: Platt scaling on predictions of models that had not seen the tweet, as if half of all tweets were
   relevant: where fewer are, the true probability is lower than the one told. Expected calibration error on CrowdFlower
   {measured["calibration_error"]:.3f}.
 
 ## Scores
 
-Relevance on CrowdFlower: 5 folds, near-duplicates in one fold. Unseen events: a quarter of the events held out at a time,
-with every near-duplicate of their tweets, everything learnt anew from the rest; means over several such choices. Intervals:
-bootstrap, of whole near-duplicate groups or of whole events.
+Relevance on CrowdFlower: 5 folds, near-duplicates in one fold. Unseen events: a quarter of the events held out at a
+time, with every near-duplicate of their tweets, everything learnt anew from the rest; means over several such choices.
+Intervals: bootstrap, of whole near-duplicate groups or of whole events.
 
 | | score | 95 % interval |
 |---|---:|---:|
 {scores}
 
-A tweet of a crisis counts as of the event's kind even if it names no hazard ("pray for them"): that is what bounds recall.
-The lexicon is not trained, but its authors have seen these events' tweets; expect a little less on others.
+A tweet of a crisis counts as of the event's kind even if it names no hazard ("pray for them"): that is what bounds
+recall. The lexicon is not trained, but its authors have seen these events' tweets; expect a little less on others.
 
 | kind, T26 | tweets | precision | recall | F1 |
 |---|---:|---:|---:|---:|
@@ -109,12 +110,14 @@ The lexicon is not trained, but its authors have seen these events' tweets; expe
 
 ## What it is bad at
 
-* Tweets about a crisis that name no hazard: it says `unspecified`, or `not_disaster` where they sound like everyday speech.
-* Bombs called "explosions": without a word of intent they are `explosion`. Fires of refineries and clubs called only "fire".
+* Tweets about a crisis that name no hazard: it says `unspecified`, or `not_disaster` where they sound like everyday
+  speech.
+* Bombs called "explosions": without a word of intent they are `explosion`. Fires of refineries and clubs called only
+  "fire".
 * Irony, metaphors nobody wrote into the lexicon, news of long ago (the plane of last year), fiction.
 * Languages other than English, Spanish, Portuguese, Italian and French; scripts other than Latin.
-* Relevance in places it knows from training: a city's name can carry over from one event to the next, which the measurement
-  on unseen events shows as their lower AUC.
+* Places: a city's name can carry relevance over from one event to the next. The AUC on unseen events shows what that
+  costs.
 
 It must not be the only ground for sending, or not sending, help.
 """

@@ -23,7 +23,7 @@ RELEVANT = {
     "on-topic": 1.0,
     "off-topic": 0.0,
 }
-"""What the collections' votes say of relevance; those of no use (`Can't Decide`, `Not applicable`) are none of these."""
+"""What the votes say of relevance. Those of no use (`Can't Decide`, `Not applicable`) are none of these."""
 KINDS = {
     "Bombings": "attack",
     "Shootings": "attack",

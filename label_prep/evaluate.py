@@ -1,4 +1,4 @@
-"""How good the classifier is: on near-duplicates and whole events it was not trained on, and on any file with labels."""
+"""How good the classifier is, on near-duplicates and whole events that it was not trained on."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ def score(frame: pd.DataFrame, read: train.Read, logits: pd.DataFrame, seed: int
     rows["told"] = [kind_told(each.weights, p) for each, p in zip(evidence, rows["probability"], strict=True)]
     gold = np.flatnonzero(rows["gold_kind"].notna() & (rows["relevant"] == 1))
     kind = train.fit_kind(
-        [evidence[at] for at in gold], rows["probability"].to_numpy()[gold], rows["gold_kind"].to_numpy()[gold]
+        [evidence[at] for at in gold], rows["probability"].to_numpy()[gold], rows["gold_kind"].iloc[gold].tolist()
     )
     return Scores(rows, {"relevance": [slope, shift], "kind": kind}, measure(rows, seed))
 
 
 def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Each score as {"value", "low", "high"}: its mean over the choices of events, and the bootstrap's 95 % interval."""
+    """Each score as {"value", "low", "high"}: the mean over the choices of events, the bootstrap's 95 % interval."""
     everyday = rows[rows["source"] == "crowdflower"]
     t26 = rows[(rows["source"] == "t26")]
     crisis = t26[t26["relevant"] == 1]
@@ -149,7 +149,9 @@ def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
             "event",
         ),
     }
-    found = {name: estimate(some, function, unit, seed) for name, (some, function, unit) in wanted.items() if len(some)}
+    found: dict[str, Any] = {
+        name: estimate(some, function, unit, seed) for name, (some, function, unit) in wanted.items() if len(some)
+    }
     found["kinds"] = per_kind(crisis) if len(crisis) else {}
     found["calibration_error"] = calibration_error(everyday) if len(everyday) else None
     return found
@@ -229,6 +231,6 @@ def calibration_error(rows: pd.DataFrame) -> float:
 
 def confusions(rows: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     """(labels, counts): gold kinds in rows, told ones in columns."""
-    labels = sorted(set(rows["gold_kind"])) + ["other kinds", "unspecified", "not_disaster"]
+    labels = [*sorted(set(rows["gold_kind"])), "other kinds", "unspecified", "not_disaster"]
     told = rows["told"].where(rows["told"].isin(labels), "other kinds")
     return labels, confusion_matrix(rows["gold_kind"], told, labels=labels)

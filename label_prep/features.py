@@ -34,7 +34,7 @@ class Features:
 
     @property
     def width(self) -> int:
-        return len(self.tokens) + PARTS + self.by_meaning.shape[1] + LEXICON_FEATURES
+        return len(self.tokens) + PARTS + int(self.by_meaning.shape[1]) + LEXICON_FEATURES
 
     def token_weights(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(each token's weight, idf included; each part's weight) from those of all features."""
@@ -76,7 +76,7 @@ def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.
     places = np.zeros((len(tokens), dimensions))
     if not dimensions:
         return places
-    together = incidence(corpus, {tokens[row]: at for at, row in enumerate(chosen)})
+    together = incidence(corpus, {tokens[row]: at for at, row in enumerate(chosen.tolist())})
     pairs = (together.T @ together).tocoo()
     apart = pairs.row != pairs.col
     row, column, count = pairs.row[apart], pairs.col[apart], pairs.data[apart]

@@ -69,9 +69,8 @@ def pieces(path: Path, columns: dict[str, str], size: int = PIECE) -> Iterator[p
         last = max(places.values())
         first = 1
         while piece := list(islice(rows, size)):
-            whole = [(first + at, row) for at, row in enumerate(piece) if len(row) > last]
-            yield pd.DataFrame(
-                {"row": [at for at, _ in whole]}
-                | {ours: pd.Series([row[place] for _, row in whole], dtype=object) for ours, place in places.items()}
-            )
+            padded = [row + [""] * (last + 1 - len(row)) for row in piece]  # a broken row is refused later, and counted
+            numbers = range(first, first + len(piece))
+            columns_of = {ours: pd.Series([row[at] for row in padded], dtype=object) for ours, at in places.items()}
+            yield pd.DataFrame({"row": numbers, **columns_of})
             first += len(piece)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from chalicelib.classifier.labelled import MIN_DOCUMENTS
+
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
-LEAST = 50
-"""Documents a class of a Comprehend training file: https://docs.aws.amazon.com/comprehend/latest/dg/prep-classifier-data-multi-class.html
-holds 10 for the least, 50 for results worth having."""
+LEAST = MIN_DOCUMENTS  # a class of a Comprehend training file
 REST = "other_disaster"
 
 
@@ -32,7 +32,7 @@ def assign(frame: pd.DataFrame, seed: int) -> pd.Series:
 
 
 def fold(labels: pd.Series, train: pd.Series) -> tuple[pd.Series, list[str]]:
-    """(labels, notes): classes with fewer than LEAST rows in `train` become REST, or None where that stays too small."""
+    """(labels, notes): classes with fewer than LEAST rows in `train` become REST, or None where that is too small."""
     counts = labels[train].value_counts()
     small = [name for name in labels.unique() if counts.get(name, 0) < LEAST and name != REST]
     folded = labels.where(~labels.isin(small), REST)

@@ -72,8 +72,8 @@ class Run:
         )
         near_by = len(frame) - frame["group"].nunique()
         self.console.print(
-            f"{near_by:,} of {len(frame):,} tweets are near-duplicates of another; {len(conflicts):,} of the same words "
-            f"had contradicting votes, listed in {self.path('conflicts.csv')}"
+            f"{near_by:,} of {len(frame):,} tweets are near-duplicates of another; {len(conflicts):,} of the same "
+            f"words had contradicting votes, listed in {self.path('conflicts.csv')}"
         )
         return frame
 

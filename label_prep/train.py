@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from chalicelib.classifier import lexicon as lex
-from chalicelib.classifier.bundled import MOST_WEIGHT, NAME, STEPS
+from chalicelib.classifier.bundled import MOST_WEIGHT, STEPS, is_told
 from chalicelib.classifier.text import tokens
 from label_prep import features as feats
 from label_prep.lexicon import lexicon, terms
@@ -53,9 +53,9 @@ class Linear:
 def fit(
     frame: pd.DataFrame, texts: Sequence[list[str]], evidence: Sequence[lex.Evidence], seed: int
 ) -> tuple[feats.Features, Linear]:
-    """Features and relevance head from labelled rows (columns source, relevant, weight, group) and their texts, read."""
+    """Features and relevance head from labelled rows (source, relevant, weight, group) and their texts, read."""
     first = np.flatnonzero(~frame["group"].duplicated().to_numpy())
-    features = feats.learn([texts[at] for at in first], seed)
+    features = feats.learn([texts[at] for at in first.tolist()], seed)
     everyday = (frame["source"] == "crowdflower").to_numpy()
     alike = frame.groupby("group")["group"].transform("size").to_numpy()
     weight = frame["weight"].to_numpy() / np.where(everyday, 1.0, np.sqrt(alike))
@@ -92,7 +92,7 @@ def fit_kind(evidence: Sequence[lex.Evidence], relevant: np.ndarray, kinds: Sequ
     """(constant, of the foremost kind's weight, of the next one's, of relevance): the probability that the foremost
     kind is the true one, from rows whose kind is known and which the lexicon says something of."""
     told = [lex.foremost(each.weights) for each in evidence]
-    chosen = [at for at, (_, most, _) in enumerate(told) if most >= NAME or (most and relevant[at] >= 0.5)]
+    chosen = [at for at, (_, most, _) in enumerate(told) if is_told(most, float(relevant[at]))]
     columns = np.array([[min(told[at][1], MOST_WEIGHT), min(told[at][2], MOST_WEIGHT), relevant[at]] for at in chosen])
     right = np.array([told[at][0] == kinds[at] for at in chosen])
     model = LogisticRegression(C=1.0).fit(columns, right)

@@ -56,9 +56,9 @@ def _mended(match: re.Match[str]) -> str:
         raw = bytes(_BYTE[character] for character in garbled)
     except KeyError:
         return garbled
-    for once in (lambda: raw.decode(), lambda: raw.decode("mac_roman").encode("cp1252").decode()):
+    for twice in (False, True):
         try:
-            return once()
+            return (raw.decode("mac_roman").encode("cp1252") if twice else raw).decode()
         except UnicodeError:
             continue
     # the third byte of a quote, dash or ellipsis was lost on the way

@@ -1,0 +1,121 @@
+"""The bundled classifier tells kind and relevance, explains itself, is small, and needs only the standard library."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.classifier import Keyword, bundled
+from chalicelib.classifier.taxonomy import CODES
+from chalicelib.classifier.text import clean
+
+ROOT = Path(__file__).parent.parent
+
+
+def told(text: str) -> str:
+    return bundled.classify([clean(text)])[0].label
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Just happened a terrible car crash", "transport_accident"),
+        ("Heard about #earthquake is different cities, stay safe everyone.", "earthquake"),
+        (
+            "there is a forest fire at spot pond, geese are fleeing across the street, I cannot save them all",
+            "wildfire",
+        ),
+        ("Apocalypse lighting. #Spokane #wildfires", "wildfire"),
+        ("Typhoon Soudelor kills 28 in China and Taiwan", "storm"),
+        ("We're shaking...It's an earthquake", "earthquake"),
+        ("13,000 people receive #wildfires evacuation orders in California", "wildfire"),
+        ("Forest fire near La Ronge Sask. Canada", "wildfire"),
+        ("Our Deeds are the Reason of this #earthquake May ALLAH Forgive us all", "earthquake"),
+    ],
+)
+def test_the_tweets_of_the_original_screenshot_are_told_sensibly(text: str, kind: str) -> None:
+    [prediction] = bundled.classify([clean(text)])
+    assert (prediction.label, prediction.relevant >= 0.5) == (kind, True)
+    assert prediction.score > 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Fuerte sismo de 6 grados sacude la ciudad", "earthquake"),
+        ("Inundaciones dejan 300 damnificados", "flood"),
+        ("Enchente deixa centenas de desabrigados", "flood"),
+        ("Alluvione, strade chiuse e 40 evacuati", "flood"),
+        ("Tremblement de terre ressenti dans toute la région", "earthquake"),
+        ("Incendio forestal fuera de control", "wildfire"),
+        ("Pasażerowie: train derailed near the station, dozens hurt", "transport_accident"),
+        ("Gunman opened fire in the mall", "attack"),
+    ],
+)
+def test_kinds_are_told_in_several_languages(text: str, kind: str) -> None:
+    assert told(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My boss will fire me if I am late again",
+        "I got a flood of emails this morning",
+        "I totally bombed the exam lol",
+        "Miami Heat won again",
+        "I love fruits",
+        "",
+    ],
+)
+def test_figures_of_speech_and_small_talk_are_no_disaster(text: str) -> None:
+    [prediction] = bundled.classify([clean(text)])
+    assert prediction.label == "not_disaster"
+    assert prediction.keywords == ()
+
+
+def test_keywords_carry_the_label_with_three_words_of_context_either_side() -> None:
+    [prediction] = bundled.classify(["Thousands flee as the wildfire jumps the highway north of town"])
+    assert prediction.keywords == (Keyword("flee as the", "wildfire", "jumps the highway", "wildfire"),)
+
+
+def test_a_hashtag_made_of_words_is_understood() -> None:
+    assert told("Stay safe everyone #abflood") == "flood"
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_any_text_is_answered_with_a_known_label_and_probabilities(texts: list[str]) -> None:
+    predictions = bundled.classify(texts)
+    assert len(predictions) == len(texts)
+    for prediction in predictions:
+        assert prediction.label in CODES
+        assert 0 <= prediction.score <= 1
+        assert 0 <= prediction.relevant <= 1
+        assert all(keyword.theme in CODES for keyword in prediction.keywords)
+
+
+def test_the_answer_does_not_depend_on_the_other_texts() -> None:
+    texts = ["Flood in the valley", "Nice weather", "zzyzx qwertz", "Earthquake"]
+    assert bundled.classify(texts) == [bundled.classify([text])[0] for text in texts]
+
+
+def test_the_model_fits_in_a_megabyte_and_names_its_scores() -> None:
+    assert bundled.MODEL.stat().st_size <= 1_000_000
+    assert {"accuracy", "precision", "recall", "f1_micro", "f1_macro", "relevance_f1", "relevance_auc"} <= set(
+        bundled.metrics()
+    )
+
+
+def test_a_file_that_is_no_model_is_refused() -> None:
+    content = bundled.MODEL.read_bytes()
+    with pytest.raises(ValueError, match="not a model file"):
+        bundled.Model(content[:-1])
+
+
+def test_it_needs_only_the_standard_library() -> None:
+    code = "from chalicelib.classifier import bundled; print(bundled.classify(['flood'])[0].label)"
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "flood"
