@@ -43,6 +43,8 @@ BUFFER = 300  # seconds, BufferSeconds of infra/stages.json
 SCHEDULE = 900  # seconds between two runs of the reconciler
 BASE_RPU = 8
 LEAST_BILLED = 60  # seconds, each time the warehouse wakes
+METRICS = 46  # of the transform (a tweet's kinds among them) and the reconciler
+ALARMS = 10
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def storage(tweets: int) -> Line:
 
 
 def watching() -> Line:
-    monthly = 40 * usd("metric") + 12 * usd("alarm") + 2 * usd("secret") + usd("key")
+    monthly = METRICS * usd("metric") + ALARMS * usd("alarm") + 2 * usd("secret") + usd("key")
     return Line("Metrics, alarms, secrets, key", f"{monthly:.2f} a month / 30", monthly / 30)
 
 
