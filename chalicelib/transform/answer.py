@@ -30,13 +30,13 @@ def compose(results: Iterable[tuple[str, str, Sequence[bytes]]]) -> dict[str, An
 
     Should an event carry an ID twice, the two are answered as one, with the rows of both: Firehose takes an ID once.
     """
-    answers: dict[str, tuple[str, list[bytes]]] = {}
+    answers: dict[str, tuple[str, Sequence[bytes]]] = {}
     for record_id, result, rows in results:
         known = answers.get(record_id)
         if known is None:
-            answers[record_id] = (result, list(rows))
+            answers[record_id] = (result, rows)
         else:
-            answers[record_id] = (max(known[0], result, key=RANK.__getitem__), known[1] + list(rows))
+            answers[record_id] = (max(known[0], result, key=RANK.__getitem__), [*known[1], *rows])
     return {
         "records": [
             {"recordId": record_id, "result": result, "data": b2a_base64(b"".join(rows), newline=False).decode()}

@@ -54,13 +54,11 @@ def read(event: dict[str, Any]) -> Batch:
     if None in arrivals:
         otherwise = min((a for a in arrivals if a is not None), default=int(time.time() * 1000))
         arrivals = [otherwise if a is None else a for a in arrivals]
-    records = []
-    digest = hashlib.blake2b(digest_size=16)
+    records, given = [], []
     bytes_in = 0
     for entry, arrived in zip(entries, arrivals, strict=True):
         record_id, encoded = entry["recordId"], entry["data"]
-        given = f"{record_id}\n{entry.get('approximateArrivalTimestamp')}\n{encoded}\n"
-        digest.update(given.encode("utf-8", "surrogatepass"))
+        given.append(f"{record_id}\n{entry.get('approximateArrivalTimestamp')}\n{encoded}\n")
         metadata = entry.get("kinesisRecordMetadata")
         try:
             data = a2b_base64(encoded)
@@ -71,8 +69,9 @@ def read(event: dict[str, Any]) -> Batch:
         bytes_in += len(data)
         partition_key = metadata.get("partitionKey") if metadata else None
         records.append(Record(record_id, arrived, data, partition_key, tweets, refusals))  # type: ignore[arg-type]
+    name = hashlib.blake2b("".join(given).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     stream = event.get("deliveryStreamArn", "").rpartition("/")[2]
-    return Batch(records, digest.hexdigest(), stream, event.get("sourceKinesisStreamArn"), bytes_in)
+    return Batch(records, name, stream, event.get("sourceKinesisStreamArn"), bytes_in)
 
 
 def _arrival(entry: dict[str, Any]) -> int | None:

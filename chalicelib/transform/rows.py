@@ -23,6 +23,7 @@ MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
 VERDICT_BYTES = 288  # at most, with its column names: see `verdict`
 LINK_BYTES = 112
 SMALLEST_ROW = 512  # no row has fewer bytes
+_DIGEST = hashlib.blake2b(digest_size=16)  # copied: three times as fast as made anew
 
 
 def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
@@ -32,7 +33,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
             "original_text": tweet.text,
             "cleaning_text": cleaned,
             "arrived_datetime_from_kinesis": arrived,
-            "tweet_key": hashlib.blake2b(tweet.raw, digest_size=16).hexdigest(),
+            "tweet_key": tweet_key(tweet.raw),
             "tweet_id": tweet.tweet_id,
             "user_id": tweet.user_id,
             "created_at": tweet.created_at,
@@ -44,6 +45,13 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
             "arrived_at": timestamp(arrived),
         }
     )[:-1]
+
+
+def tweet_key(raw: bytes) -> str:
+    """What a tweet's own source always comes to: 32 hex digits."""
+    digest = _DIGEST.copy()
+    digest.update(raw)
+    return digest.hexdigest()
 
 
 def _keyword(keyword: Keyword) -> dict[str, str]:

@@ -15,6 +15,15 @@ import orjson
 from chalicelib.columns import COLUMNS
 
 BYTES = {column.name: column.bytes or 0 for column in COLUMNS}
+TEXT = ("full_text", "text")
+TWEET_ID = ("tweet_id", "id_str", "id", "tweetid")
+USER_ID = ("user_id", "userid", "author_id")
+OWN_ID = ("id_str", "id")
+KEYWORD = ("source_keyword", "keyword")
+"""What sources call a field, the most exact first."""
+
+_CONTAINER = (dict, list)  # made once: `dict | list` is a new object each time it is said
+_NO_ID = (bool, dict, list)
 
 
 class Tweet(NamedTuple):
@@ -132,6 +141,8 @@ codecs.register_error("cp1252", _decode_as_cp1252)  # only the bytes that aren't
 # (docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html).
 _PLANES = "".join(f"{chr(plane | 0xFFFE)}{chr(plane | 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
 _UNSTORABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANES}]")
+
+
 def storable(text: str) -> str:
     """The text without NULs, and U+FFFD for each other code point that Redshift takes for invalid."""
     return _UNSTORABLE.sub("\ufffd", text.replace("\0", ""))
@@ -155,9 +166,10 @@ Element = tuple[Any, dict[str, Any] | None, bytes]
 
 
 def _elements(document: Any, raw: bytes) -> Iterable[Element]:
+    """The elements of a document: itself, where it holds no others."""
     if isinstance(document, dict):
         data = document.get("data")
-        if isinstance(data, dict | list) and "text" not in document and "full_text" not in document:
+        if isinstance(data, _CONTAINER) and "text" not in document and "full_text" not in document:
             return _elements_of_payload(document, data, raw)
     elif isinstance(document, list) and any(isinstance(each, dict) for each in document):
         return _elements_of_array(document, raw)
@@ -257,14 +269,6 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
     )
 
 
-TEXT = ("full_text", "text")
-TWEET_ID = ("tweet_id", "id_str", "id", "tweetid")
-USER_ID = ("user_id", "userid", "author_id")
-OWN_ID = ("id_str", "id")
-KEYWORD = ("source_keyword", "keyword")
-"""What sources call a field, the most exact first."""
-
-
 def _first(source: dict[str, Any], names: tuple[str, ...]) -> Any:
     for name in names:
         if name in source and (value := source[name]) is not None:
@@ -274,7 +278,7 @@ def _first(source: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def _identifier(name: str, value: Any) -> str | None:
     """An ID as text, never altered. Raises _RefusalError where its column can't hold it as it is."""
-    if value is None or value == "" or isinstance(value, (bool, dict, list)):
+    if value is None or value == "" or isinstance(value, _NO_ID):
         return None
     text = value if isinstance(value, str) else str(value)
     if len(text) > BYTES[name] or not text.isascii() or "\0" in text:
