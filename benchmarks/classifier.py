@@ -135,8 +135,9 @@ def run(console: Console) -> None:
     scores = evaluate.score(frame, read, ours, SEED)
     slope, shift = scores.calibration["relevance"]
     calibrated = ours.assign(logit=slope * ours["logit"] + shift)
-    told = pd.Series("", index=frame.index)
-    told.iloc[ours["at"].tolist()] = scores.rows["told"].tolist()
+    labels = np.full(len(frame), "", dtype=object)
+    labels[ours["at"]] = scores.rows["told"]
+    told = pd.Series(labels, index=frame.index)
     plain = frame["cleaning_text"].map(lambda text: by_keywords(text, kindly=False))
     kindly = frame["cleaning_text"].map(lambda text: by_keywords(text, kindly=True))
     rules = ours.assign(logit=np.where(plain.iloc[ours["at"]] == "unspecified", -1.0, 1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 SHORTEST_STEM = 2  # characters
@@ -41,6 +41,20 @@ class Starts(NamedTuple):
     tells: bool  # whether any of them speaks for a kind
 
 
+class Seen(dict[str, Starts | None]):
+    """What `look_up` said of each token met so far."""
+
+    def __init__(self, look_up: Callable[[str], Starts | None]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, token: str) -> Starts | None:
+        if len(self) >= MOST_SEEN:
+            self.clear()
+        found = self[token] = self._look_up(token)
+        return found
+
+
 class Lexicon:
     """Terms, indexed by their first word."""
 
@@ -49,7 +63,7 @@ class Lexicon:
         self._begin: dict[str, list[Term]] = {}
         self._end: dict[str, list[Term]] = {}
         self._part: dict[str, list[Term]] = {}
-        self._seen: dict[str, Starts | None] = {}
+        self._seen = Seen(self._starts)
         for term in terms:
             first = term.words.split(" ", 1)[0]
             index = (self._part if first[-1:] == "*" else self._end) if first[:1] == "*" else self._whole
@@ -62,13 +76,7 @@ class Lexicon:
 
         A token that is a term as a whole is none of the terms it happens to begin or end like.
         """
-        try:
-            return self._seen[token]
-        except KeyError:
-            if len(self._seen) >= MOST_SEEN:
-                self._seen.clear()
-            found = self._seen[token] = self._starts(token)
-            return found
+        return self._seen[token]
 
     def _starts(self, token: str) -> Starts | None:
         terms = self._whole.get(token, [])
@@ -91,8 +99,11 @@ class Lexicon:
     def find(self, tokens: Sequence[str]) -> list[Match]:
         """Terms in order, nothing where no word tells a kind. A longer term wins over those inside it, so that a phrase
         can overrule its words."""
-        every = list(map(self.starts, tokens))
-        if not any(starts is not None and starts.tells for starts in every):
+        every = list(map(self._seen.__getitem__, tokens))
+        for starts in every:
+            if starts is not None and starts.tells:
+                break
+        else:
             return []
         found: list[Match] = []
         at, count = 0, len(tokens)
@@ -101,14 +112,14 @@ class Lexicon:
             if starts is None:
                 at += 1
                 continue
-            phrases = self._phrases(starts, tokens, at) if at + 1 < count else []
-            if phrases:
-                stop = max(match.stop for match in phrases)
+            stop = at + 1
+            if stop < count and (starts.stems or tokens[stop] in starts.phrases):
+                phrases = self._phrases(starts, tokens, at)
+                stop = max((match.stop for match in phrases), default=stop)
                 found += [match for match in phrases if match.stop == stop]
-                at = stop
-            else:
-                found += [Match(at, at + 1, term) for term in starts.words]
-                at += 1
+            if stop == at + 1:
+                found += [Match(at, stop, term) for term in starts.words]
+            at = stop
         return found
 
     @staticmethod
