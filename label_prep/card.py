@@ -108,6 +108,12 @@ recall. The lexicon is not trained, but its authors have seen these events' twee
 |---|---:|---:|---:|---:|
 {kinds}
 
+## Pictures
+
+![Confusion matrix of the kinds](model-card/confusion.png)
+![Precision and recall of relevance](model-card/precision-recall.png)
+![Reliability of relevance](model-card/reliability.png)
+
 ## What it is bad at
 
 * Tweets about a crisis that name no hazard: it says `unspecified`, or `not_disaster` where they sound like everyday

@@ -152,6 +152,9 @@ def install(run: Run) -> None:
     bundled.MODEL.write_bytes(run.model)
     docs = ROOT / "docs"
     (docs / "model-card.md").write_text(run.path("model-card.md").read_text())
+    (docs / "model-card").mkdir(exist_ok=True)
+    for picture in sorted(run.path("pictures/x").parent.glob("*.png")):
+        (docs / "model-card" / picture.name).write_bytes(picture.read_bytes())
     run.console.print(f"installed {bundled.MODEL} and {docs / 'model-card.md'}")
 
 
