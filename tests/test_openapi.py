@@ -40,7 +40,8 @@ def test_it_is_valid_openapi() -> None:
 
 def test_it_describes_every_route_and_no_other() -> None:
     described = {(path, m.upper()) for path, item in DESCRIPTION["paths"].items() for m in METHODS if m in item}
-    assert described == {(path, method) for path, methods in app.routes.items() for method in methods}
+    routes = {(path, method) for path, methods in app.routes.items() for method in methods}
+    assert described == routes | {("/reconciliations/latest", "GET")}  # a word in place of an id, to Chalice no route
 
 
 def test_every_route_demands_a_signed_caller_and_is_described_so() -> None:
@@ -56,7 +57,8 @@ def test_path_parameters_are_those_of_the_routes() -> None:
     for path, item in DESCRIPTION["paths"].items():
         for method in METHODS:
             names = [p["name"] for p in resolved(item.get(method, {}).get("parameters", []))]
-            assert names == (app.routes[path][method.upper()].view_args if method in item else [])
+            known = app.routes.get(path, {}).get(method.upper())
+            assert names == (known.view_args if known else [])
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,12 @@ def complaint(name: str, rule: str, definition: Mapping[str, Any], value: Any) -
     if rule == "required":
         missing = [key for key in definition["required"] if key not in value]
         return f"Missing field {', '.join(missing)}{f' in {field}' if field else ''}"
-    what = requirement(rule, definition)
     hint = definition.get("description", "")
-    return f"{field or 'The body'} must {what}{f' ({hint})' if hint else ''}, but is {shown(value)}"
+    if rule == "pattern" and hint:  # better words than a regular expression
+        what = f"be {hint}"
+    else:
+        what = requirement(rule, definition) + (f" ({hint})" if hint else "")
+    return f"{field or 'The body'} must {what}, but is {shown(value)}"
 
 
 def requirement(rule: str, definition: Mapping[str, Any]) -> str:
