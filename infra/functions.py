@@ -11,19 +11,19 @@ import boto3
 from botocore.exceptions import ClientError
 
 from infra import package, policies, state
-from infra.stages import FUNCTIONS, ROOT, InfraError, Stage, chalice_config
+from infra.stages import FUNCTIONS, InfraError, Stage, chalice_config
 
 
-def apply(of: Stage, bucket: str, bundle: Path, project: Path = ROOT) -> bool:
+def apply(of: Stage, bucket: str, bundle: Path) -> bool:
     """`chalice deploy`, unless just this was deployed already; whether it was needed. Raises InfraError."""
     known, wanted = state.read(bucket), fingerprint(of, bundle)
     if known.get("functions") == wanted and all(exists(of.function_name(function)) for function in FUNCTIONS):
         return False
-    remember(project, of, known.get("chalice"))
-    done = package.chalice(project, "deploy", "--stage", of.name)
-    deployed = deployed_file(project, of)
-    if deployed.exists():  # also after a failure: what was made has to be known to the next attempt
-        state.write(bucket, chalice=json.loads(deployed.read_text()), functions=None if done.returncode else wanted)
+    with package.staged() as project:
+        deployed = remember(project, of, known.get("chalice"))
+        done = package.chalice(project, "deploy", "--stage", of.name)
+        if deployed.exists():  # also after a failure: what was made has to be known to the next attempt
+            state.write(bucket, chalice=json.loads(deployed.read_text()), functions=None if done.returncode else wanted)
     if done.returncode:
         raise InfraError(f"chalice deploy failed:\n{done.stdout}{done.stderr}".rstrip())
     return True
@@ -46,29 +46,26 @@ def url(bucket: str) -> str:
     raise InfraError(f"s3://{bucket}/{state.KEY} knows no admin API: make deploy")
 
 
-def delete(of: Stage, bucket: str, project: Path = ROOT) -> None:
+def delete(of: Stage, bucket: str) -> None:
     """`chalice delete`: functions, their roles, the schedule and the API. Raises InfraError."""
     known = state.read(bucket).get("chalice")
     if not known:
         return
-    remember(project, of, known)
-    done = package.chalice(project, "delete", "--stage", of.name)
+    with package.staged() as project:
+        remember(project, of, known)
+        done = package.chalice(project, "delete", "--stage", of.name)
     if done.returncode:
         raise InfraError(f"chalice delete failed:\n{done.stdout}{done.stderr}".rstrip())
     state.write(bucket, chalice=None, functions=None)
 
 
-def remember(project: Path, of: Stage, deployed: dict[str, Any] | None) -> None:
-    """Puts what was deployed where Chalice looks; the bucket's word counts, a file left here from before doesn't."""
-    file = deployed_file(project, of)
-    file.unlink(missing_ok=True)
+def remember(project: Path, of: Stage, deployed: dict[str, Any] | None) -> Path:
+    """Puts what was deployed where Chalice looks for it, and will write it again: that file."""
+    file = project / ".chalice" / "deployed" / f"{of.name}.json"
     if deployed:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir()
         file.write_text(json.dumps(deployed))
-
-
-def deployed_file(project: Path, of: Stage) -> Path:
-    return project / ".chalice" / "deployed" / f"{of.name}.json"
+    return file
 
 
 def exists(function: str) -> bool:

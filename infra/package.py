@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from local import server
 
 MOST_ZIPPED = 20 * 1000 * 1000
 """Bytes. Lambda takes 50 MB, but what a function unpacks it pays for at every cold start."""
+CACHE = ROOT / ".chalice" / "deployments"
 NEEDED = (
     "app.py",
     "chalicelib/settings.py",
@@ -56,17 +58,18 @@ def package(stage: Stage, out: Path = ROOT / "build") -> Bundle:
     bundle = build(stage, out)
     found = faults(bundle.path, requirements(), str(chalice_config()["lambda_architecture"]))
     if found:
-        forget_cache(ROOT)
+        forget_cache()
         raise InfraError("The bundle is not fit for Lambda:\n" + "\n".join(f"  - {fault}" for fault in found))
     run_alone(bundle.path)
     return bundle
 
 
-def build(stage: Stage, out: Path, project: Path = ROOT) -> Bundle:
+def build(stage: Stage, out: Path) -> Bundle:
     """`chalice package`. Raises InfraError with what Chalice said, also where it reports a failure and exits with 0."""
-    done = chalice(project, "package", "--stage", stage.name, str(out))
+    with staged() as project:
+        done = chalice(project, "package", "--stage", stage.name, str(out))
     if done.returncode or "Could not install dependencies" in done.stderr + done.stdout:
-        forget_cache(project)
+        forget_cache()
         raise InfraError(f"chalice package failed:\n{done.stdout}{done.stderr}".rstrip())
     path = out / "deployment.zip"
     with ZipFile(path) as bundle:
@@ -74,18 +77,40 @@ def build(stage: Stage, out: Path, project: Path = ROOT) -> Bundle:
     return Bundle(path, out / "sam.json", path.stat().st_size, unzipped)
 
 
+@contextmanager
+def staged() -> Iterator[Path]:
+    """A copy of what Chalice works on. It packs all it finds, bytecode too; and leaves its own files beside the app.
+
+    The copies share a cache of packed dependencies, and so take turns.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, Path(CACHE, "lock").open("w") as lock:
+        project = Path(scratch, "project")
+        shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "sql", project / "sql")
+        shutil.copytree(ROOT / "vendor", project / "vendor", symlinks=True)
+        ours = shutil.ignore_patterns("deployed", "deployments", "venv")
+        shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=ours)
+        for name in ("app.py", "requirements.txt"):
+            shutil.copy(ROOT / name, project)
+        (project / ".chalice" / "deployments").symlink_to(CACHE)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield project
+
+
 def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
     region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
     run = "import sys; from chalice.cli import main; sys.exit(main())"  # main() returns its exit status
-    command = [sys.executable, "-c", run, "--project-dir", str(project), *arguments]
+    command = [sys.executable, "-B", "-c", run, "--project-dir", str(project), *arguments]
     environment = {**os.environ, "AWS_DEFAULT_REGION": region, "PYTHONPATH": str(project)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
 
 
-def forget_cache(project: Path) -> None:
+def forget_cache() -> None:
     """Chalice keeps a broken zip of dependencies and would take it again."""
-    shutil.rmtree(project / ".chalice" / "deployments", ignore_errors=True)
+    for zipped in CACHE.glob("*.zip"):
+        zipped.unlink(missing_ok=True)
 
 
 def requirements(file: Path = ROOT / "requirements.txt") -> list[Requirement]:

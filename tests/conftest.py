@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from infra.stages import ROOT
 from local.server import LocalAws
 
 
@@ -35,16 +32,3 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with LocalAws(tmp_path_factory.mktemp("aws"), port=0, api_port=0) as aws:
         finished(aws.admin_url, "/warehouse/setup")
         yield aws
-
-
-@pytest.fixture(scope="session")
-def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The app as an operator has checked it out: Chalice writes beside it."""
-    copy = tmp_path_factory.mktemp("project")
-    for name in ("app.py", "requirements.txt"):
-        shutil.copy(ROOT / name, copy)
-    for name in ("chalicelib", "sql"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / ".chalice", copy / ".chalice", ignore=shutil.ignore_patterns("deployed"))
-    shutil.copytree(ROOT / "vendor", copy / "vendor", symlinks=True)
-    return copy

@@ -84,7 +84,7 @@ def of_type(resources: dict[str, Tree], kind: str) -> dict[str, Tree]:
 
 @cache
 def bundle() -> package.Bundle:
-    """The packaged app of stage dev, built once in a test run."""
+    """The packaged app of stage dev, built once a process."""
     return package.build(stage("dev"), Path(tempfile.mkdtemp(prefix="bundle-")))
 
 

@@ -7,8 +7,6 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -367,12 +365,10 @@ def test_what_can_not_be_seen_stops_nothing(stack: LocalAws) -> None:
 class Surroundings:
     """A stage `dev` on the local AWS: its stream and warehouse are those of stage local."""
 
-    def __init__(self, aws: LocalAws, project: Path, cloudformation: CloudFormation, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, aws: LocalAws, cloudformation: CloudFormation, patch: pytest.MonkeyPatch) -> None:
         self.cloudformation = cloudformation
         self.deleted: list[str] = []
         patch.setattr(package, "package", lambda of: bundle())
-        patch.setattr(functions, "apply", partial(functions.apply, project=project))
-        patch.setattr(functions, "delete", partial(functions.delete, project=project))
         patch.setattr(functions, "url", lambda _: aws.admin_url)
         patch.setattr(warehouse, "administrator", lambda of: Recorder().real)
         patch.setattr(destroy, "delete_namespace", self.deleted.append)
@@ -380,10 +376,8 @@ class Surroundings:
 
 
 @pytest.fixture
-def dev(
-    stack: LocalAws, project_copy: Path, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
-) -> Surroundings:
-    return Surroundings(stack, project_copy, cloudformation, monkeypatch)
+def dev(stack: LocalAws, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
+    return Surroundings(stack, cloudformation, monkeypatch)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`chalice deploy`, a second one, and `chalice delete` against the local endpoint: what they make, and what is left."""
 
-import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,20 @@ import pytest
 from infra_templates import bundle
 
 from app import app
-from infra import functions, policies, state
-from infra.stages import FUNCTIONS, InfraError, stage
+from infra import functions, package, policies, state
+from infra.stages import FUNCTIONS, ROOT, InfraError, stage
 from local.server import LocalAws
 
 OF = stage("dev")
 BUCKET = "disaster-tweets-dev-somewhere"
 
 
-@pytest.fixture(scope="module")
-def project(stack: LocalAws, project_copy: Path) -> Iterator[Path]:
-    """The app as an operator has checked it out, and the data plane's bucket."""
+@pytest.fixture(scope="module", autouse=True)
+def data_plane(stack: LocalAws) -> Iterator[None]:
+    """The data plane's bucket is all that is needed of it."""
     boto3.client("s3").create_bucket(Bucket=BUCKET)
-    yield project_copy
-    functions.delete(OF, BUCKET, project_copy)
+    yield
+    functions.delete(OF, BUCKET)
 
 
 def made() -> dict[str, Any]:
@@ -44,8 +44,8 @@ def made() -> dict[str, Any]:
     }
 
 
-def test_the_first_deployment_makes_everything(project: Path) -> None:
-    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+def test_the_first_deployment_makes_everything() -> None:
+    assert functions.apply(OF, BUCKET, bundle().path) is True
     found = made()
     assert set(found["functions"]) == {OF.function_name(function) for function in FUNCTIONS}
     assert len(found["roles"]) == len(FUNCTIONS) and len(found["apis"]) == 1
@@ -56,7 +56,7 @@ def test_the_first_deployment_makes_everything(project: Path) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_function_may_what_its_policy_says_and_no_more(project: Path, function: str) -> None:
+def test_each_function_may_what_its_policy_says_and_no_more(function: str) -> None:
     iam = boto3.client("iam")
     role = f"{OF.prefix}-{function}"
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -64,13 +64,13 @@ def test_each_function_may_what_its_policy_says_and_no_more(project: Path, funct
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
-def test_functions_know_their_stage_and_nothing_secret(project: Path) -> None:
+def test_functions_know_their_stage_and_nothing_secret() -> None:
     for function in map(OF.function_name, FUNCTIONS):
         configuration = boto3.client("lambda").get_function_configuration(FunctionName=function)
         assert configuration["Environment"]["Variables"] == {"STAGE": "dev"}
 
 
-def test_the_api_has_every_route(project: Path) -> None:
+def test_the_api_has_every_route() -> None:
     """That each wants a signature is tested on the template: moto forgets it."""
     gateway = boto3.client("apigateway")
     (api,) = made()["apis"]
@@ -83,46 +83,51 @@ def test_the_api_has_every_route(project: Path) -> None:
     assert functions.url(BUCKET).endswith("/api")
 
 
-def test_a_second_deployment_changes_nothing(project: Path) -> None:
+def test_a_second_deployment_changes_nothing() -> None:
     before = made()
-    assert functions.apply(OF, BUCKET, bundle().path, project) is False
+    assert functions.apply(OF, BUCKET, bundle().path) is False
     assert made() == before
 
 
-def test_a_forced_second_chalice_deploy_makes_nothing_twice(project: Path) -> None:
+def test_a_forced_second_chalice_deploy_makes_nothing_twice() -> None:
     before = made()
     state.write(BUCKET, functions=None)
-    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+    assert functions.apply(OF, BUCKET, bundle().path) is True
     assert made() == before
 
 
-def test_another_operator_goes_on_from_there(project: Path) -> None:
-    """What Chalice knows is in the bucket: from a fresh clone no second API is made."""
-    shutil.rmtree(project / ".chalice" / "deployed")
-    state.write(BUCKET, functions=None)
-    functions.apply(OF, BUCKET, bundle().path, project)
-    assert len(made()["apis"]) == 1
+def test_another_operator_goes_on_from_there() -> None:
+    """What Chalice knows is in the bucket alone: from a fresh clone no second API is made."""
+    assert not (ROOT / ".chalice" / "deployed" / "dev.json").exists()
+    (resource,) = [each for each in state.read(BUCKET)["chalice"]["resources"] if each["resource_type"] == "rest_api"]
+    assert made()["apis"] == [resource["rest_api_id"]]
 
 
-def test_what_somebody_has_deleted_comes_back(project: Path) -> None:
+def test_what_somebody_has_deleted_comes_back() -> None:
     boto3.client("lambda").delete_function(FunctionName=OF.function_name("jobs"))
-    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+    assert functions.apply(OF, BUCKET, bundle().path) is True
     assert OF.function_name("jobs") in made()["functions"]
 
 
-def test_a_failure_says_what_chalice_said_and_is_tried_again(project: Path) -> None:
-    policy = project / ".chalice" / "policy-dev-jobs.json"
-    hidden = policy.rename(policy.with_suffix(".hidden"))
+def test_a_failure_says_what_chalice_said_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = package.staged
+
+    @contextmanager
+    def without_a_policy() -> Iterator[Path]:
+        with whole() as project:
+            (project / ".chalice" / "policy-dev-jobs.json").unlink()
+            yield project
+
     state.write(BUCKET, functions=None)
-    with pytest.raises(InfraError, match="policy-dev-jobs"):
-        functions.apply(OF, BUCKET, bundle().path, project)
+    with monkeypatch.context() as patch, pytest.raises(InfraError, match="policy-dev-jobs"):
+        patch.setattr(package, "staged", without_a_policy)
+        functions.apply(OF, BUCKET, bundle().path)
     assert "functions" not in state.read(BUCKET)
-    hidden.rename(policy)
-    assert functions.apply(OF, BUCKET, bundle().path, project) is True
+    assert functions.apply(OF, BUCKET, bundle().path) is True
 
 
-def test_deletion_leaves_nothing(project: Path) -> None:
-    functions.delete(OF, BUCKET, project)
+def test_deletion_leaves_nothing() -> None:
+    functions.delete(OF, BUCKET)
     assert made() == {"functions": {}, "roles": [], "apis": [], "rules": {}}
     assert "chalice" not in state.read(BUCKET)
-    functions.delete(OF, BUCKET, project)  # again changes nothing
+    functions.delete(OF, BUCKET)  # again changes nothing

@@ -1,5 +1,6 @@
 """`make package` refuses a bundle that couldn't run in Lambda, and runs the one it makes."""
 
+import compileall
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -95,11 +96,19 @@ def test_chalice_skipping_a_wheel_is_a_failure_although_it_exits_with_0(
 ) -> None:
     said = "Could not install dependencies:\nnumpy==2.4.6\n"
     monkeypatch.setattr(package, "chalice", lambda *_: subprocess.CompletedProcess([], 0, "", said))
-    cached = tmp_path / ".chalice" / "deployments"
-    cached.mkdir(parents=True)
+    monkeypatch.setattr(package, "CACHE", tmp_path)
+    (tmp_path / "broken-python3.11.zip").touch()
     with pytest.raises(InfraError, match=r"numpy==2\.4\.6"):
-        package.build(stage("dev"), tmp_path, tmp_path)
-    assert not cached.exists()  # or the broken bundle would be taken from there the next time
+        package.build(stage("dev"), tmp_path / "out")
+    assert not list(tmp_path.glob("*.zip"))  # or the broken bundle would be taken from there the next time
+
+
+def test_bytecode_that_lies_about_is_not_packed() -> None:
+    """Whoever has run the app has `__pycache__`; Chalice packs all it finds."""
+    compileall.compile_file(package.ROOT / "chalicelib" / "__init__.py", quiet=1)
+    with package.staged() as project:
+        assert (project / "chalicelib" / "jobs.py").exists()
+        assert not list(project.rglob("*.pyc"))
 
 
 def test_a_bundle_that_imports_what_lambda_lacks_does_not_run(tmp_path: Path) -> None:
