@@ -1,7 +1,7 @@
 """The local warehouse answers Redshift's SQL as Redshift would, or refuses it by name."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,24 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
         ("WITH w AS (SELECT word FROM t) SELECT w.word FROM w WHERE w.word = 'b'", [("b",)]),
         ("SELECT GETDATE() - GETDATE() = INTERVAL '0 days', SYSDATE <= GETDATE()", [(True, True)]),
         ("SELECT word FROM t QUALIFY ROW_NUMBER() OVER (PARTITION BY word ORDER BY id) = 2", [("a",)]),
+        ("SELECT '#flood in #town'", [("#flood in #town",)]),  # no temporary tables
+        ("SELECT AVG(id) OVER () FROM t WHERE word = 'a'", [(1,), (1,)]),  # of integers, cut off
+        ("SELECT AVG(DISTINCT id) FROM t WHERE word = 'a'", [(1,)]),
+        ("SELECT COUNT(*) FROM t, t.tags AS k", [(3,)]),  # an object is met once, null never
+        ("SELECT k.n, COUNT(*) FROM t, t.tags AS k WHERE id = 1 GROUP BY k.n ORDER BY k.n", [('"x"', 1), ('"y"', 1)]),
+        (
+            "SELECT k::VARCHAR, i FROM (SELECT JSON_PARSE('[\"p\", 7]') AS v) AS s, s.v AS k AT i ORDER BY i",
+            [("p", 0), ("7", 1)],
+        ),
+        ("SELECT COUNT(*) FROM (SELECT JSON_PARSE('[\"p\", 7]') AS v) AS s, s.v AS k WHERE k = 'p'", [(1,)]),
+        ("SELECT tags[0].n::INTEGER FROM t WHERE id = 1", [(None,)]),  # another type: null
+        ("SELECT JSON_TYPEOF(tags), JSON_TYPEOF(tags[0].m) FROM t WHERE id = 1", [("array", "number")]),
+        ("SELECT REGEXP_REPLACE('a1b2', '[0-9]', '-')", [("a-b-",)]),
+        ("SELECT LISTAGG(DISTINCT word, ', ') WITHIN GROUP (ORDER BY word) FROM t", [("a, b",)]),
+        ("SELECT TRUNC(at), TRUNC(1.5) FROM t WHERE id = 1", [(date(2026, 1, 2), 1)]),
+        ("SELECT TO_CHAR(at, 'YYYY-MM-DD\"T\"HH24:MI:SS.MS') FROM t WHERE id = 1", [("2026-01-02T03:04:05.000",)]),
+        ("SELECT EXTRACT(EPOCH FROM at) FROM t WHERE id = 1", [(1767323045,)]),
+        ("SELECT CAST(at AS TIMESTAMPTZ) FROM t WHERE id = 1", [(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),)]),
         ("SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = 'public'", [("public",)]),
     ],
 )
@@ -78,6 +96,9 @@ def test_now_is_a_timestamp_without_a_zone_in_utc(house: Scratch) -> None:
         ("INSERT INTO t (word) VALUES ('ééé')", "value too long for type character varying(5)"),
         ("INSERT INTO t (word) VALUES (NULL)", "Cannot insert a NULL value into column word"),
         ("SELECT FROM WHERE", "syntax error"),
+        ("DELETE FROM t; SELECT 1", "one statement is wanted"),
+        ("SELECT 1 / (id - id) FROM t", "Divide by zero"),
+        ("SELECT CAST(word AS INTEGER) FROM t", 'invalid input syntax for integer: "a"'),
         ("CREATE TABLE t (a INTEGER)", "already exists"),
     ],
 )
@@ -148,8 +169,22 @@ def test_a_temporary_table_lives_as_long_as_its_session(house: Scratch) -> None:
         (3,)
     ]
     assert house.run("CREATE TABLE #s (a INTEGER)", "INSERT INTO #s VALUES (1)", "SELECT a FROM #s") == [(1,)]
-    with pytest.raises(WarehouseError, match='relation "s" does not exist'):
-        house.run("SELECT * FROM s")
+    for name in ("s", "#s"):
+        with pytest.raises(WarehouseError, match="does not exist"):
+            house.run(f"SELECT * FROM {name}")
+
+
+def test_a_table_like_another_holds_as_many_bytes_and_no_nulls(house: Scratch) -> None:
+    for word, message in (("'longer'", "value too long"), ("NULL", "NULL value into column word")):
+        with pytest.raises(WarehouseError, match=message):
+            house.run("CREATE TEMP TABLE s (LIKE t)", f"INSERT INTO s (word) VALUES ({word})")
+
+
+def test_identities_begin_where_they_were_told_to_whatever_was_there_before(house: Scratch) -> None:
+    for _ in range(2):
+        house.run("CREATE TABLE n (id BIGINT IDENTITY(5, 2), v INTEGER)", "INSERT INTO n (v) VALUES (1), (2)")
+        assert house.run("SELECT id FROM n ORDER BY id") == [(5,), (7,)]
+        house.run("DROP TABLE n")
 
 
 def test_rows_are_merged_deleted_and_updated_by_other_tables(house: Scratch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,27 @@ import duckdb
 
 from local.faults import Faults
 from local.warehouse import copy as copying
-from local.warehouse.dialect import Translation, is_copy, translate
+from local.warehouse.dialect import Like, Translation, is_copy, translate
 from local.warehouse.errors import WarehouseError, in_words_of_redshift
+
+warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # of moments with a zone: few rows
 
 SYSTEM = """
 CREATE SCHEMA IF NOT EXISTS public;
+-- What DuckDB has no function for. An iteration over a value that is no array meets that value once.
+CREATE OR REPLACE MACRO main.super_elements(x) AS CASE
+    WHEN x IS NULL OR json_type(x) = 'NULL' THEN CAST([] AS JSON[])
+    WHEN json_type(x) = 'ARRAY' THEN CAST(x AS JSON[])
+    ELSE [x]
+END;
+CREATE OR REPLACE MACRO main.json_typeof(x) AS CASE json_type(x)
+    WHEN 'ARRAY' THEN 'array' WHEN 'OBJECT' THEN 'object' WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'boolean'
+    WHEN 'NULL' THEN 'null' ELSE CASE WHEN x IS NOT NULL THEN 'number' END
+END;
+CREATE OR REPLACE MACRO main.json_extract_array_element_text(x, n) AS json_extract_string(x, '$[' || n || ']');
+CREATE OR REPLACE MACRO main.redshift_trunc
+    (x TIMESTAMP) AS CAST(x AS DATE), (x DATE) AS x, (x BIGINT) AS x,
+    (x DECIMAL(38, 9)) AS trunc(x), (x DOUBLE) AS trunc(x);
 CREATE TABLE IF NOT EXISTS main.local_roles (role_name VARCHAR);
 CREATE OR REPLACE VIEW main.svv_roles AS SELECT role_name, '' AS role_owner FROM main.local_roles;
 -- Users are not kept: CREATE USER does nothing here, whoever asks may do all.
@@ -174,12 +191,15 @@ class Session:
         if translation is None:
             return Result(self._copy(number, sql))
         done = None
-        for statement in translation.statements:
+        statements = translation.statements
+        if translation.like:
+            statements = (_create_like(self._cursor, translation.like),)
+        for statement in statements:
             done = self._cursor.execute(statement)
         if done is None or done.description is None:
             return Result(-1)
         if translation.reads:
-            rows = done.fetchall()
+            rows = _rows(done)
             return Result(len(rows), [Column(each[0], str(each[1])) for each in done.description], rows)
         changed = done.fetchone()
         return Result(changed[0] if changed and isinstance(changed[0], int) else -1)
@@ -216,6 +236,27 @@ class StatementError(WarehouseError):
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
         self.number = number
+
+
+def _rows(done: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """All rows. Moments with a zone go through Arrow: DuckDB's own way needs pytz."""
+    if any(str(each[1]) == "TIMESTAMP WITH TIME ZONE" for each in done.description or []):
+        table: Any = done.to_arrow_table()
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return done.fetchall()
+
+
+def _create_like(cursor: duckdb.DuckDBPyConnection, like: Like) -> str:
+    """The table as Redshift makes it: types, lengths and NOT NULL are taken over, defaults where that was said."""
+    schema, _, table = like.source.replace('"', "").rpartition(".")
+    limits = dict(cursor.execute(LIMITS, [table, schema, schema]).fetchall())
+    columns = []
+    for name, kind, null, _, default, *_ in cursor.execute(f"DESCRIBE {like.source}").fetchall():
+        parts = [f'"{name}" {kind}', "NOT NULL" if null == "NO" else ""]
+        parts.append(f'CHECK (strlen("{name}") <= {limits[name]})' if name in limits else "")
+        parts.append(f"DEFAULT {default}" if default and like.defaults else "")
+        columns.append(" ".join(filter(None, parts)))
+    return f"{like.create} ({', '.join(columns)})"
 
 
 LIMITS = """

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlglot import exp, parse_one, tokenize
+from sqlglot import exp, parse, parse_one, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
@@ -39,7 +40,6 @@ REFUSED = re.compile(
 ROLE = re.compile(r"\s*(CREATE|DROP)\s+ROLE\s+(\w+)", re.IGNORECASE)
 READS = re.compile(r"[\s(]*(?:SELECT|WITH|SHOW|EXPLAIN|VALUES|TABLE|DESCRIBE)\b", re.IGNORECASE)
 APPEND = re.compile(r"\s*ALTER\s+TABLE\s+(\S+)\s+APPEND\s+FROM\s+(\S+)\s*$", re.IGNORECASE)
-TEMPORARY = re.compile(r"(?<![\w'\"])#(\w+)")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,16 @@ class Translation:
 
     statements: tuple[str, ...]
     reads: bool = False  # a result comes back, and nothing changes
+    like: Like | None = None
+
+
+@dataclass(frozen=True)
+class Like:
+    """CREATE TABLE … (LIKE …): what stands before the columns, the table that they are taken from, and how."""
+
+    create: str
+    source: str
+    defaults: bool
 
 
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
@@ -78,6 +88,8 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
         target, source = append.groups()
         return Translation((f"INSERT INTO {target} BY NAME SELECT * FROM {source}", f"DELETE FROM {source}"))  # noqa: S608
     tree = _parsed(text).copy()
+    if like := _like(tree):
+        return Translation((), like=like)
     for placeholder in list(tree.find_all(exp.Placeholder)):
         name = str(placeholder.this or "")
         if name not in (parameters or {}):
@@ -109,15 +121,29 @@ def _role(verb: str, name: str) -> str:
 @lru_cache(1024)
 def _parsed(sql: str) -> exp.Expr:
     plain = _without_physical_design(sql) if re.match(r"\s*(?:CREATE|ALTER)\b", sql, re.IGNORECASE) else sql
-    if "#" in plain:
-        plain = TEMPORARY.sub(r"temporary_\1", plain)
     try:
-        tree = parse_one(plain, read="redshift")
+        trees = [
+            each for each in parse(plain, read="redshift") if each is not None and not isinstance(each, exp.Semicolon)
+        ]
     except SqlglotError as error:
         raise WarehouseError(f"ERROR: syntax error: {_plainly(error)}") from error
+    if len(trees) != 1:
+        raise WarehouseError(f"ERROR: syntax error: one statement is wanted, there are {len(trees)}")
+    tree = trees[0]
+    _temporary_names(tree)
     if isinstance(tree, exp.Command):
         raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(sql.split()[:3])}")
     return tree
+
+
+def _temporary_names(tree: exp.Expr) -> None:
+    """`#name` is a temporary table; DuckDB has no such names."""
+    for name in tree.find_all(exp.Identifier):
+        if name.this.startswith("#"):
+            name.set("this", f"temporary_{name.this[1:]}")
+            created = name.parent.parent if name.parent and isinstance(name.parent.parent, exp.Schema) else name.parent
+            if created and isinstance(created.parent, exp.Create) and created.parent.this is created:
+                created.parent.set("properties", exp.Properties(expressions=[exp.TemporaryProperty()]))
 
 
 def _plainly(error: SqlglotError) -> str:
@@ -131,8 +157,7 @@ def _statements(tree: exp.Expr) -> Iterator[str]:
     elif isinstance(tree, exp.Alter):
         for column in tree.find_all(exp.ColumnDef):
             _column(column, tree, sequences, with_check=False)
-    for sequence in sequences:
-        yield f"CREATE SEQUENCE IF NOT EXISTS {sequence}"
+    yield from sequences
     if isinstance(tree, exp.Merge) and not tree.args.get("whens"):
         raise UnsupportedError("ERROR: the local warehouse does not do MERGE … REMOVE DUPLICATES")
     for kind in list(tree.find_all(exp.DataType)):
@@ -213,21 +238,24 @@ _TEXTS = {
 
 def _table(tree: exp.Create, sequences: list[str]) -> exp.Create:
     schema = tree.this
-    like = next((each for each in schema.expressions if isinstance(each, exp.LikeProperty)), None)
-    if like:
-        return exp.Create(
-            this=schema.this,
-            kind="TABLE",
-            exists=tree.args.get("exists"),
-            properties=tree.args.get("properties"),
-            expression=exp.select("*").from_(like.this.copy()).limit(0),
-        )
     kept = [each for each in schema.expressions if not _is_key(each)]
     for column in kept:
         if isinstance(column, exp.ColumnDef):
-            _column(column, schema, sequences)
+            _column(column, tree, sequences)
     schema.set("expressions", kept)
     return tree
+
+
+def _like(tree: exp.Expr) -> Like | None:
+    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
+        return None
+    found = next((each for each in tree.this.expressions if isinstance(each, exp.LikeProperty)), None)
+    if not found:
+        return None
+    words = ["CREATE", "TEMPORARY" if tree.find(exp.TemporaryProperty) else "", "TABLE"]
+    words += ["IF NOT EXISTS" if tree.args.get("exists") else "", tree.this.this.sql("duckdb")]
+    defaults = any(each.name.upper() == "INCLUDING" and "DEFAULTS" in each.sql().upper() for each in found.expressions)
+    return Like(" ".join(filter(None, words)), found.this.sql("duckdb"), defaults)
 
 
 def _is_key(part: exp.Expr) -> bool:
@@ -244,8 +272,11 @@ def _column(column: exp.ColumnDef, of: exp.Expr, sequences: list[str], with_chec
         if isinstance(kind, exp.PrimaryKeyColumnConstraint):
             constraints.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
         elif isinstance(kind, exp.GeneratedAsIdentityColumnConstraint):
-            sequences.append(f"identity_{of.this.name}_{column.name}")
-            value = exp.func("nextval", exp.Literal.string(sequences[-1]))
+            temporary = "TEMPORARY " if of.find(exp.TemporaryProperty) else ""
+            sequence = f"{'' if temporary else 'main.'}identity_{secrets.token_hex(8)}"
+            start, step = (kind.args.get(name) or "1" for name in ("start", "increment"))
+            sequences.append(f"CREATE {temporary}SEQUENCE {sequence} START {start} INCREMENT {step}")
+            value = exp.func("nextval", exp.Literal.string(sequence))
             constraints.append(exp.ColumnConstraint(kind=exp.DefaultColumnConstraint(this=value)))
         elif not isinstance(kind, _KEY_CONSTRAINTS):
             constraints.append(constraint)
@@ -275,9 +306,16 @@ Path = list[str | exp.Expr]
 
 def _super_paths(tree: exp.Expr) -> None:
     """Navigation into SUPER (`keywords[0].word`, `k.word`) as extraction from JSON, unnesting as UNNEST of it."""
+    elements: set[str] = set()
+    for join in list(tree.find_all(exp.Join)):
+        if isinstance(join.this, exp.AtIndex):
+            elements.add(join.this.this.alias.lower())
+            join.replace(_unnest_with_index(join.this))
     sources = {source.lower() for source in _sources(tree)}
     for unnest in list(tree.find_all(exp.Unnest)):
-        unnest.set("expressions", [_cast_to_list(each) for each in unnest.expressions])
+        unnest.set("expressions", [exp.func("super_elements", each) for each in unnest.expressions])
+        alias = unnest.args.get("alias")
+        elements |= {column.name.lower() for column in (alias.columns if alias else [])}
     for dot in list(tree.find_all(exp.Dot)):
         if not isinstance(dot.parent, exp.Dot | exp.Bracket):
             _replace_path(dot, sources)
@@ -287,6 +325,18 @@ def _super_paths(tree: exp.Expr) -> None:
     for column in list(tree.find_all(exp.Column)):
         if column.args.get("table") and not isinstance(column.parent, exp.Dot | exp.Bracket):
             _replace_path(column, sources)
+        elif column.name.lower() in elements and isinstance(column.parent, exp.Cast | exp.Condition):
+            _replace(column, column.copy(), "$", column.name)
+
+
+def _unnest_with_index(node: exp.AtIndex) -> exp.Join:
+    """`FROM t, t.tags AS k AT i`, counted from 0."""
+    elements = exp.func("super_elements", node.this.this.copy())
+    numbers = exp.func("range", exp.func("len", elements.copy()))
+    both = exp.select(*(exp.Anonymous(this="unnest", expressions=[each]) for each in (elements, numbers)))
+    names = [exp.to_identifier(node.this.alias), exp.to_identifier(node.expression.name)]
+    alias = exp.TableAlias(this=exp.to_identifier(f"of_{node.this.alias}"), columns=names)
+    return exp.Join(this=exp.Lateral(this=exp.Subquery(this=both), alias=alias))
 
 
 def _sources(tree: exp.Expr) -> Iterator[str]:
@@ -303,27 +353,36 @@ def _sources(tree: exp.Expr) -> Iterator[str]:
         yield tree.this.alias_or_name
 
 
-def _cast_to_list(value: exp.Expr) -> exp.Expr:
-    return exp.cast(value.copy(), exp.DataType.build("JSON[]", dialect="duckdb"))
-
-
 def _replace_path(node: exp.Expr, sources: set[str]) -> None:
     found = _path(node, sources)
     if not found:
         return
     base, steps = found
     text = "$" + "".join(f"[{step.name}]" if isinstance(step, exp.Literal) else f'."{step}"' for step in steps)
-    # A path that is the result stays SUPER; anything else done with it wants its text.
-    whole = isinstance(node.parent, exp.Alias | exp.Select)
-    function = "json_extract" if whole else "json_extract_string"
-    new: exp.Expr = exp.func(function, base, exp.Literal.string(text))
-    if isinstance(node.parent, exp.Binary) and any(
-        isinstance(side, exp.Literal | exp.Neg) and not side.is_string for side in (node.parent.left, node.parent.right)
+    last = steps[-1]
+    _replace(node, base, text, last if isinstance(last, str) else "?column?")
+
+
+_TAKE_SUPER = {"GET_ARRAY_LENGTH", "JSON_SERIALIZE", "JSON_TYPEOF", "IS_ARRAY", "SUPER_ELEMENTS", "LEN"}
+
+
+def _replace(node: exp.Expr, base: exp.Expr, path: str, name: str) -> None:
+    """Puts what is found at `path` in `base` where `node` was, as SUPER or as what stands around it asks for."""
+    around = node.parent
+    # What is the result, grouped or ordered by, or goes into a function of SUPER stays one; else its text is wanted.
+    whole = isinstance(around, exp.Alias | exp.Select | exp.Group | exp.Ordered | exp.JSONType) or (
+        isinstance(around, exp.Anonymous) and around.name.upper() in _TAKE_SUPER
+    )
+    new: exp.Expr = exp.func("json_extract" if whole else "json_extract_string", base, exp.Literal.string(path))
+    if isinstance(around, exp.Binary) and any(
+        isinstance(side, exp.Literal | exp.Neg) and not side.is_string for side in (around.left, around.right)
     ):
         new = exp.TryCast(this=new, to=exp.DataType.build("double"))  # beside a number it is one, or nothing
-    if isinstance(node.parent, exp.Select):
-        last = steps[-1]
-        new = exp.alias_(new, last if isinstance(last, str) else "?column?", quoted=True)
+    if isinstance(around, exp.Cast) and not isinstance(around, exp.TryCast) and around.to.this not in _TEXTS:
+        around.replace(exp.TryCast(this=new, to=around.to.copy()))  # null where it is something else
+        return
+    if isinstance(around, exp.Select):
+        new = exp.alias_(new, name, quoted=True)
     node.replace(new)
 
 
@@ -369,20 +428,31 @@ def _name_columns(tree: exp.Select) -> None:
         each.replace(exp.alias_(each.copy(), name, quoted=True))
 
 
-_INTEGERS = "('TINYINT','SMALLINT','INTEGER','BIGINT','HUGEINT')"
-
-
 def _functions(tree: exp.Expr) -> None:
     for now in list(tree.find_all(exp.CurrentTimestamp)):
         if isinstance(now.parent, exp.AtTimeZone):  # SYSDATE
             now.parent.replace(exp.cast(now.copy(), "timestamp"))
         elif not isinstance(now.parent, exp.Cast):
             now.replace(exp.cast(now.copy(), "timestamp"))
-    for average in list(tree.find_all(exp.Avg)):
-        if not isinstance(average.parent, exp.Window | exp.Filter) and not isinstance(average.this, exp.Distinct):
-            value = average.this.sql("duckdb")
-            same = f"CASE WHEN TYPEOF(ANY_VALUE({value})) IN {_INTEGERS} THEN TRUNC(AVG({value})) ELSE AVG({value}) END"
-            average.replace(parse_one(same, read="duckdb"))
+    for average in reversed(list(tree.find_all(exp.Avg))):
+        _average(average)
+    for replace in tree.find_all(exp.RegexpReplace):
+        replace.set("modifiers", replace.args.get("modifiers") or exp.Literal.string("g"))  # all, not the first
+    for trunc in list(tree.find_all(exp.Trunc)):
+        if not trunc.args.get("decimals"):
+            trunc.replace(exp.func("redshift_trunc", trunc.this.copy()))
+    for shown in tree.find_all(exp.TimeToStr):
+        form = shown.args["format"]
+        if isinstance(form, exp.Literal):  # what sqlglot leaves as it is
+            form.set("this", form.this.replace('"', "").replace("MS", "%g").replace("US", "%f"))
+    for part in list(tree.find_all(exp.Extract)):
+        if part.name.upper() == "EPOCH" and not isinstance(part.parent, exp.Cast):
+            part.replace(exp.cast(exp.func("floor", part.copy()), "bigint"))
+    for joined in tree.find_all(exp.GroupConcat):
+        if isinstance(joined.this, exp.Distinct) and len(joined.this.expressions) == 2:
+            value, separator = joined.this.expressions
+            joined.set("this", exp.Distinct(expressions=[value.copy()]))
+            joined.set("separator", separator.copy())
     for call in list(tree.find_all(exp.Anonymous)):
         name = call.name.upper()
         if name == "GET_ARRAY_LENGTH":
@@ -396,3 +466,23 @@ def _functions(tree: exp.Expr) -> None:
             over.set("this", exp.Sum(this=call.expressions[0].copy()))
             share = exp.Div(this=exp.cast(call.expressions[0].copy(), "double"), expression=over)
             call.parent.replace(exp.paren(share))
+        elif name == "OBJECT":
+            call.set("this", "json_object")
+
+
+def _average(average: exp.Avg) -> None:
+    """As sum by count: of integers that is an integer, cut off, as in Redshift."""
+    whole: exp.Expr = average
+    while isinstance(whole.parent, exp.Window | exp.Filter) and whole.parent.this is whole:
+        whole = whole.parent
+    parts = []
+    for kind in (exp.Sum, exp.Count):
+        part = whole.copy()
+        found = part if part.is_leaf() or isinstance(part, exp.Avg) else part.find(exp.Avg)
+        new = kind(this=average.this.copy())
+        if found is part:
+            part = new
+        elif found:
+            found.replace(new)
+        parts.append(part)
+    whole.replace(exp.paren(exp.Div(this=parts[0], expression=parts[1])))

@@ -24,6 +24,9 @@ _SAID = (
         "value too long for type character varying({})",
     ),
     (re.compile(r"NOT NULL constraint failed: [\w.]*?(\w+)$", re.M), "Cannot insert a NULL value into column {}"),
+    (re.compile(r"Division by zero", re.I), "Divide by zero"),
+    (re.compile(r"Could not convert string '([^']*)' to U?INT"), 'invalid input syntax for integer: "{}"'),
+    (re.compile(r"Scalar Function with name (\S+) does not exist"), "function {} does not exist"),
     (re.compile(r"Schema with name (\S+) does not exist"), 'schema "{}" does not exist'),
 )
 
@@ -33,5 +36,5 @@ def in_words_of_redshift(error: duckdb.Error) -> str:
     text = str(error)
     for pattern, wording in _SAID:
         if match := pattern.search(text):
-            return f"ERROR: {wording.format(match[1])}"
+            return f"ERROR: {wording.format(*match.groups())}"
     return f"ERROR: {text.splitlines()[0]}"
