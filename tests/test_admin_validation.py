@@ -35,15 +35,19 @@ def test_a_body_that_fits_comes_back_with_defaults() -> None:
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        ({}, "Missing field data"),
+        ({}, "Missing field data; allowed: data, language, repair, units, versions"),
+        (
+            {"date": "s3://b/k"},
+            'Missing field data and unknown field "date"; allowed: data, language, repair, units, versions',
+        ),
         ({"data": "s3://b/k", "unit": 2}, 'Unknown field "unit"; allowed: data, language, repair, units, versions'),
         ({"data": 7}, "data must be a string (an object in S3), but is 7"),
         ({"data": "b/k"}, 'data must be an object in S3, but is "b/k"'),
         ({"data": "s3://b/k", "units": 11}, "units must be from 1 to 10, but is 11"),
         ({"data": "s3://b/k", "units": True}, "units must be a whole number, but is true"),
         ({"data": "s3://b/k", "language": "xx"}, 'language must be one of en, es, but is "xx"'),
-        ({"data": "s3://b/k", "versions": []}, "versions must have at least 1 items, but is []"),
-        ({"data": "s3://b/k", "versions": [""]}, 'versions[0] must have at least 1 characters, but is ""'),
+        ({"data": "s3://b/k", "versions": []}, "versions must not be empty, but is []"),
+        ({"data": "s3://b/k", "versions": [""]}, 'versions[0] must not be empty, but is ""'),
         ({"data": "s3://b/k", "versions": ["a", "a"]}, 'versions must not repeat an item, but is ["a", "a"]'),
         ({"data": "s3://b/k", "repair": "yes"}, 'repair must be true or false, but is "yes"'),
     ],

@@ -242,7 +242,7 @@ def test_a_batch_leaves_one_log_line_and_its_metrics_and_never_a_text(
         transform(event(b'{"text":"a secret flood in Rome"}\nbroken secret', b"junk secret"), None)
     [printed] = [each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each]
     metrics = json.loads(printed)
-    [record] = caplog.records
+    [record] = [each for each in caplog.records if each.message == "batch"]  # a local stack beside it logs too
     line = vars(record)
     counted = {"Records": 2, "Tweets": 1, "Rejected": 2, "RecordsFailed": 1, "Fallbacks": 0, "Backend_bundled": 1}
     counted |= {"Kind_flood": 1, "RecordsPutBack": 0}

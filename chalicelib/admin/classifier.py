@@ -17,7 +17,7 @@ from chalicelib.settings import settings
 S3_URI = {
     "type": "string",
     "pattern": r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/=+,@:-]{1,900}$",
-    "description": "an object in S3, s3://bucket/key",
+    "description": "an object in S3, s3://bucket/key, its key of letters, digits and !_.*'()/=+,@:-",
 }
 VERSION = {"type": "string", "minLength": 1, "maxLength": 63, "description": "one of GET /classifier/versions"}
 TRAIN = {

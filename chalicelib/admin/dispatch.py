@@ -12,6 +12,8 @@ from chalice.app import ChaliceError, ChaliceViewError, Response
 from chalicelib.admin.http import Answer, Request
 from chalicelib.telemetry import logger
 
+MOST_AUDITED = 1000  # bytes of a body: more than any that is accepted needs
+
 
 def read(chalice_request: Any) -> Request:
     """Chalice's current request as ours."""
@@ -29,7 +31,13 @@ def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Res
     """Calls `chalicelib.admin.<module>.<function>`, named by `view`, with the request and the path's parameters."""
     module, function = view.split(".")
     request = read(chalice_request)
-    audit = {"view": view, "caller": request.caller, "request_id": request.request_id, **arguments}
+    audit = {
+        "view": view,
+        "caller": request.caller,
+        "request_id": request.request_id,
+        "body": request.raw_body[:MOST_AUDITED].decode(errors="replace"),
+        **arguments,
+    }
     logger.info("admin call", extra=audit)
     try:
         result: Answer = getattr(import_module(f"chalicelib.admin.{module}"), function)(request, **arguments)

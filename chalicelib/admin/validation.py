@@ -42,19 +42,20 @@ def validate(body: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
 def complaint(name: str, rule: str, definition: Mapping[str, Any], value: Any) -> str:
     """One sentence that names the field (`data.versions[0]` → `versions[0]`), what is wrong and what is allowed."""
     field = shown(name.removeprefix("data").removeprefix(".")).strip('"')
-    if rule == "additionalProperties":
+    if rule in {"additionalProperties", "required"}:
         allowed = sorted(definition.get("properties", {}))
-        unknown = sorted(str(key) for key in value if key not in allowed)
+        missing = ", ".join(key for key in definition.get("required", ()) if key not in value)
+        unknown = ", ".join(sorted(str(key) for key in value if key not in allowed))
+        wrong = [f"missing field {missing}"] if missing else []
+        wrong += [f"unknown field {shown(unknown)}"] if unknown else []
         place = f" in {field}" if field else ""
-        return f"Unknown field {shown(', '.join(unknown))}{place}; allowed: {', '.join(allowed) or 'none'}"
-    if rule == "required":
-        missing = [key for key in definition["required"] if key not in value]
-        return f"Missing field {', '.join(missing)}{f' in {field}' if field else ''}"
+        sentence = " and ".join(wrong)
+        return f"{sentence[0].upper()}{sentence[1:]}{place}; allowed: {', '.join(allowed) or 'none'}"
     hint = definition.get("description", "")
     if rule == "pattern" and hint:  # better words than a regular expression
         what = f"be {hint}"
     else:
-        what = requirement(rule, definition) + (f" ({hint})" if hint else "")
+        what = f"{requirement(rule, definition)}{f' ({hint})' if hint else ''}"
     return f"{field or 'The body'} must {what}, but is {shown(value)}"
 
 
@@ -70,9 +71,9 @@ def requirement(rule: str, definition: Mapping[str, Any]) -> str:
     return {
         "enum": f"be one of {', '.join(map(str, definition.get('enum', ())))}",
         "const": f"be {limit}",
-        "minLength": f"have at least {limit} characters",
+        "minLength": "not be empty" if limit == 1 else f"have at least {limit} characters",
         "maxLength": f"have at most {limit} characters",
-        "minItems": f"have at least {limit} items",
+        "minItems": "not be empty" if limit == 1 else f"have at least {limit} items",
         "maxItems": f"have at most {limit} items",
         "uniqueItems": "not repeat an item",
         "pattern": f"match {limit}",

@@ -49,6 +49,8 @@ def read(event: dict[str, Any]) -> Batch:
     Whatever a record's data is, it ends up as tweets or refusals. Where arrivals are missing the batch's earliest
     stands in, or the present if there is none.
     """
+    # The dict itself, not Powertools' KinesisFirehoseEvent: its properties take 0.9 µs a record, half of what decoding,
+    # parsing, serialising and encoding take together. The tests compare with it.
     entries = event["records"]
     arrivals = [_arrival(entry) for entry in entries]
     if None in arrivals:
