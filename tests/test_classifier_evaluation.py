@@ -91,3 +91,15 @@ def test_the_page_says_the_same_without_scripts_and_escapes_what_it_shows() -> N
         in page.text
     )
     assert "http" not in html.replace("http-equiv", "")
+
+
+def test_the_page_says_what_the_better_one_costs() -> None:
+    usd = {"bundled-1": 0.0, "mine": 86.4, "other": 0.0}
+    assert evaluation_page.price("mine", "bundled-1", usd) == "mine costs 86.40 USD a day more."
+    assert evaluation_page.price("bundled-1", "mine", usd) == "bundled-1 costs 86.40 USD a day less."
+    assert evaluation_page.price("other", "bundled-1", usd) == "Both cost the same."
+
+
+def test_the_page_leaves_out_labels_that_the_file_has_not() -> None:
+    html = evaluation_page.render(report(), "20260101T000000Z-abcdef")
+    assert "storm" in html and "haze" not in html  # answered by one of them alone

@@ -18,6 +18,7 @@ p.note { color: var(--soft); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th { white-space: normal; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 svg { width: 100%; height: auto; display: block; }
 svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
@@ -33,7 +34,7 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
         f"answered; the labels are of <b>{escape(report['head'])}</b>.</p>",
         bars(report["versions"]),
         summary(report["versions"]),
-        "<h2>Is the difference more than chance?</h2>" + verdicts(report["comparisons"]),
+        "<h2>Is the difference more than chance?</h2>" + verdicts(report),
         "<h2>F1 of each label</h2>" + by_label(report["versions"]),
     ]
     meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -71,30 +72,35 @@ def summary(versions: list[dict[str, Any]]) -> str:
     return table(head, rows)
 
 
-def verdicts(comparisons: list[dict[str, Any]]) -> str:
-    """A sentence a pair, at the usual 5 %."""
+def verdicts(report: Mapping[str, Any]) -> str:
+    """A sentence a pair, at the usual 5 %, and what the one costs beyond the other: is it worth it?"""
+    usd = {version["version"]: version["usd_a_day"] for version in report["versions"]}
     sentences = []
-    for pair in comparisons:
+    for pair in report["comparisons"]:
         a, b = (pair["a"], pair["only_a_right"]), (pair["b"], pair["only_b_right"])
         better, worse = (a, b) if a[1] >= b[1] else (b, a)
         conclusion = "more than chance" if pair["p"] < 0.05 else "which may be chance"
         sentences.append(
             f"{better[0]} alone is right on {better[1]:,} tweets, {worse[0]} alone on {worse[1]:,}: "
-            f"{conclusion} (McNemar, p = {pair['p']:.3g})."
+            f"{conclusion} (McNemar, p = {pair['p']:.3g}). {price(better[0], worse[0], usd)}"
         )
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences) or "<p>There was but one version.</p>"
 
 
+def price(better: str, worse: str, usd: Mapping[str, float]) -> str:
+    """What the better costs beyond the worse, in words."""
+    more = usd[better] - usd[worse]
+    if not more:
+        return "Both cost the same."
+    return f"{better} costs {abs(more):,.2f} USD a day {'more' if more > 0 else 'less'}."
+
+
 def by_label(versions: list[dict[str, Any]]) -> str:
-    labels = sorted({label for version in versions for label in version["labels"]})
-    support = {label: max(v["labels"].get(label, {}).get("support", 0) for v in versions) for label in labels}
+    """The labels of the file, the most frequent first; those that a version answers beyond them have no F1."""
+    support = {label: s["support"] for version in versions for label, s in version["labels"].items() if s["support"]}
     rows = [
-        [
-            label,
-            f"{support[label]:,}",
-            *(f"{v['labels'][label]['f1']:.3f}" if label in v["labels"] else "–" for v in versions),
-        ]
-        for label in sorted(labels, key=lambda label: -support[label])
+        [label, f"{support[label]:,}", *(f"{version['labels'][label]['f1']:.3f}" for version in versions)]
+        for label in sorted(support, key=lambda label: (-support[label], label))
     ]
     return table(["Label", "Tweets", *(version["version"] for version in versions)], rows)
 
