@@ -135,6 +135,41 @@ def test_invalid_characters_become_question_marks_where_that_is_asked_for(house:
     assert house.run("SELECT b FROM t") == [("x??y",)]
 
 
+def test_a_backslash_before_u0000_is_text_about_it_and_no_nul(house: Scratch) -> None:
+    house.run("CREATE TABLE wide (a INTEGER, b VARCHAR(20))")
+    put(house, "in/1", {"a": 1, "b": r"\u0000"}, {"a": 2, "b": "\0"}, {"a": 3, "b": "\\\0"})
+    assert house.warehouse.execute(COPY.replace("COPY t", "COPY wide") + "JSON 'auto' ACCEPTINVCHARS") == 3
+    assert house.run("SELECT b FROM wide ORDER BY a") == [(r"\u0000",), ("?",), ("\\?",)]
+
+
+def test_a_nul_is_refused_where_no_character_may_stand_for_it(house: Scratch) -> None:
+    put(house, "in/1", {"a": 1, "b": "x"}, {"a": 2, "b": "x\0"})
+    with pytest.raises(WarehouseError, match="line 2: Invalid null byte"):
+        house.warehouse.execute(COPY + "JSON 'auto'")
+
+
+def test_a_line_that_is_no_object_is_refused_in_a_table_of_one_column_too(house: Scratch) -> None:
+    house.run("CREATE TABLE one (b VARCHAR(9))")
+    put(house, "in/1", {"b": "x"}, b"5")
+    with pytest.raises(WarehouseError, match="line 2: Invalid JSON"):
+        house.warehouse.execute(COPY.replace("COPY t", "COPY one") + "JSON 'auto'")
+
+
+def test_keys_are_the_names_of_columns_unless_case_is_ignored(house: Scratch) -> None:
+    put(house, "in/1", {"A": 1, "B": "x"})
+    with pytest.raises(WarehouseError, match="NULL value into column a"):
+        house.warehouse.execute(COPY + "JSON 'auto'")
+    assert house.warehouse.execute(COPY + "JSON 'auto ignorecase'") == 1
+    assert house.run("SELECT a, b FROM t") == [(1, "x")]
+
+
+def test_a_fraction_is_no_integer_and_an_empty_text_no_moment(house: Scratch) -> None:
+    put(house, "in/1", {"a": 1, "d": ""}, {"a": 1.5})
+    assert house.warehouse.execute(COPY + "JSON 'auto' MAXERROR 1") == 1
+    assert house.run("SELECT a, d FROM t") == [(1, None)]
+    assert house.run("SELECT colname FROM stl_load_errors WHERE err_reason LIKE 'Invalid digit%'") == [("a",)]
+
+
 def test_options_are_read_in_any_order() -> None:
     found = parse(
         "copy s.t (a, B) from 's3://b/k' credentials 'aws_iam_role=r' manifest FORMAT AS JSON 'auto' GZIP "

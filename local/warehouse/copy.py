@@ -75,6 +75,8 @@ def parse(sql: str) -> Copy:
     kind, json_from, options = _options(tokens[at + 2 :])
     if kind not in ("JSON", "CSV", "DELIMITED"):
         raise UnsupportedError(f"ERROR: the local warehouse does not do COPY … {kind}")
+    if json_from not in ("auto", "auto ignorecase") and not json_from.startswith("s3://"):
+        raise UnsupportedError(f"ERROR: the local warehouse does not do COPY … JSON '{json_from}'")
     return Copy(table.lower().replace("#", "temporary_"), columns, source, kind, json_from, options)
 
 
@@ -229,9 +231,11 @@ class _Reader:
         folder: Path,
     ) -> None:
         self.copy, self.targets, self.paths, self.scratch, self.folder = copy, targets, paths, scratch, folder
+        self.nul = False  # whether some text may have one
 
     def table(self, content: Sequence[bytes]) -> Any:
-        names = [self._write(data) for data in content if data.strip()]
+        self.nul = any(map(_may_have_nul, content))
+        names = [self._write(data) for data in content if data and not data.isspace()]
         if not names:
             return None
         cells = ", ".join(f"{self._cell(n, target)} AS c{n}" for n, target in enumerate(self.targets))
@@ -252,6 +256,8 @@ class _Reader:
     def _write(self, data: bytes) -> str:
         if self.copy.options.get("ACCEPTINVCHARS"):
             data = _valid(data)
+        if self.copy.json == "auto ignorecase":
+            data = b"\n".join(map(_lower_keys, data.split(b"\n")))
         path = self.folder / f"{next(_FILES)}.txt"
         path.write_bytes(data if data.endswith(b"\n") else data + b"\n")  # a last line cut short is an error too
         return str(path)
@@ -262,7 +268,7 @@ class _Reader:
             return f"read_ndjson_objects({listed}, maximum_object_size=33554432)"
         if self.copy.format == "JSON":
             columns = ", ".join(f"'{t.name}': '{_as_read(t)}'" for t in self.targets)
-            return f"read_ndjson({listed}, columns={{{columns}}}, maximum_object_size=33554432)"
+            return f"read_ndjson({listed}, columns={{{columns}}}, records='true', maximum_object_size=33554432)"
         options = self.copy.options
         csv = self.copy.format == "CSV"
         delimiter = str(options.get("DELIMITER", "," if csv else "|")).replace("'", "''")
@@ -276,7 +282,7 @@ class _Reader:
 
     def _cell(self, number: int, target: Target) -> str:
         if self.copy.format != "JSON":
-            value = f"c{number}" if target.type == "VARCHAR" else f"NULLIF(TRIM(c{number}), '')"
+            value = f"c{number}" if target.type != "JSON" else f"NULLIF(TRIM(c{number}), '')"
         elif self.paths:
             function = "json_extract" if target.type == "JSON" else "json_extract_string"
             value = f"{function}(json, '{_duckdb_path(self.paths[number])}')"
@@ -286,11 +292,23 @@ class _Reader:
             return f"CAST({value} AS VARCHAR)"
         if target.type == "VARCHAR":
             return self._text(value, target)
+        value = f"NULLIF({value}, '')" if self.copy.format == "JSON" else f"NULLIF(TRIM({value}), '')"
+        # Nothing is NULL where the type isn't text, whatever the options are
+        if target.type in _INTEGERS:
+            said = f"[{target.name}] Invalid digit, Type: {'Long' if target.type == 'BIGINT' else 'Integer'}"
+            return f"CASE WHEN contains({value}, '.') THEN error('{said}') ELSE CAST({value} AS {target.type}) END"
         if target.type.startswith("TIMESTAMP"):
             return _moment(value, str(self.copy.options.get("TIMEFORMAT", "auto")).lower(), target.type)
         return f"CAST({value} AS {target.type})"
 
     def _text(self, value: str, target: Target) -> str:
+        if self.nul:
+            value = (
+                f"CASE WHEN contains({value}, chr(0)) THEN error('[{target.name}] Invalid null byte') ELSE {value} END"
+            )
+        if self.copy.format == "JSON" and isinstance(null := self.copy.options.get("NULL"), str):
+            escaped = null.replace("'", "''")
+            value = f"NULLIF({value}, '{escaped}')"
         if self.copy.options.get("EMPTYASNULL"):
             value = f"NULLIF({value}, '')"
         if self.copy.options.get("BLANKSASNULL"):
@@ -321,13 +339,31 @@ def _moment(value: str, form: str, kind: str) -> str:
     return f"CAST({value} AS {kind})"
 
 
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000|\0")
+"""NUL in JSON or as it is; after an odd number of backslashes only: two are one backslash in a text about `u0000`."""
+
+
+def _may_have_nul(data: bytes) -> bool:
+    return b"\0" in data or b"\\u0000" in data
+
+
+def _lower_keys(line: bytes) -> bytes:
+    """A JSON object with its own keys in lower case; what is none stays, to be refused where it is read."""
+    try:
+        found = json.loads(line)
+        return json.dumps({key.lower(): value for key, value in found.items()}).encode()
+    except (ValueError, AttributeError):
+        return line
+
+
 def _valid(data: bytes) -> bytes:
     """ACCEPTINVCHARS: a question mark for each byte that is no UTF-8, and for NUL."""
     try:
         data.decode()
     except UnicodeDecodeError:
         data = data.decode("utf-8", "replace").replace("\ufffd", "?").encode()
-    return data.replace(b"\0", b"?").replace(b"\\u0000", b"?")
+    return _NUL.sub(rb"\1?", data) if _may_have_nul(data) else data
 
 
 def _duckdb_path(path: str) -> str:
@@ -352,8 +388,11 @@ def jsonpaths(text: bytes, columns: int) -> list[str]:
 def _blame(message: str) -> tuple[str, str]:
     """(column, reason) from DuckDB's message."""
     first = message.splitlines()[0]
-    if match := re.search(r"\[(\w+)\] (String length exceeds DDL length)", first):
+    if match := re.search(r"\[(\w+)\] (\w.*)", first):
         return match[1], match[2]
-    if "Malformed JSON" in first or "JSON" in first.split(":")[0]:
+    if "Malformed JSON" in first:
         return "", "Invalid JSON"
-    return "", first.partition(": ")[2] or first
+    if match := re.search(r"JSON transform error in file .* in line \d+: (.*)", first):
+        return "", f"Invalid JSON: {match[1]}"
+    reason, _, column = first.partition(" when casting from source column ")
+    return column, reason.partition(": ")[2] or reason
