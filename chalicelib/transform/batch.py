@@ -77,8 +77,8 @@ def read(event: dict[str, Any]) -> Batch:
 
 
 def _arrival(entry: dict[str, Any]) -> int | None:
-    for found in (entry, entry.get("kinesisRecordMetadata") or {}):
-        arrived = found.get("approximateArrivalTimestamp")
-        if isinstance(arrived, int) and 0 < arrived < LATEST:
-            return arrived
-    return None
+    arrived = entry.get("approximateArrivalTimestamp")
+    if isinstance(arrived, int) and 0 < arrived < LATEST:
+        return arrived
+    metadata = entry.get("kinesisRecordMetadata")
+    return _arrival(metadata) if metadata else None
