@@ -1,6 +1,7 @@
 """A record's bytes become tweets of one shape, whatever form, encoding and company they come in."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,8 @@ def test_a_tweet_nested_too_deep_harms_no_other() -> None:
     deep = b"[" * 1010 + b"]" * 1010
     tweets, [refusal] = unpack(b'[{"text":"one"},%b,{"text":"two"}]' % deep)
     assert [tweet.text for tweet in tweets] == ["one", "two"]
-    assert refusal.reason == "too_deep"
+    # From Python 3.12 on json can write that list, and it is seen to be no tweet.
+    assert refusal.reason == ("too_deep" if sys.version_info < (3, 12) else "not_an_object")
 
 
 def test_each_tweet_of_an_x_payload_keeps_its_author_when_taken_out() -> None:
