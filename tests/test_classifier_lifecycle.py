@@ -74,6 +74,7 @@ def test_the_bundled_classifier_is_a_version_like_any_other(api: Api) -> None:
     bundled = api("GET", "/classifier/versions")["versions"][0]
     assert (bundled["backend"], bundled["ready"], bundled["endpoint"]) == ("bundled", True, None)
     assert api("GET", f"/classifier/versions/{bundled['version']}")["metrics"] == bundled["metrics"]
+    assert {"accuracy", "precision_macro", "recall_macro", "f1_macro"} <= set(bundled["metrics"])
     assert api("POST", f"/classifier/versions/{bundled['version']}/endpoint", {}, expect=409)
 
 

@@ -38,6 +38,9 @@ METRICS = {
 """Ours to Comprehend's, whose Precision, Recall and F1Score are macro averages:
 https://docs.aws.amazon.com/comprehend/latest/dg/cer-doc-class.html"""
 
+CARD_METRICS = {"precision": "precision_macro", "recall": "recall_macro"}
+"""The bundled classifier's model card to ours, where they differ."""
+
 
 def classifier_name(stage: str) -> str:
     """The DocumentClassifierName that all versions of a stage share."""
@@ -106,7 +109,7 @@ def bundled_summary(active: Active) -> dict[str, Any]:
         "aws_status": None,
         "ready": True,
         "active": active.version == version,
-        "metrics": bundled.metrics(),
+        "metrics": {CARD_METRICS.get(name, name): score for name, score in bundled.metrics().items()},
         "cost": {"training_usd": 0.0, "model_usd_a_month": 0.0, "endpoint_usd_a_day": 0.0, "endpoint_usd_so_far": 0.0},
         "endpoint": None,
     }
