@@ -131,3 +131,34 @@ def test_a_lost_statement_is_lost_to_the_client_whether_it_ran_or_not(stack: Any
         stack.faults.set({})
     time.sleep(0.2)
     assert data_api.query("SELECT COUNT(*) AS n FROM public.lost")[0]["n"] == 4
+
+
+def test_what_is_there_can_be_listed(api: Any) -> None:
+    assert "disaster" in api.list_schemas(**TARGET)["Schemas"]
+    assert api.list_schemas(SchemaPattern="disas%", **TARGET)["Schemas"] == ["disaster"]
+    found = api.list_tables(SchemaPattern="disaster", TablePattern="tweet%", **TARGET)["Tables"]
+    assert {"schema": "disaster", "name": "tweet", "type": "VIEW"} in found
+    assert {"schema": "disaster", "name": "tweet_file", "type": "TABLE"} in found
+    pages = api.get_paginator("list_tables").paginate(
+        SchemaPattern="disaster", PaginationConfig={"PageSize": 2}, **TARGET
+    )
+    assert len([table for page in pages for table in page["Tables"]]) > 2
+
+
+def test_a_table_is_described(api: Any) -> None:
+    found = api.describe_table(Schema="disaster", Table="disaster_tweets", **TARGET)["ColumnList"]
+    assert found[0]["name"] == "original_text"
+    by_name = {column["name"]: column for column in found}
+    assert (by_name["tweet_key"]["typeName"], by_name["tweet_key"]["length"]) == ("varchar", 32)
+    assert (by_name["keywords"]["typeName"], by_name["keywords"]["nullable"]) == ("super", 1)
+    assert by_name["s3_line"]["nullable"] == 0
+
+
+def test_a_request_may_wait_for_its_end(api: Any) -> None:
+    assert api.execute_statement(Sql="SELECT 1", WaitTimeSeconds=30, **TARGET)["Status"] == "FINISHED"
+
+
+@pytest.mark.parametrize("option", [{"ResultFormat": "CSV"}, {"SessionKeepAliveSeconds": 60}])
+def test_what_it_does_not_do_it_says(api: Any, option: dict[str, Any]) -> None:
+    with pytest.raises(ClientError, match=f"does not do {next(iter(option))}"):
+        api.execute_statement(Sql="SELECT 1", **option, **TARGET)

@@ -1,16 +1,20 @@
 """The local warehouse answers Redshift's SQL as Redshift would, or refuses it by name."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from local.warehouse import UnsupportedError, WarehouseError, query
 from local.warehouse.dialect import names
 from tests.warehouses import Scratch, scratch
+
+pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result")
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +209,14 @@ def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
         made.run("CREATE TABLE kept (a INTEGER)", "INSERT INTO kept VALUES (1)")
     (tmp_path / "w.duckdb").rename(tmp_path / "warehouse.duckdb")
     assert query(tmp_path, "SELECT a, COUNT(*) FROM kept GROUP BY a") == (["a", "count"], [(1, 1)])
+
+
+def test_who_is_interrupted_while_waiting_for_a_turn_to_write_never_writes(house: Scratch) -> None:
+    house.run("CREATE TABLE waiting (a INTEGER)")
+    turn = house.warehouse.turn_to_write(lambda: False)
+    with house.warehouse.session() as session, ThreadPoolExecutor() as pool, turn:
+        writing = pool.submit(session.run, ["INSERT INTO waiting VALUES (1)"])
+        session.interrupt()
+        with pytest.raises(duckdb.InterruptException):
+            writing.result(10)
+    assert house.run("SELECT * FROM waiting") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,9 +98,27 @@ class Warehouse:
             cursor.close()
 
     @contextmanager
-    def turn_to_write(self) -> Iterator[None]:
-        with self._writing:
+    def turn_to_write(self, given_up: Callable[[], bool]) -> Iterator[None]:
+        """Waits for it. Raises duckdb.InterruptException once nobody wants it any more."""
+        while not self._writing.acquire(timeout=0.05):
+            if given_up():
+                raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        try:
             yield
+        finally:
+            self._writing.release()
+
+    def ask(self, sql: str, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT in DuckDB's own SQL."""
+        cursor = self._connection.cursor()
+        try:
+            return cursor.execute(sql, dict(values)).fetchall()
+        finally:
+            cursor.close()
+
+    def limits(self, schema: str, table: str) -> dict[str, int]:
+        """The bytes that each text column of a table holds."""
+        return dict(self.ask(LIMITS, {"schema": schema, "table": table}))
 
     def load(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
         """Runs a COPY within the cursor's transaction: how many rows it loaded. Raises WarehouseError."""
@@ -150,8 +168,10 @@ class Session:
 
     def __init__(self, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection) -> None:
         self._warehouse, self._cursor = warehouse, cursor
+        self._interrupted = False
 
     def interrupt(self) -> None:
+        self._interrupted = True
         self._cursor.interrupt()
 
     def run(self, statements: Sequence[str], parameters: Mapping[str, str] | None = None) -> list[Result]:
@@ -162,7 +182,7 @@ class Session:
         planned = [None if is_copy(sql) else self._translated(n, sql, parameters) for n, sql in enumerate(statements)]
         if all(each is not None and each.reads for each in planned):
             return self._transaction(statements, planned)
-        with self._warehouse.turn_to_write():
+        with self._warehouse.turn_to_write(lambda: self._interrupted):
             return self._transaction(statements, planned)
 
     def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
@@ -249,7 +269,7 @@ def _rows(done: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 def _create_like(cursor: duckdb.DuckDBPyConnection, like: Like) -> str:
     """The table as Redshift makes it: types, lengths and NOT NULL are taken over, defaults where that was said."""
     schema, _, table = like.source.replace('"', "").rpartition(".")
-    limits = dict(cursor.execute(LIMITS, [table, schema, schema]).fetchall())
+    limits = dict(cursor.execute(LIMITS, {"table": table, "schema": schema}).fetchall())
     columns = []
     for name, kind, null, _, default, *_ in cursor.execute(f"DESCRIBE {like.source}").fetchall():
         parts = [f'"{name}" {kind}', "NOT NULL" if null == "NO" else ""]
@@ -265,7 +285,7 @@ FROM (
     SELECT unnest(constraint_column_names) AS column_name, constraint_text, database_name, schema_name, table_name
     FROM duckdb_constraints() WHERE constraint_type = 'CHECK'
 )
-WHERE constraint_text ILIKE '%strlen(%<=%' AND table_name = ? AND (? = '' OR schema_name = ?)
+WHERE constraint_text ILIKE '%strlen(%<=%' AND table_name = $table AND ($schema = '' OR schema_name = $schema)
 """
 
 
@@ -274,7 +294,7 @@ def _targets(cursor: duckdb.DuckDBPyConnection, copy: copying.Copy) -> list[copy
     schema, _, table = copy.table.rpartition(".")
     described = cursor.execute(f"DESCRIBE {copy.table}").fetchall()
     types = {row[0]: row[1] for row in described}
-    limits = dict(cursor.execute(LIMITS, [table, schema, schema]).fetchall())
+    limits = dict(cursor.execute(LIMITS, {"table": table, "schema": schema}).fetchall())
     for name in copy.columns:
         if name not in types:
             raise WarehouseError(f'ERROR: column "{name}" of relation "{table}" does not exist')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ import orjson
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 
+from local.warehouse import catalog
 from local.warehouse.database import Column, Result
 from local.warehouse.dialect import is_copy, names
 from local.warehouse.errors import WarehouseError
@@ -21,6 +23,7 @@ MOST_STATEMENTS = 40
 MOST_BYTES = 100_000
 PAGE = 1000  # rows; AWS pages by size
 LISTED = 100
+LONGEST_WAIT = 30  # seconds
 
 
 class AwsError(ServiceException):  # type: ignore[misc]
@@ -51,12 +54,14 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
 
     def _submit(self, sqls: list[str], batch: bool) -> ActionResult:
         request = {key: value for key, value in self.params.items() if key not in ("Sql", "Sqls") and value is not None}
-        if bool(request.get("ClusterIdentifier")) == bool(request.get("WorkgroupName")):
-            raise invalid("Exactly one of ClusterIdentifier and WorkgroupName must be given")
+        self._check_target()
         if not request.get("Database"):
             raise invalid("Database is required")
         if any(len(sql.encode()) > MOST_BYTES for sql in sqls):
             raise invalid(f"The SQL statement exceeds the maximum size of {MOST_BYTES} bytes")
+        for option, only in _ONLY.items():
+            if request.get(option) not in (None, only):
+                raise invalid(f"The local warehouse does not do {option} {request[option]}")
         _check_parameters(sqls, request.get("Parameters") or [])
         try:
             statement = self.statements.submit(sqls, batch, request)
@@ -64,12 +69,12 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
             raise AwsError(
                 "ActiveStatementsExceededException", "Active statements exceeded the allowed quota (500)."
             ) from error
-        return ActionResult({**_common(statement), "CreatedAt": statement.created})
+        self._wait(statement)
+        return ActionResult({**_common(statement), "CreatedAt": statement.created, "Status": statement.status})
 
     def describe_statement(self) -> ActionResult:
         statement, number = self._find(self.params["Id"])
-        if (seconds := int(self.params.get("WaitTimeSeconds") or 0)) > 0:
-            statement.ended.wait(min(seconds, 30))
+        self._wait(statement)
         return ActionResult(_described(statement) if number is None else _part(statement, number))
 
     def list_statements(self) -> ActionResult:
@@ -80,9 +85,7 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
             if (wanted in (None, "ALL") or each.status == wanted)
             and (not name or str(each.request.get("StatementName", "")).startswith(name))
         ]
-        start, most = int(self.params.get("NextToken") or 0), int(self.params.get("MaxResults") or LISTED)
-        more = {"NextToken": str(start + most)} if start + most < len(found) else {}
-        return ActionResult({"Statements": [_listed(each) for each in found[start : start + most]], **more})
+        return self._page("Statements", [_listed(each) for each in found], LISTED)
 
     def cancel_statement(self) -> ActionResult:
         statement, _ = self._find(self.params["Id"])
@@ -94,6 +97,7 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
 
     def get_statement_result(self) -> tuple[int, dict[str, str], str]:
         statement, number = self._find(self.params["Id"])
+        self._wait(statement)
         result = _result(statement, number)
         if result is None or result.columns is None or result.rows is None:
             raise AwsError(
@@ -112,6 +116,41 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
         if start + PAGE < len(result.rows):
             answer["NextToken"] = str(start + PAGE)
         return 200, {}, orjson.dumps(answer).decode()  # moto's serialiser takes seconds for what takes this one no time
+
+    def list_databases(self) -> ActionResult:
+        self._check_target()
+        return ActionResult({"Databases": [self.params["Database"]] if self.params.get("Database") else []})
+
+    def list_schemas(self) -> ActionResult:
+        self._check_target()
+        return self._page(
+            "Schemas", catalog.schemas(self.statements.warehouse, self.params.get("SchemaPattern") or "%")
+        )
+
+    def list_tables(self) -> ActionResult:
+        self._check_target()
+        patterns = (self.params.get(name) or "%" for name in ("SchemaPattern", "TablePattern"))
+        return self._page("Tables", catalog.tables(self.statements.warehouse, *patterns))
+
+    def describe_table(self) -> ActionResult:
+        self._check_target()
+        schema, table = self.params.get("Schema") or "public", self.params.get("Table") or ""
+        found = catalog.columns(self.statements.warehouse, schema, table)
+        own = {"schemaName": schema, "tableName": table}
+        return self._page("ColumnList", [_metadata(column) | more | own for column, more in found], TableName=table)
+
+    def _page(self, key: str, found: Sequence[Any], at_most: int = PAGE, **more_of_it: Any) -> ActionResult:
+        start, most = int(self.params.get("NextToken") or 0), int(self.params.get("MaxResults") or at_most)
+        more = {"NextToken": str(start + most)} if start + most < len(found) else {}
+        return ActionResult({key: found[start : start + most], **more, **more_of_it})
+
+    def _wait(self, statement: Statement) -> None:
+        if (seconds := int(self.params.get("WaitTimeSeconds") or 0)) > 0:
+            statement.ended.wait(min(seconds, LONGEST_WAIT))
+
+    def _check_target(self) -> None:
+        if bool(self.params.get("ClusterIdentifier")) == bool(self.params.get("WorkgroupName")):
+            raise invalid("Exactly one of ClusterIdentifier and WorkgroupName must be given")
 
     def _find(self, statement_id: str) -> tuple[Statement, int | None]:
         """(the statement, which one of its batch or None)."""
@@ -139,6 +178,8 @@ def _check_parameters(sqls: list[str], parameters: list[dict[str, str]]) -> None
         raise invalid(f"Parameters list is missing values for: {sorted(missing)}")
 
 
+_ONLY = {"ResultFormat": "JSON", "ExecutionMode": "TRANSACTION", "SessionId": None, "SessionKeepAliveSeconds": 0}
+"""What is done of options that Redshift has more of."""
 _TARGET = ("ClusterIdentifier", "WorkgroupName", "Database", "DbUser", "SecretArn")
 
 

@@ -58,7 +58,7 @@ class Statements:
     """All statements of the last day, by id."""
 
     def __init__(self, warehouse: Warehouse, faults: Faults) -> None:
-        self._warehouse, self._faults = warehouse, faults
+        self.warehouse, self._faults = warehouse, faults
         self._known: dict[str, Statement] = {}
         self._tokens: dict[str, Statement] = {}
         self._lock = threading.Lock()
@@ -119,7 +119,7 @@ class Statements:
     def _run(self, statement: Statement) -> None:
         began = time.perf_counter()
         try:
-            with self._warehouse.session() as session:
+            with self.warehouse.session() as session:
                 with self._lock:
                     if statement.status == "ABORTED":
                         return
