@@ -140,7 +140,7 @@ def plant(forest: Forest, aws: LocalAws) -> None:
     for key in forest.damaged:
         s3.put_object(Bucket=aws.stream, Key=key, Body=forest.body(key))
     files = pa.table({"s3_key": forest.keys, "damage": [forest.damaged.get(key, "") for key in forest.keys]})
-    cursor = LiveRedshiftData.statements._warehouse._connection.cursor()
+    cursor = LiveRedshiftData.statements.warehouse._connection.cursor()
     cursor.execute(f"SET GLOBAL memory_limit = '{MEMORY}'")
     cursor.register("planted", files)
     insert = "INSERT INTO disaster.disaster_tweets (tweet_key, s3_key, s3_line, arrived_at, loaded_at, disaster_label) "
