@@ -162,3 +162,8 @@ def test_a_request_may_wait_for_its_end(api: Any) -> None:
 def test_what_it_does_not_do_it_says(api: Any, option: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match=f"does not do {next(iter(option))}"):
         api.execute_statement(Sql="SELECT 1", **option, **TARGET)
+
+
+def test_a_page_that_nobody_has_named_is_refused(api: Any) -> None:
+    with pytest.raises(ClientError, match="NextToken is not one"):
+        api.list_statements(NextToken="elsewhere")

@@ -171,6 +171,8 @@ CREATE TEMP TABLE judged_hour (
 ) DISTSTYLE ALL
 """
 
+# What can't be repaired needn't be looked at every time, either: its hour counts as settled. (Not said in the SQL: the
+# Data API looks for parameters in comments, too.)
 JUDGED = """
 INSERT INTO judged_hour
 SELECT
@@ -181,7 +183,6 @@ SELECT
         WHEN waiting_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 'open'
         ELSE 'settled'
     END,
-    -- What can't be repaired needn't be looked at every time, either.
     CASE WHEN waiting_files + mendable_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 0 ELSE settled_checks + 1 END
 FROM (
     SELECT

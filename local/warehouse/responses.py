@@ -57,6 +57,8 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
         self._check_target()
         if not request.get("Database"):
             raise invalid("Database is required")
+        if not all(map(str.strip, sqls)):
+            raise invalid("The SQL statement is empty")
         if any(len(sql.encode()) > MOST_BYTES for sql in sqls):
             raise invalid(f"The SQL statement exceeds the maximum size of {MOST_BYTES} bytes")
         for option, only in _ONLY.items():
@@ -104,7 +106,7 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
                 "ResourceNotFoundException",
                 "Query does not have result. Please check query status with DescribeStatement.",
             )
-        start = int(self.params.get("NextToken") or 0)
+        start = self._start()
         page = result.rows[start : start + PAGE]
         answer: dict[str, Any] = {
             "ColumnMetadata": [_metadata(column) for column in result.columns],
@@ -139,10 +141,22 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
         own = {"schemaName": schema, "tableName": table}
         return self._page("ColumnList", [_metadata(column) | more | own for column, more in found], TableName=table)
 
+    def get_statement_result_v2(self) -> ActionResult:
+        raise invalid("The local warehouse does not do GetStatementResultV2: it gives no CSV")
+
+    def list_sessions(self) -> ActionResult:
+        raise invalid("The local warehouse does not do ListSessions: a session ends with its statement")
+
     def _page(self, key: str, found: Sequence[Any], at_most: int = PAGE, **more_of_it: Any) -> ActionResult:
-        start, most = int(self.params.get("NextToken") or 0), int(self.params.get("MaxResults") or at_most)
+        start, most = self._start(), int(self.params.get("MaxResults") or at_most)
         more = {"NextToken": str(start + most)} if start + most < len(found) else {}
         return ActionResult({key: found[start : start + most], **more, **more_of_it})
+
+    def _start(self) -> int:
+        token = str(self.params.get("NextToken") or 0)
+        if not token.isdecimal():
+            raise invalid("The NextToken is not one that was given out")
+        return int(token)
 
     def _wait(self, statement: Statement) -> None:
         if (seconds := int(self.params.get("WaitTimeSeconds") or 0)) > 0:
