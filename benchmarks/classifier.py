@@ -76,6 +76,7 @@ def tf_idf(frame: pd.DataFrame, plan: list[evaluate.Fold]) -> pd.DataFrame:
 def measured(frame: pd.DataFrame, logits: pd.DataFrame, told: pd.Series | None) -> list[str]:
     """The cells of a row: relevance F1 and AUC on CrowdFlower, AUC on T6 and T26, kind macro-F1 on T26."""
     rows = frame.iloc[logits["at"]].reset_index(drop=True).assign(logit=logits["logit"].to_numpy())
+    rows["relevant"] = rows["voted"]
     everyday = rows[rows["source"] == "crowdflower"]
     cells = [
         f"{f1_score(everyday['relevant'], everyday['logit'] >= 0):.3f}",
@@ -91,7 +92,7 @@ def measured(frame: pd.DataFrame, logits: pd.DataFrame, told: pd.Series | None) 
 
 
 def kind(frame: pd.DataFrame, told: pd.Series) -> str:
-    crisis = (frame["source"] == "t26") & (frame["relevant"] == 1)
+    crisis = (frame["source"] == "t26") & (frame["voted"] == 1)
     gold = frame.loc[crisis, "gold_kind"]
     return f"{f1_score(gold, told[crisis], labels=list(evaluate.SEVEN), average='macro', zero_division=0):.3f}"
 

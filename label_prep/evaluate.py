@@ -84,9 +84,9 @@ class Scores:
 
 
 def score(frame: pd.DataFrame, read: train.Read, logits: pd.DataFrame, seed: int) -> Scores:
-    """Calibrates on the held-out logits and measures both heads."""
-    kept = ["source", "event", "group", "relevant", "weight", "informative", "gold_kind"]
-    rows = frame[kept].iloc[logits["at"]].reset_index(drop=True).assign(**logits)
+    """Calibrates on the held-out logits and measures both heads, against what each row itself was voted."""
+    kept = ["source", "event", "group", "voted", "weight", "informative", "gold_kind"]
+    rows = frame[kept].rename(columns={"voted": "relevant"}).iloc[logits["at"]].reset_index(drop=True).assign(**logits)
     everyday = rows["source"] == "crowdflower"
     some = rows[everyday]
     slope, shift = train.fit_platt(some["logit"].to_numpy(), some["relevant"].to_numpy(), some["weight"].to_numpy())

@@ -51,6 +51,8 @@ def label(text: str, gold: str | None, relevant: float) -> tuple[str, str, str]:
 def settle(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(the frame with one relevance for all tweets of the same words, the rows where votes contradicted each other).
 
+    `voted` keeps what the row itself was voted.
+
     The side with the greater sum of squared vote shares wins, a tie is relevant; `weight`, a row's squared vote share,
     is multiplied by the share that the winner had.
     """
@@ -60,6 +62,6 @@ def settle(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     yes = (weight * frame["relevant"]).groupby(within).transform("sum") / total
     settled = (yes >= 0.5).astype(float)
     conflicting = (yes > 0) & (yes < 1)
-    out = frame.assign(relevant=settled, weight=weight * np.maximum(yes, 1 - yes))
+    out = frame.assign(voted=frame["relevant"], relevant=settled, weight=weight * np.maximum(yes, 1 - yes))
     listed = frame[conflicting].assign(settled_as=settled[conflicting]).sort_values(["same_words", "row"])
     return out, listed

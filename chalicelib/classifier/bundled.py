@@ -25,6 +25,7 @@ VERSION = "bundled-1"
 MODEL = Path(__file__).with_name("model.bin")
 CONTEXT = 3  # words either side of a keyword
 STEPS = 256  # in which the norm of a token is stored
+HINTED = 0.3  # relevance from which hints alone tell the kind: below, they are mostly everyday words
 MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more
 MOST_ROWS = 200_000  # tokens remembered at a time: some 40 MB
 NOT_DISASTER = "not_disaster"
@@ -146,7 +147,7 @@ class Model:
 
 def is_told(most: int, relevant: float) -> bool:
     """Whether evidence of weight `most` tells the kind: a name does, hints do only where a disaster is spoken of."""
-    return most >= NAME or (most > 0 and relevant >= 0.5)
+    return most >= NAME or (most > 0 and relevant >= HINTED)
 
 
 def kind_told(weights: Mapping[str, int], relevant: float) -> str:
