@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import HealthCheck, settings
 
 from local.server import LocalAws
+
+# No test is timed: a busy machine is no fault of the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def finished(admin_url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
