@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.warehouse.copy import OPTIONS
 from local.warehouse import WarehouseError
 from local.warehouse.copy import parse
 from tests.warehouses import Scratch, scratch
@@ -212,3 +213,25 @@ def test_any_text_and_any_super_come_back_as_they_were(house: Scratch, rows: lis
     house.warehouse.execute(COPY.replace("COPY t", "COPY u") + "JSON 'auto'")
     found = house.run("SELECT b, c FROM u ORDER BY n")
     assert [(b, None if c is None else json.loads(c)) for b, c in found] == rows
+
+
+hostile = st.lists(
+    st.sampled_from(["\0", "\\", "u0000", "\\u0000", "é", "😀", '"', "{", "\n", "\u2028", " ", "\x7f"])
+    | st.text(st.characters(exclude_categories=("Cs",)), max_size=4),
+    max_size=12,
+).map("".join)
+
+
+def fitted(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore")
+
+
+@given(st.lists(st.tuples(hostile, st.integers(-(10**30), 10**30)), min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_stops_a_load_with_the_options_of_the_app(house: Scratch, rows: list[tuple[str, int]]) -> None:
+    house.run("DROP TABLE IF EXISTS u", "CREATE TABLE u (n INTEGER, b VARCHAR(11), c SUPER)")
+    put(house, "in/1", *({"n": n, "b": text, "c": [number]} for n, (text, number) in enumerate(rows)), zipped=True)
+    assert house.warehouse.execute(COPY.replace("COPY t", "COPY u") + OPTIONS) == len(rows)
+    found = house.run("SELECT b, c FROM u ORDER BY n")
+    assert [b for b, _ in found] == [fitted(text.replace("\0", "?"), 11) for text, _ in rows]
+    assert [json.loads(c) for _, c in found] == [[number] for _, number in rows]

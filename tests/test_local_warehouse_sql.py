@@ -113,6 +113,33 @@ def test_errors_are_in_the_words_of_redshift(house: Scratch, sql: str, message: 
 
 
 @pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT SUM(id) OVER (ORDER BY id) FROM t", "require a frame clause"),
+        ("SELECT COUNT(*) FILTER (WHERE id > 1) FROM t", 'near "FILTER"'),
+        ("SELECT DISTINCT ON (word) word, id FROM t", "DISTINCT ON is not supported"),
+        ("INSERT INTO t (word) VALUES ('x') RETURNING id", 'near "RETURNING"'),
+        ("INSERT INTO t (word) VALUES ('x') ON CONFLICT DO NOTHING", 'near "ON CONFLICT"'),
+        ("SELECT id FROM t, generate_series(1, 3) AS n", "on the leader node alone"),
+        ("CREATE INDEX i ON t (id)", "CREATE INDEX"),
+    ],
+)
+def test_what_redshift_would_not_take_is_refused_though_duckdb_would(house: Scratch, sql: str, message: str) -> None:
+    with pytest.raises(WarehouseError) as raised:
+        house.run(sql)
+    assert message in str(raised.value)
+
+
+def test_windows_that_need_no_frame_and_those_that_have_one_are_taken(house: Scratch) -> None:
+    framed = "SUM(id) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING)"
+    assert house.run(f"SELECT {framed}, RANK() OVER (ORDER BY id), COUNT(*) OVER () FROM t ORDER BY 1") == [
+        (1, 1, 3),
+        (3, 2, 3),
+        (6, 3, 3),
+    ]
+
+
+@pytest.mark.parametrize(
     ("sql", "name"),
     [
         ("UNLOAD ('SELECT 1') TO 's3://bucket/x' IAM_ROLE 'r'", "UNLOAD"),

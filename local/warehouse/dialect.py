@@ -17,6 +17,7 @@ from sqlglot import exp, parse, parse_one, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
+from local.warehouse import strict
 from local.warehouse.errors import UnsupportedError, WarehouseError
 
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it leaves as it is
@@ -130,6 +131,7 @@ def _parsed(sql: str) -> exp.Expr:
     if len(trees) != 1:
         raise WarehouseError(f"ERROR: syntax error: one statement is wanted, there are {len(trees)}")
     tree = trees[0]
+    strict.check(tree)
     _temporary_names(tree)
     if isinstance(tree, exp.Command):
         raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(sql.split()[:3])}")
