@@ -72,6 +72,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
             [("p", 0), ("7", 1)],
         ),
         ("SELECT COUNT(*) FROM (SELECT JSON_PARSE('[\"p\", 7]') AS v) AS s, s.v AS k WHERE k = 'p'", [(1,)]),
+        (
+            "SELECT t.id, k.n::VARCHAR FROM t LEFT JOIN t.tags AS k ON k.n = 'y' ORDER BY 1",
+            [(1, "y"), (2, None), (3, None)],
+        ),
+        ("SELECT id FROM t WHERE EXISTS (SELECT 1 FROM t.tags AS k WHERE k.n = 'y')", [(1,)]),
         ("SELECT tags[0].n::INTEGER FROM t WHERE id = 1", [(None,)]),  # another type: null
         ("SELECT JSON_TYPEOF(tags), JSON_TYPEOF(tags[0].m) FROM t WHERE id = 1", [("array", "number")]),
         ("SELECT REGEXP_REPLACE('a1b2', '[0-9]', '-')", [("a-b-",)]),

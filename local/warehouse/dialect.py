@@ -309,6 +309,10 @@ Path = list[str | exp.Expr]
 def _super_paths(tree: exp.Expr) -> None:
     """Navigation into SUPER (`keywords[0].word`, `k.word`) as extraction from JSON, unnesting as UNNEST of it."""
     elements: set[str] = set()
+    known = {each.alias_or_name.lower() for kind in (exp.Table, exp.Subquery, exp.CTE) for each in tree.find_all(kind)}
+    for table in list(tree.find_all(exp.Table)):
+        if isinstance(table.parent, exp.Join | exp.From) and not table.catalog and table.db.lower() in known:
+            table.replace(_unnest(table))
     for join in list(tree.find_all(exp.Join)):
         if isinstance(join.this, exp.AtIndex):
             elements.add(join.this.this.alias.lower())
@@ -329,6 +333,13 @@ def _super_paths(tree: exp.Expr) -> None:
             _replace_path(column, sources)
         elif column.name.lower() in elements and isinstance(column.parent, exp.Cast | exp.Condition):
             _replace(column, column.copy(), "$", column.name)
+
+
+def _unnest(table: exp.Table) -> exp.Unnest:
+    """`LEFT JOIN t.tags AS k`, where `t` is no schema but a table of the query."""
+    alias = exp.TableAlias(this=exp.to_identifier(f"of_{table.alias_or_name}"))
+    alias.set("columns", [exp.to_identifier(table.alias_or_name)])
+    return exp.Unnest(expressions=[exp.column(table.name, table=table.db)], alias=alias)
 
 
 def _unnest_with_index(node: exp.AtIndex) -> exp.Join:
