@@ -119,3 +119,8 @@ def test_it_needs_only_the_standard_library() -> None:
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "flood"
+
+
+def test_a_word_as_long_as_a_whole_post_is_read_like_any_other() -> None:
+    [prediction] = bundled.classify(["x" * 25_000 + "flood" + "x" * 25_000 + " earthquake"])
+    assert prediction.label == "earthquake"

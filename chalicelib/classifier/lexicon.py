@@ -70,6 +70,7 @@ class Lexicon:
             if first[-1:] == "*" and first[:1] != "*":
                 index = self._begin
             index.setdefault(first.strip("*"), []).append(term)
+        self._longest = max(map(len, (*self._begin, *self._end)), default=0)
 
     def starts(self, token: str) -> Starts | None:
         """The terms that may start with a token, None where none does; remembered, for the same words come again.
@@ -81,8 +82,9 @@ class Lexicon:
     def _starts(self, token: str) -> Starts | None:
         terms = self._whole.get(token, [])
         whole = any(" " not in term.words for term in terms)
-        parts = [term for n in range(SHORTEST_STEM, len(token) + 1) for term in self._begin.get(token[:n], ())]
-        parts += [term for n in range(len(token) - SHORTEST_STEM + 1) for term in self._end.get(token[n:], ())]
+        lengths = range(SHORTEST_STEM, min(len(token), self._longest) + 1)
+        parts = [term for n in lengths for term in self._begin.get(token[:n], ())]
+        parts += [term for n in reversed(lengths) for term in self._end.get(token[-n:], ())]
         parts += [term for part, some in self._part.items() if part in token for term in some]
         terms = terms + [term for term in parts if " " in term.words or not whole]
         if not terms:
