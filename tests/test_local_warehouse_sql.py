@@ -77,6 +77,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
             [(1, "y"), (2, None), (3, None)],
         ),
         ("SELECT id FROM t WHERE EXISTS (SELECT 1 FROM t.tags AS k WHERE k.n = 'y')", [(1,)]),
+        ("SELECT COUNT(*) FROM t JOIN public.t AS s ON s.id = t.id WHERE t.id IN (SELECT id FROM t)", [(3,)]),
         ("SELECT tags[0].n::INTEGER FROM t WHERE id = 1", [(None,)]),  # another type: null
         ("SELECT JSON_TYPEOF(tags), JSON_TYPEOF(tags[0].m) FROM t WHERE id = 1", [("array", "number")]),
         ("SELECT REGEXP_REPLACE('a1b2', '[0-9]', '-')", [("a-b-",)]),

@@ -311,7 +311,7 @@ def _super_paths(tree: exp.Expr) -> None:
     elements: set[str] = set()
     known = {each.alias_or_name.lower() for kind in (exp.Table, exp.Subquery, exp.CTE) for each in tree.find_all(kind)}
     for table in list(tree.find_all(exp.Table)):
-        if isinstance(table.parent, exp.Join | exp.From) and not table.catalog and table.db.lower() in known:
+        if isinstance(table.parent, exp.Join | exp.From) and table.db and table.db.lower() in known:
             table.replace(_unnest(table))
     for join in list(tree.find_all(exp.Join)):
         if isinstance(join.this, exp.AtIndex):
