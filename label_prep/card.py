@@ -86,7 +86,7 @@ same words with contradicting votes are settled by the sum of squared vote share
   {len(features.tokens):,} tokens; an unknown one gets its number from its character n-grams.
 * **Kind**: a lexicon (`label_prep/lexicon.toml`; en, es, pt, it, fr) of names, hints that count only in a relevant
   tweet, and figures of speech that silence the words in them. Whoever wrote it had seen tweets of these collections,
-  but left out names of places, people and single events.
+  but left out the names of their places, people and events.
 * **Probabilities**: Platt scaling on predictions of models that had not seen the tweet, as if half of all tweets were
   relevant: where fewer are, the true probability is lower than the one told. Expected calibration error on CrowdFlower
   {measured["calibration_error"]:.3f}.
