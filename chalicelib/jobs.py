@@ -109,6 +109,12 @@ def get(kind: str, job_id: str) -> Job | None:
     return judged(json.loads(found["Body"].read()), datetime.now(UTC))
 
 
+def page(job: Job) -> str:
+    """The page that stands beside a job's report. Raises what boto3 raises where there is none."""
+    key = _key(job["kind"], job["id"]).removesuffix(".json") + ".html"
+    return clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read().decode()
+
+
 def judged(job: Job, now: datetime) -> Job:
     """The job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
     if job["status"] != "running" or now - datetime.fromisoformat(job["started_at"]) <= LONGEST:

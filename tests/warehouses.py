@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,3 @@ def scratch(home: Path) -> Iterator[Scratch]:
         yield made
     finally:
         made.warehouse.close()
-
-
-def names(columns: Sequence[Any]) -> list[str]:
-    return [column.name for column in columns]

@@ -7,12 +7,11 @@ from typing import Any
 
 from chalice.app import BadRequestError, ConflictError, NotFoundError
 
-from chalicelib import clients, jobs
-from chalicelib.admin.http import Answer, Request, accepted
+from chalicelib import jobs
+from chalicelib.admin.http import Answer, Request, accepted, report
 from chalicelib.admin.validation import validate
 from chalicelib.classifier import activation, bundled, endpoints, labelled, training, versions
 from chalicelib.classifier.active import TIME_TO_LIVE, Active
-from chalicelib.settings import settings
 
 S3_URI = {
     "type": "string",
@@ -157,11 +156,7 @@ def show_evaluation(request: Request, job_id: str) -> Answer:
     job = jobs.get("evaluations", job_id)
     if not job:
         raise NotFoundError(f"There is no evaluation {job_id}")
-    if request.wants_html and job["status"] == "succeeded":
-        key = f"reports/evaluations/{job_id}.html"
-        page = clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read().decode()
-        return Answer(page, content_type="text/html; charset=utf-8")
-    return Answer(job)
+    return report(request, job)
 
 
 def existing(version: str) -> dict[str, Any]:

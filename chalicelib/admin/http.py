@@ -9,6 +9,8 @@ from typing import Any
 
 from chalice.app import BadRequestError
 
+from chalicelib import jobs
+
 
 @dataclass(frozen=True)
 class Request:
@@ -49,6 +51,13 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+
+
+def report(request: Request, job: jobs.Job) -> Answer:
+    """Status and report of a job in one; its page for Accept: text/html once it has succeeded."""
+    if request.wants_html and job["status"] == "succeeded":
+        return Answer(jobs.page(job), content_type="text/html; charset=utf-8")
+    return Answer(job)
 
 
 def accepted(job: Mapping[str, Any]) -> Answer:

@@ -7,10 +7,9 @@ from typing import Any
 
 from chalice.app import BadRequestError, NotFoundError
 
-from chalicelib import clients, jobs
-from chalicelib.admin.http import Answer, Request, accepted
+from chalicelib import jobs
+from chalicelib.admin.http import Answer, Request, accepted, report
 from chalicelib.admin.validation import validate
-from chalicelib.settings import settings
 
 TIME = {
     "type": "string",
@@ -62,11 +61,7 @@ def show(request: Request, job_id: str) -> Answer:
     if not job:
         what = "no reconciliation yet: POST /reconciliations" if job_id == "latest" else f"no reconciliation {job_id}"
         raise NotFoundError(f"There is {what}")
-    if request.wants_html and job["status"] == "succeeded":
-        key = f"reports/reconciliations/{job['id']}.html"
-        page = clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read().decode()
-        return Answer(page, content_type="text/html; charset=utf-8")
-    return Answer(job)
+    return report(request, job)
 
 
 def time(body: dict[str, Any], name: str) -> datetime | None:
