@@ -8,15 +8,24 @@ import html
 import re
 import unicodedata
 import zlib
+from functools import lru_cache
 
 _GARBLED = re.compile(r"[\x89‰]Û.?|[^\x00-\x7f]{2,}")
 _SIGNS_OF_GARBLING = re.compile(r"[\x89‰]Û|[åÌÂ][^\x00-\x7f]|â€|Ã[^\x00-\x7f]")
-_LINK = re.compile(r"(?:https?:/|www\.|pic\.twitter\.com/)\S*", re.IGNORECASE)
-_MENTION = re.compile(r"(?<![\w@])(?:RT\s*:?\s*)?@\w+:?|^\s*RT\b\s*:?")
+# What most tweets have is found by patterns that begin with a literal, for these are ten times as fast to look for.
+_LINK = re.compile(r"https?:/\S*")
+_ODD_LINK = re.compile(r"(?:https?:/|www\.|pic\.twitter\.com/)\S*", re.IGNORECASE)
+_MENTION = re.compile(r"@(?<![\w@]@)\w+:?")
+_RETWEET = re.compile(r"(?<![\w@])(?:RT\s*:?\s*)?@\w+:?|^\s*RT\b\s*:?")
 _HASHTAG = re.compile(r"#(\w*)")
+_HUMPED_HASHTAG = re.compile(r"#\w*[a-z][A-Z]")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_CONTROL = dict.fromkeys((*range(32), *range(127, 161)), " ") | {0x200D: "", 0xFE0F: "", 0x2019: "'", 0x2018: "'"}
+_ODD = {chr(code): " " for code in (*range(32), *range(127, 161))} | dict.fromkeys("\u200d\ufe0f", "")
+_ODD |= dict.fromkeys("\u2018\u2019", "'")
+_ANY_ODD = re.compile(f"[{''.join(map(re.escape, _ODD))}]")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_QUOTE = re.compile(r"'(?![^\W_])|'(?<![^\W_]')")  # that is no apostrophe
+_LETTERS = bytes(ord(c.lower() if c.isalnum() or c == "'" else " ") for c in map(chr, range(128))) + bytes(128)
 
 
 def clean(text: str) -> str:
@@ -28,14 +37,23 @@ def clean(text: str) -> str:
         while (plain := html.unescape(text)) != text:  # some tweets were escaped twice
             text = plain
     if not text.isascii():
-        text = mend(text).translate(_CONTROL)
-    if "http" in text or "www" in text or "HTTP" in text or "pic.t" in text:
+        text = _ANY_ODD.sub(_plainer, mend(text))
+    if "http" in text:
         text = _LINK.sub(" ", text)
-    if "@" in text or "RT" in text:
+    if "www" in text or "HTTP" in text or "Http" in text or "pic.t" in text:
+        text = _ODD_LINK.sub(" ", text)
+    if "RT" in text:
+        text = _RETWEET.sub(" ", text)
+    elif "@" in text:
         text = _MENTION.sub(" ", text)
     if "#" in text:
-        text = _HASHTAG.sub(_words_of_hashtag, text)
-    return " ".join(text.split())
+        text = _HASHTAG.sub(_words_of_hashtag, text) if _HUMPED_HASHTAG.search(text) else text.replace("#", " ")
+    text = text.strip()
+    return text if "  " not in text and text.isprintable() else " ".join(text.split())
+
+
+def _plainer(match: re.Match[str]) -> str:
+    return _ODD[match[0]]
 
 
 def _words_of_hashtag(match: re.Match[str]) -> str:
@@ -51,7 +69,11 @@ def mend(text: str) -> str:
 
 
 def _mended(match: re.Match[str]) -> str:
-    garbled = match[0]
+    return _meant(match[0])
+
+
+@lru_cache(maxsize=1024)  # mostly quotes and dashes
+def _meant(garbled: str) -> str:
     try:
         raw = bytes(_BYTE[character] for character in garbled)
     except KeyError:
@@ -70,8 +92,11 @@ _BYTE = {bytes([b]).decode("cp1252", "ignore") or chr(b): b for b in range(256)}
 
 def tokens(text: str) -> list[str]:
     """Lower-case words of a cleaned text, in order, accents folded (`inundação` → `inundacao`), `'s` kept."""
-    lowered = text.lower()
-    return _TOKEN.findall(lowered if lowered.isascii() else fold(lowered))
+    if not text.isascii():
+        return _TOKEN.findall(fold(text.lower()))
+    if "'" in text:
+        text = _QUOTE.sub(" ", text)
+    return text.encode().translate(_LETTERS).decode().split()  # the same, four times as fast
 
 
 def fold(text: str) -> str:
