@@ -76,7 +76,7 @@ def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.
     places = np.zeros((len(tokens), dimensions))
     if not dimensions:
         return places
-    together = incidence(corpus, {tokens[row]: at for at, row in enumerate(chosen.tolist())})
+    together = counts(corpus, {tokens[row]: at for at, row in enumerate(chosen.tolist())}).sign()
     pairs = (together.T @ together).tocoo()
     apart = pairs.row != pairs.col
     row, column, count = pairs.row[apart], pairs.col[apart], pairs.data[apart]
@@ -90,19 +90,21 @@ def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.
     return places
 
 
-def incidence(texts: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> sp.csr_matrix:
-    """(texts, vocabulary): 1 where a token stands in a text."""
-    rows = [sorted({vocabulary[token] for token in tokens if token in vocabulary}) for tokens in texts]
+def counts(texts: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> sp.csr_matrix:
+    """(texts, vocabulary): how often a token stands in a text."""
+    rows = [sorted(vocabulary[token] for token in tokens if token in vocabulary) for tokens in texts]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     columns = np.array([column for row in rows for column in row], dtype=np.int32)
-    return sp.csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(vocabulary)))
+    found = sp.csr_matrix((np.ones(len(columns)), columns, starts), shape=(len(texts), len(vocabulary)))
+    found.sum_duplicates()
+    return found
 
 
 def matrix(features: Features, texts: Sequence[Sequence[str]], evidence: Sequence[lex.Evidence]) -> sp.csr_matrix:
-    """(texts, features.width). A text's tokens, each once, are summed by idf and divided by the root of their idf²."""
+    """(texts, features.width). A text's tokens are summed by idf and divided by the root of their summed idf²."""
     known = {token: at for at, token in enumerate(features.tokens)}
     unknown = sorted({token for tokens in texts for token in tokens if token not in known})
-    every = incidence(texts, known | {token: len(known) + at for at, token in enumerate(unknown)})
+    every = counts(texts, known | {token: len(known) + at for at, token in enumerate(unknown)})
     idf = np.concatenate([features.idf[:-1], np.full(len(unknown), features.idf[-1])])
     norm = np.sqrt(every @ idf**2)
     share = sp.diags(1 / np.maximum(norm, 1e-9)) @ every @ sp.diags(idf)

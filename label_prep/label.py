@@ -38,7 +38,8 @@ def label(text: str, gold: str | None, relevant: float) -> tuple[str, str, str]:
     """(kind, rule, words) of a cleaned text."""
     matches = lexicon().find(tokens(text))
     kind, most, _ = lex.foremost(lex.weigh(matches).weights)
-    words = "|".join(dict.fromkeys(m.term.words for m in matches if any(k == (gold or kind) for k, _ in m.term.kinds)))
+    said = (term for match in matches for term in match.sense.terms if any(k == (gold or kind) for k, _ in term.kinds))
+    words = "|".join(dict.fromkeys(term.words for term in said))
     if gold and relevant:
         return gold, "gold", words
     if most >= lex.NAME:

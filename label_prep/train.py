@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
 from chalicelib.classifier import lexicon as lex
-from chalicelib.classifier.bundled import MOST_WEIGHT, STEPS, is_told
+from chalicelib.classifier.bundled import MOST_WEIGHT, STEPS, told_from
 from chalicelib.classifier.text import tokens
 from label_prep import features as feats
 from label_prep.lexicon import lexicon, terms
@@ -92,7 +92,7 @@ def fit_kind(evidence: Sequence[lex.Evidence], relevant: np.ndarray, kinds: Sequ
     """(constant, of the foremost kind's weight, of the next one's, of relevance): the probability that the foremost
     kind is the true one, from rows whose kind is known and which the lexicon says something of."""
     told = [lex.foremost(each.weights) for each in evidence]
-    chosen = [at for at, (_, most, _) in enumerate(told) if is_told(most, float(relevant[at]))]
+    chosen = [at for at, (_, most, _) in enumerate(told) if relevant[at] >= told_from(most)]
     columns = np.array([[min(told[at][1], MOST_WEIGHT), min(told[at][2], MOST_WEIGHT), relevant[at]] for at in chosen])
     right = np.array([told[at][0] == kinds[at] for at in chosen])
     model = LogisticRegression(C=1.0).fit(columns, right)

@@ -167,12 +167,12 @@ def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
 
     content, found, linear = build()
     assert build()[0] == content
-    unseen = [*TEXTS, "Floods and earthquakes near Springfield, zyxwv", "unheard-of words only", "on fire!"]
+    unseen = [*TEXTS, "Floods and earthquakes near Springfield, zyxwv", "unheard-of words only", "no flood, no no flood"]
     read = train.read(unseen)
     expected = 1 / (1 + np.exp(-linear.logits(features.matrix(found, read.tokens, read.evidence))))
-    model = bundled.Model(content)
-    assert [model.classify(text).relevant for text in unseen] == pytest.approx(expected.tolist(), abs=0.005)
-    assert [model.classify(text).label for text in unseen] == [
+    predictions = bundled.Model(content).classify(unseen)
+    assert [prediction.relevant for prediction in predictions] == pytest.approx(expected.tolist(), abs=0.005)
+    assert [prediction.label for prediction in predictions] == [
         bundled.kind_told(evidence.weights, p) for evidence, p in zip(read.evidence, expected, strict=True)
     ]
 

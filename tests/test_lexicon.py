@@ -18,7 +18,7 @@ TERMS = [
 
 
 def found(text: str) -> list[str]:
-    return [match.term.words for match in Lexicon(TERMS).find(text.split())]
+    return [term.words for match in Lexicon(TERMS).find(text.split()) for term in match.sense.terms]
 
 
 @pytest.mark.parametrize(

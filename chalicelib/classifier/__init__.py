@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 
-class Keyword(NamedTuple):
+class Keyword(TypedDict):
     """A word that tied the text to a kind, with its context (up to three words either side, '' at the ends)."""
 
     prefix: str

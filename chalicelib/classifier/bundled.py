@@ -11,10 +11,10 @@ import json
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from math import exp, sqrt
+from functools import cache, lru_cache
+from math import exp, inf, sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.classifier import Keyword, Prediction
 from chalicelib.classifier.lexicon import NAME, UNSPECIFIED, Evidence, Lexicon, Match, Term, foremost, weigh
@@ -24,10 +24,11 @@ from chalicelib.classifier.text import PARTS, parts, tokens
 VERSION = "bundled-1"
 MODEL = Path(__file__).with_name("model.bin")
 CONTEXT = 3  # words either side of a keyword
+MOST_CHARACTERS = 64  # of a keyword, and of its context on either side
 STEPS = 256  # in which the norm of a token is stored
 HINTED = 0.3  # relevance from which hints alone tell the kind: below, they are mostly everyday words
 MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more
-MOST_ROWS = 200_000  # tokens remembered at a time: some 40 MB
+MOST_ROWS = 200_000  # tokens remembered from one batch to the next: some 40 MB
 NOT_DISASTER = "not_disaster"
 
 
@@ -44,8 +45,7 @@ def metrics() -> dict[str, Any]:
 
 def classify(texts: Sequence[str]) -> list[Prediction]:
     """A prediction for each text that `text.clean` has cleaned."""
-    model = _model()
-    return [model.classify(text) for text in texts]
+    return _model().classify(texts)
 
 
 def lexicon_features(evidence: Evidence) -> list[float]:
@@ -57,26 +57,36 @@ def lexicon_features(evidence: Evidence) -> list[float]:
     return [*features, max(told, default=0) >= NAME, sum(told) > NAME + 2, bool(told), figurative]
 
 
-class Rows(dict[str, tuple[int, int, bool]]):
-    """(weight, norm, whether it may begin a term that tells a kind) of each token met so far."""
+class Rows(dict[str, complex]):
+    """weight + norm·i of each token met so far: complex, so that one sum adds up both. The lexicon meets them here."""
 
-    def __init__(
-        self, known: dict[str, tuple[int, int]], unknown: int, of_parts: Sequence[int], terms: Lexicon
-    ) -> None:
+    def __init__(self, known: dict[str, complex], unknown: int, of_parts: Sequence[int], terms: Lexicon) -> None:
         super().__init__()
         self._known, self._unknown, self._of_parts, self._terms = known, unknown, of_parts, terms
 
-    def __missing__(self, token: str) -> tuple[int, int, bool]:
+    def __missing__(self, token: str) -> complex:
         row = self._known.get(token)
         if row is None:
             found = parts(token)
             weight = round(sum(map(self._of_parts.__getitem__, found)) / sqrt(len(found))) if found else 0
-            row = weight, self._unknown
-        if len(self) >= MOST_ROWS:
-            self.clear()
-        starts = self._terms.starts(token)
-        entry = self[token] = (*row, starts is not None and starts.tells)
-        return entry
+            row = complex(weight, self._unknown)
+        self._terms.meet(token)
+        self[token] = row
+        return row
+
+    def forget(self) -> None:
+        """Frees the memory that tokens took which were met."""
+        self.clear()
+        self._terms.forget()
+
+
+class Judgement(NamedTuple):
+    """What evidence comes to."""
+
+    logit: float  # what it adds to that of relevance
+    kind: str  # the foremost one, '' for none
+    told: float  # relevance from which on the kind is told
+    logit_of_kind: float  # of its being right, but for what relevance adds
 
 
 class Model:
@@ -97,63 +107,69 @@ class Model:
         if at != len(body) or len(of_parts) != PARTS:
             raise ValueError(f"not a model file: {len(body):,} bytes where {at:,} are announced")
         self.lexicon = Lexicon(Term(words, tuple(map(tuple, kinds))) for words, kinds in self.header["lexicon"])
-        known = dict(zip(names, zip(weights, norms, strict=True), strict=True))
+        known = dict(zip(names, map(complex, weights, norms), strict=True))
         scale: int = self.header["parts_scale"]
-        self.rows = Rows(known, self.header["unknown_norm"], [scale * part for part in of_parts], self.lexicon)
+        of_parts_scaled = [scale * part for part in of_parts]
+        self._rows = Rows(known, self.header["unknown_norm"], of_parts_scaled, self.lexicon)
+        self._row = self._rows.__getitem__
         self._scale: float = self.header["scale"] * sqrt(STEPS)
         self._bias: float = self.header["bias"]
         of_lexicon: list[float] = self.header["of_lexicon"]
         self._of_kind = {code: weight / MOST_WEIGHT for code, weight in zip(CODES, of_lexicon, strict=False)}
         self._of_all = of_lexicon[len(CODES) :]
         self._slope, self._shift = self.header["calibration"]["relevance"]
-        self._sure = self.header["calibration"]["kind"]
+        self._constant, self._of_most, self._of_second, self._of_relevance = self.header["calibration"]["kind"]
+        self._alone = cache(lambda sense: self._judge(sense.evidence))
 
-    def classify(self, text: str) -> Prediction:
+    def classify(self, texts: Sequence[str]) -> list[Prediction]:
+        if len(self._rows) > MOST_ROWS:
+            self._rows.forget()
+        return list(map(self._classify, texts))
+
+    def _classify(self, text: str) -> Prediction:
         found = tokens(text)
-        rows, total, norm, speaks = self.rows, 0, 0, False
-        for token in set(found):
-            weight, square, starts = rows[token]
-            total += weight
-            norm += square
-            if starts:
-                speaks = True
-        logit = self._bias + (total * self._scale / sqrt(norm) if norm else 0.0)
-        if not speaks:
-            relevant = _sigmoid(self._slope * logit + self._shift)
-            return _without_kind(relevant, ())
-        matches = self.lexicon.find(found)
-        evidence = weigh(matches)
-        relevant = _sigmoid(self._slope * (logit + self._spoken(evidence)) + self._shift)
-        kind, most, second = foremost(evidence.weights)
-        if not is_told(most, relevant):
-            return _without_kind(relevant, _keywords(found, matches))
-        constant, first, other, real = self._sure
-        score = _sigmoid(constant + first * min(most, MOST_WEIGHT) + other * min(second, MOST_WEIGHT) + real * relevant)
-        return Prediction(kind, score, relevant, _keywords(found, matches), VERSION)
+        total = sum(map(self._row, found), 0j)
+        logit = self._bias + (total.real * self._scale / sqrt(total.imag) if found else 0.0)
+        matches = self.lexicon.find_met(found)
+        if not matches:
+            return _without_kind(logistic(self._slope * logit + self._shift), ())
+        added, kind, told, logit_of_kind = (
+            self._alone(matches[0].sense) if len(matches) == 1 else self._judge(weigh(matches))
+        )
+        relevant = logistic(self._slope * (logit + added) + self._shift)
+        keywords = _keywords(found, matches)
+        if relevant < told:
+            return _without_kind(relevant, keywords)
+        return Prediction(kind, logistic(logit_of_kind + self._of_relevance * relevant), relevant, keywords, VERSION)
 
-    def _spoken(self, evidence: Evidence) -> float:
+    def _judge(self, evidence: Evidence) -> Judgement:
+        kind, most, second = foremost(evidence.weights)
+        of_kind = self._constant + self._of_most * min(most, MOST_WEIGHT) + self._of_second * min(second, MOST_WEIGHT)
+        return Judgement(self._spoken(evidence, most), kind, told_from(most), of_kind)
+
+    def _spoken(self, evidence: Evidence, most: int) -> float:
         """The relevance head's weights times `lexicon_features`, without writing these out."""
-        logit, most, total = 0.0, 0, 0
+        logit, total = 0.0, 0
         for kind, weight in evidence.weights.items():
             logit += self._of_kind[kind] * min(weight, MOST_WEIGHT)
             if kind != UNSPECIFIED:
                 total += weight
-                most = max(most, weight)
         named, much, any_, figurative = self._of_all
         if total:
             logit += any_ + (named if most >= NAME else 0.0) + (much if total > NAME + 2 else 0.0)
         return logit + figurative if evidence.figurative else logit
 
 
-def is_told(most: int, relevant: float) -> bool:
-    """Whether evidence of weight `most` tells the kind: a name does, hints do only where a disaster is spoken of."""
-    return most >= NAME or (most > 0 and relevant >= HINTED)
+def told_from(most: int) -> float:
+    """The relevance from which on evidence of weight `most` tells the kind: a name does at once, hints do only where a
+    disaster is spoken of."""
+    return 0.0 if most >= NAME else HINTED if most else inf
 
 
 def kind_told(weights: Mapping[str, int], relevant: float) -> str:
     """The label of a text with this evidence and this probability of being relevant."""
     kind, most, _ = foremost(weights)
-    return kind if is_told(most, relevant) else _without_kind(relevant, ()).label
+    return kind if relevant >= told_from(most) else _without_kind(relevant, ()).label
 
 
 def _without_kind(relevant: float, keywords: tuple[Keyword, ...]) -> Prediction:
@@ -167,26 +183,24 @@ def _model() -> Model:
     return Model(MODEL.read_bytes())
 
 
-def _sigmoid(x: float) -> float:
+def logistic(x: float) -> float:
     return 1 / (1 + exp(-x)) if x > -700 else 0.0
 
 
 def _keywords(found: Sequence[str], matches: Sequence[Match]) -> tuple[Keyword, ...]:
-    """The words that name a kind, each with its context."""
+    """The words that name a kind, each with its context, all cut to MOST_CHARACTERS."""
     keywords = []
-    last = -1
-    for start, stop, term in matches:
-        if start == last or not term.kinds:
-            continue
-        theme, weight = max(term.kinds, key=lambda kind: kind[1])
-        if weight >= NAME and theme != UNSPECIFIED:
-            last = start
+    for start, stop, sense in matches:
+        if sense.named:
+            before = " ".join(found[max(0, start - CONTEXT) : start])
+            word = " ".join(found[start:stop])
+            after = " ".join(found[stop : stop + CONTEXT])
             keywords.append(
                 Keyword(
-                    " ".join(found[max(0, start - CONTEXT) : start]),
-                    " ".join(found[start:stop]),
-                    " ".join(found[stop : stop + CONTEXT]),
-                    theme,
+                    prefix=before[:MOST_CHARACTERS],
+                    word=word[:MOST_CHARACTERS],
+                    suffix=after[:MOST_CHARACTERS],
+                    theme=sense.named,
                 )
             )
     return tuple(keywords)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 SHORTEST_STEM = 2  # characters
-MOST_SEEN = 200_000  # tokens remembered at a time
 NAME = 10
 """Weight of a term that names a kind; what weighs less only goes with it."""
 UNSPECIFIED = "unspecified"
@@ -24,62 +25,98 @@ class Term(NamedTuple):
     kinds: tuple[tuple[str, int], ...]  # (kind, weight)
 
 
+class Evidence(NamedTuple):
+    """What terms say in all."""
+
+    weights: dict[str, int]  # by kind
+    figurative: bool  # whether a figure of speech was found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sense:
+    """What the terms say that stand in one place. Made once for the same terms, so that it can be looked up by."""
+
+    terms: tuple[Term, ...]
+    words: tuple[str, ...]  # theirs
+    evidence: Evidence  # the greatest weight of each kind
+    named: str | None  # the kind that is named, if one is
+
+    @classmethod
+    def of(cls, terms: tuple[Term, ...]) -> Sense:
+        weights: dict[str, int] = {}
+        for term in terms:
+            for kind, weight in term.kinds:
+                weights[kind] = max(weight, weights.get(kind, 0))
+        evidence = Evidence(weights, not all(term.kinds for term in terms))
+        most = max((kind for kind in weights if kind != UNSPECIFIED), key=weights.__getitem__, default=None)
+        words = tuple(term.words for term in terms)
+        return cls(terms, words, evidence, most if most and weights[most] >= NAME else None)
+
+
 class Match(NamedTuple):
-    """Where a term was found, in tokens."""
+    """Where terms were found, in tokens."""
 
     start: int
     stop: int
-    term: Term
+    sense: Sense
 
 
-class Starts(NamedTuple):
-    """The terms that may start with a token."""
+class Phrase(NamedTuple):
+    """A term of several words."""
 
-    words: tuple[Term, ...]  # that are this one word
-    phrases: dict[str, list[tuple[list[str], Term]]]  # (further words, term) by their second word
-    stems: list[tuple[list[str], Term]]  # (second and further words, term) where the second is part of a word
-    tells: bool  # whether any of them speaks for a kind
+    words: list[str]
+    anchor: int  # the word it is looked up by
+    sense: Sense
 
 
-class Seen(dict[str, Starts | None]):
-    """What `look_up` said of each token met so far."""
+class Anchored(NamedTuple):
+    """The terms that are looked up by a token."""
 
-    def __init__(self, look_up: Callable[[str], Starts | None]) -> None:
-        super().__init__()
-        self._look_up = look_up
+    sense: Sense | None  # of those that are this one word
+    before: dict[str, list[Phrase]]  # the phrases by the word before it
+    after: dict[str, list[Phrase]]  # or by the word after it
+    loose: list[Phrase]  # or those whose word beside it is part of a word
 
-    def __missing__(self, token: str) -> Starts | None:
-        if len(self) >= MOST_SEEN:
-            self.clear()
-        found = self[token] = self._look_up(token)
+    def at(self, tokens: Sequence[str], at: int) -> list[Match]:
+        """The phrases that stand around a place."""
+        near = [*self.loose]
+        if at:
+            near += self.before.get(tokens[at - 1], ())
+        if at + 1 < len(tokens):
+            near += self.after.get(tokens[at + 1], ())
+        found = []
+        for words, anchor, sense in near:
+            start, stop = at - anchor, at - anchor + len(words)
+            if start >= 0 and stop <= len(tokens) and all(map(fits, words, tokens[start:stop])):
+                found.append(Match(start, stop, sense))
         return found
 
 
 class Lexicon:
-    """Terms, indexed by their first word."""
+    """Terms, each looked up by its rarest word."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._whole: dict[str, list[Term]] = {}
         self._begin: dict[str, list[Term]] = {}
         self._end: dict[str, list[Term]] = {}
         self._part: dict[str, list[Term]] = {}
-        self._seen = Seen(self._starts)
+        self._sense = cache(Sense.of)
+        self._met: set[str] = set()
+        self._anchored: dict[str, Anchored] = {}  # few, so that looking for any in a text takes little
         for term in terms:
-            first = term.words.split(" ", 1)[0]
-            index = (self._part if first[-1:] == "*" else self._end) if first[:1] == "*" else self._whole
-            if first[-1:] == "*" and first[:1] != "*":
+            words = term.words.split(" ")
+            word = words[_anchor(words)]
+            index = (self._part if word[-1:] == "*" else self._end) if word[:1] == "*" else self._whole
+            if word[-1:] == "*" and word[:1] != "*":
                 index = self._begin
-            index.setdefault(first.strip("*"), []).append(term)
+            index.setdefault(word.strip("*"), []).append(term)
         self._longest = max(map(len, (*self._begin, *self._end)), default=0)
 
-    def starts(self, token: str) -> Starts | None:
-        """The terms that may start with a token, None where none does; remembered, for the same words come again.
+    def _look_up(self, token: str) -> Anchored | None:
+        """None where no term is looked up by the token.
 
         A token that is a term as a whole is none of the terms it happens to begin or end like.
         """
-        return self._seen[token]
-
-    def _starts(self, token: str) -> Starts | None:
         terms = self._whole.get(token, [])
         whole = any(" " not in term.words for term in terms)
         lengths = range(SHORTEST_STEM, min(len(token), self._longest) + 1)
@@ -89,54 +126,82 @@ class Lexicon:
         terms = terms + [term for term in parts if " " in term.words or not whole]
         if not terms:
             return None
-        starts = Starts(tuple(term for term in terms if " " not in term.words), {}, [], any(t.kinds for t in terms))
-        for term in sorted((term for term in terms if " " in term.words), key=lambda term: -term.words.count(" ")):
-            _, second, *rest = term.words.split(" ")
-            if "*" in second:
-                starts.stems.append(([second, *rest], term))
-            else:
-                starts.phrases.setdefault(second, []).append((rest, term))
-        return starts
+        words = tuple(term for term in terms if " " not in term.words)
+        found = Anchored(self._sense(words) if words else None, {}, {}, [])
+        for term in terms:
+            if " " in term.words:
+                self._add(found, term)
+        return found
+
+    def _add(self, anchored: Anchored, term: Term) -> None:
+        words = term.words.split(" ")
+        anchor = _anchor(words)
+        phrase = Phrase(words, anchor, self._sense((term,)))
+        if anchor + 1 < len(words) and "*" not in words[anchor + 1]:
+            anchored.after.setdefault(words[anchor + 1], []).append(phrase)
+        elif anchor and "*" not in words[anchor - 1]:
+            anchored.before.setdefault(words[anchor - 1], []).append(phrase)
+        else:
+            anchored.loose.append(phrase)
 
     def find(self, tokens: Sequence[str]) -> list[Match]:
-        """Terms in order, nothing where no word tells a kind. A longer term wins over those inside it, so that a phrase
-        can overrule its words."""
-        every = list(map(self._seen.__getitem__, tokens))
-        for starts in every:
-            if starts is not None and starts.tells:
-                break
-        else:
-            return []
-        found: list[Match] = []
-        at, count = 0, len(tokens)
-        while at < count:
-            starts = every[at]
-            if starts is None:
-                at += 1
-                continue
-            stop = at + 1
-            if stop < count and (starts.stems or tokens[stop] in starts.phrases):
-                phrases = self._phrases(starts, tokens, at)
-                stop = max((match.stop for match in phrases), default=stop)
-                found += [match for match in phrases if match.stop == stop]
-            if stop == at + 1:
-                found += [Match(at, stop, term) for term in starts.words]
-            at = stop
-        return found
+        """Terms in order. A longer term wins over those inside it, so that a phrase can overrule its words."""
+        for token in tokens:
+            if token not in self._met:
+                self._met.add(token)
+                self.meet(token)
+        return self.find_met(tokens)
 
-    @staticmethod
-    def _phrases(starts: Starts, tokens: Sequence[str], at: int) -> list[Match]:
-        """The phrases that stand at a place."""
-        found = []
-        for rest, term in starts.phrases.get(tokens[at + 1], ()):
-            stop = at + 2 + len(rest)
-            if stop <= len(tokens) and all(map(fits, rest, tokens[at + 2 : stop])):
-                found.append(Match(at, stop, term))
-        for rest, term in starts.stems:
-            stop = at + 1 + len(rest)
-            if stop <= len(tokens) and all(map(fits, rest, tokens[at + 1 : stop])):
-                found.append(Match(at, stop, term))
-        return found
+    def meet(self, token: str) -> None:
+        """Looks a token up, so that `find_met` knows it."""
+        anchored = self._look_up(token)
+        if anchored:
+            self._anchored[token] = anchored
+
+    def forget(self) -> None:
+        """Frees the memory that tokens took which were met."""
+        self._met.clear()
+        self._anchored.clear()
+
+    def find_met(self, tokens: Sequence[str]) -> list[Match]:
+        """What `find` says of tokens that have all been met since the last `forget`; three times as fast."""
+        every = self._anchored
+        found: list[Match] = []
+        phrases: list[Match] = []
+        last = len(tokens) - 1
+        for at in [at for at, token in enumerate(tokens) if token in every]:
+            anchored = every[tokens[at]]
+            sense, before, after, loose = anchored
+            if sense:
+                found.append(Match(at, at + 1, sense))
+            if (
+                (before and at and tokens[at - 1] in before)
+                or (after and at < last and tokens[at + 1] in after)
+                or loose
+            ):
+                phrases += anchored.at(tokens, at)
+        return self._overrule(found, phrases) if phrases else found
+
+    def _overrule(self, words: list[Match], phrases: list[Match]) -> list[Match]:
+        """Phrases in the place of the words in them. Where phrases overlap, the first counts, and then the longest; two
+        of the same words are one."""
+        kept = phrases[:1]
+        if len(phrases) > 1:
+            kept = []
+            for match in sorted(phrases, key=lambda match: (match.start, -match.stop)):
+                if not kept or match.start >= kept[-1].stop:
+                    kept.append(match)
+                elif match[:2] == kept[-1][:2]:
+                    kept[-1] = match._replace(sense=self._sense(kept[-1].sense.terms + match.sense.terms))
+        for start, stop, _ in kept:
+            words = [word for word in words if not start <= word[0] < stop]
+        return sorted(kept + words)
+
+
+def _anchor(words: Sequence[str]) -> int:
+    """Where a term's rarest word is: the first of the longest, but one that is part of a word if there is any, so that
+    the word beside it may be looked up whole."""
+    return max(range(len(words)), key=lambda at: ("*" in words[at], len(words[at]), -at))
 
 
 def fits(pattern: str, token: str) -> bool:
@@ -147,29 +212,20 @@ def fits(pattern: str, token: str) -> bool:
     return token.startswith(bare) if pattern[-1:] == "*" else token == bare
 
 
-class Evidence(NamedTuple):
-    """What the terms of a text say in all."""
-
-    weights: dict[str, int]  # by kind: the sum over the distinct terms that speak for it
-    figurative: bool  # whether a figure of speech was found
-
-
-def weigh(matches: Iterable[Match]) -> Evidence:
-    """Each term counts once, however often it stands there; a word that is several terms counts once a kind."""
-    best: dict[tuple[int, str], int] = {}
-    seen: set[str] = set()
-    figurative = False
-    for start, _, term in matches:
-        if not term.kinds:
-            figurative = True
-        elif term.words not in seen:
-            seen.add(term.words)
-            for kind, weight in term.kinds:
-                if weight > best.get((start, kind), 0):
-                    best[start, kind] = weight
+def weigh(matches: Sequence[Match]) -> Evidence:
+    """The sum of what terms say, each counted once, however often it stands there."""
+    if len(matches) == 1:
+        return matches[0].sense.evidence
     weights: dict[str, int] = {}
-    for (_, kind), weight in best.items():
-        weights[kind] = weights.get(kind, 0) + weight
+    figurative = False
+    seen: set[str] = set()
+    for _, _, sense in matches:
+        figurative |= sense.evidence.figurative
+        if not seen.isdisjoint(sense.words):
+            sense = Sense.of(tuple(term for term in sense.terms if term.words not in seen))
+        seen.update(sense.words)
+        for kind, weight in sense.evidence.weights.items():
+            weights[kind] = weights.get(kind, 0) + weight
     return Evidence(weights, figurative)
 
 
