@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +12,7 @@ MOST_BYTES = 6_000_000
 
 RANK = {"ProcessingFailed": 0, "Dropped": 1, "Ok": 2}
 _FRAME = len('{"records": []}')
-_EMPTY = len('{"recordId": , "result": "ProcessingFailed", "data": ""}, ')
+_EMPTY = len('{"recordId": "result": "ProcessingFailed", "data": ""}, ')  # after the ID, a comma
 
 
 def capacity(record_ids: Iterable[str]) -> int:
@@ -20,8 +20,9 @@ def capacity(record_ids: Iterable[str]) -> int:
 
     Never negative. Answers alone never exceed the limit, because the request, no smaller, is held to it too.
     """
+    ids = list(record_ids)
     # base64 turns three bytes into four and rounds up, once a record
-    fixed = _FRAME + sum(_EMPTY + len(json.dumps(record_id)) + 4 for record_id in record_ids)
+    fixed = _FRAME + len(json.dumps(ids)) + len(ids) * (_EMPTY + 4)
     return max(0, MOST_BYTES - fixed) * 3 // 4
 
 
@@ -30,16 +31,20 @@ def compose(results: Iterable[tuple[str, str, Sequence[bytes]]]) -> dict[str, An
 
     Should an event carry an ID twice, the two are answered as one, with the rows of both: Firehose takes an ID once.
     """
-    answers: dict[str, tuple[str, Sequence[bytes]]] = {}
-    for record_id, result, rows in results:
-        known = answers.get(record_id)
-        if known is None:
-            answers[record_id] = (result, rows)
-        else:
-            answers[record_id] = (max(known[0], result, key=RANK.__getitem__), [*known[1], *rows])
-    return {
-        "records": [
-            {"recordId": record_id, "result": result, "data": b2a_base64(b"".join(rows), newline=False).decode()}
-            for record_id, (result, rows) in answers.items()
-        ]
-    }
+    records = [
+        {"recordId": record_id, "result": result, "data": b2a_base64(b"".join(rows), newline=False).decode()}
+        for record_id, result, rows in results
+    ]
+    answers = {record["recordId"]: record for record in records}
+    return {"records": records if len(answers) == len(records) else _merged(records)}
+
+
+def _merged(records: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    answers: dict[str, dict[str, str]] = {}
+    for record in records:
+        known = answers.setdefault(record["recordId"], record)
+        if known is not record:
+            known["result"] = max(known["result"], record["result"], key=RANK.__getitem__)
+            both = a2b_base64(known["data"]) + a2b_base64(record["data"])
+            known["data"] = b2a_base64(both, newline=False).decode()
+    return list(answers.values())

@@ -22,13 +22,7 @@ class Share(NamedTuple):
     record: Record
     start: int
     stop: int
-
-    @property
-    def result(self) -> str:
-        """What Firehose is told. `Dropped`: all its tweets were put back into the stream."""
-        if self.stop > self.start:
-            return "Ok"
-        return "Dropped" if self.record.tweets else "ProcessingFailed"
+    result: str  # what Firehose is told. `Dropped`: all its tweets were put back into the stream
 
 
 class PutBack(NamedTuple):
@@ -54,7 +48,8 @@ def shares(records: Sequence[Record], rows: int) -> list[Share]:
     found, start = [], 0
     for record in records:
         stop = min(start + len(record.tweets), rows)
-        found.append(Share(record, start, stop))
+        result = "Ok" if stop > start else "Dropped" if record.tweets else "ProcessingFailed"
+        found.append(Share(record, start, stop, result))
         start = stop
     return found
 

@@ -67,18 +67,21 @@ def unpack(data: bytes) -> tuple[list[Tweet], list[Refusal]]:
     payload = data.removeprefix(codecs.BOM_UTF8).strip()
     try:
         try:
-            return _unpack(payload, _parse)
+            document = _parse(payload)
+            if isinstance(document, dict) and "data" not in document:  # what nearly all records hold, by the short way
+                return [_tweet(document, None, payload)], []
+            return _unpack(document, payload, _parse)
         except _InexactIdError:
-            return _unpack(payload, _parse_leniently)
+            return _unpack(_parse_leniently(payload), payload, _parse_leniently)
     except _RefusalError as refused:
         return [], [Refusal(refused.reason, refused.message, data)]
 
 
-def _unpack(payload: bytes, parse: Callable[[bytes], Any]) -> tuple[list[Tweet], list[Refusal]]:
+def _unpack(document: Any, payload: bytes, parse: Callable[[bytes], Any]) -> tuple[list[Tweet], list[Refusal]]:
     tweets: list[Tweet] = []
     refusals: list[Refusal] = []
-    for document, raw in _documents(payload, parse):
-        for source, author, own in _elements(document, raw):
+    for part, raw in _documents(document, payload, parse):
+        for source, author, own in _elements(part, raw):
             try:
                 tweets.append(_tweet(source, author, own))
             except _RefusalError as refused:
@@ -92,11 +95,13 @@ NOT_JSON = object()
 TOO_DEEP = object()
 
 
-def _documents(payload: bytes, parse: Callable[[bytes], Any]) -> Sequence[tuple[Any, bytes]]:
-    """Each JSON document with its source; NOT_JSON for a broken line among good ones. Raises _RefusalError."""
+def _documents(document: Any, payload: bytes, parse: Callable[[bytes], Any]) -> Sequence[tuple[Any, bytes]]:
+    """Each JSON document with its source; NOT_JSON for a broken line among good ones. Raises _RefusalError.
+
+    `document`: the whole payload, parsed.
+    """
     if not payload:
         raise _RefusalError("empty", "the record is empty")
-    document = parse(payload)
     if document is not NOT_JSON:
         return ((document, payload),)
     documents = [(parse(line), line) for line in map(bytes.strip, payload.split(b"\n")) if line]
@@ -231,11 +236,10 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         raise _RefusalError("not_an_object", "a tweet is a JSON object")
     get = source.get
     user = get("user") if author is None else author
-    if not isinstance(user, dict):
-        user = {}
-    tweet_id, user_id = _first(source, TWEET_ID), _first(source, USER_ID)
-    if user_id is None and user:
-        user_id = _first(user, OWN_ID)
+    tweet_id, user_id, location = _first(source, TWEET_ID), _first(source, USER_ID), get("location")
+    if isinstance(user, dict):
+        user_id = _first(user, OWN_ID) if user_id is None else user_id
+        location = user.get("location") if location is None else location
     if isinstance(tweet_id, float) or isinstance(user_id, float):
         raise _InexactIdError
 
@@ -245,27 +249,25 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         text = _first(source, TEXT)
     if not isinstance(text, str):
         raise _RefusalError("no_text", "a tweet needs a string called text or full_text")
-    location = get("location")
-    if location is None and user:
-        location = user.get("location")
 
     # In UTF-8 all that can't be stored has one of these two bytes; else it is escaped, for orjson refuses it bare.
-    plain = b"\\" not in raw and b"\xef" not in raw and b"\xbf" not in raw
+    plain = b"\\" not in raw and (raw.isascii() or (b"\xef" not in raw and b"\xbf" not in raw))
     if not plain:
         text = storable(text)
     if not text or text.isspace():
         raise _RefusalError("no_text", "the text is blank")
     kept = _cut(text, BYTES["original_text"])
+    created_at, lang, keyword = get("created_at"), get("lang"), _first(source, KEYWORD)
     return Tweet(
         raw,
         kept,
         len(kept) < len(text),
-        _identifier("tweet_id", tweet_id),
-        _identifier("user_id", user_id),
-        _utc(get("created_at")),
-        _optional(location, BYTES["location"], plain),
-        _optional(get("lang"), BYTES["lang"], plain),
-        _optional(_first(source, KEYWORD), BYTES["source_keyword"], plain),
+        None if tweet_id is None else _identifier("tweet_id", tweet_id),
+        None if user_id is None else _identifier("user_id", user_id),
+        _utc(created_at) if created_at else None,
+        _optional(location, BYTES["location"], plain) if location else None,
+        _optional(lang, BYTES["lang"], plain) if lang else None,
+        _optional(keyword, BYTES["source_keyword"], plain) if keyword else None,
     )
 
 
@@ -278,12 +280,12 @@ def _first(source: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 def _identifier(name: str, value: Any) -> str | None:
     """An ID as text, never altered. Raises _RefusalError where its column can't hold it as it is."""
-    if value is None or value == "" or isinstance(value, _NO_ID):
+    if isinstance(value, _NO_ID):
         return None
     text = value if isinstance(value, str) else str(value)
     if len(text) > BYTES[name] or not text.isascii() or "\0" in text:
         raise _RefusalError("bad_id", f"{name} holds {BYTES[name]} bytes of ASCII; an ID is never cut or altered")
-    return text
+    return text or None
 
 
 def _optional(value: Any, size: int, plain: bool) -> str | None:
