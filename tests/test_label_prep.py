@@ -167,7 +167,12 @@ def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
 
     content, found, linear = build()
     assert build()[0] == content
-    unseen = [*TEXTS, "Floods and earthquakes near Springfield, zyxwv", "unheard-of words only", "no flood, no no flood"]
+    unseen = [
+        *TEXTS,
+        "Floods and earthquakes near Springfield, zyxwv",
+        "unheard-of words only",
+        "no flood, no no flood",
+    ]
     read = train.read(unseen)
     expected = 1 / (1 + np.exp(-linear.logits(features.matrix(found, read.tokens, read.evidence))))
     predictions = bundled.Model(content).classify(unseen)
