@@ -103,10 +103,17 @@ def get(kind: str, job_id: str) -> Job | None:
     try:
         found = clients.s3().get_object(Bucket=settings().bucket, Key=_key(kind, job_id))
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+        code = error.response["Error"]["Code"]
+        # S3 may deny that an object is missing to who may list a part of the bucket only: then a listing tells
+        if code == "NoSuchKey" or (code == "AccessDenied" and not _listed(_key(kind, job_id))):
             return None
         raise
     return judged(json.loads(found["Body"].read()), datetime.now(UTC))
+
+
+def _listed(key: str) -> bool:
+    found = clients.s3().list_objects_v2(Bucket=settings().bucket, Prefix=key, MaxKeys=1)
+    return found["KeyCount"] > 0
 
 
 def page(job: Job) -> str:

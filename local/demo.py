@@ -200,7 +200,8 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
         missing = summary.tweets - rows["n"] - sum(rejected.values())
         if missing:
             console.print(
-                f"[red]{abs(missing):,} tweets {'lost' if missing > 0 else 'too many'}.[/] Logs: {home / 'logs'}"
+                f"[red]{abs(missing):,} tweets {'lost' if missing > 0 else 'too many'}.[/] Logs: {home / 'logs'}; what "
+                "Firehose gave up lies in the bucket under rejected/firehose/"
             )
         else:
             console.print("[green]Every tweet is accounted for.[/]")
