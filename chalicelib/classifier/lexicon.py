@@ -11,8 +11,25 @@ SHORTEST_STEM = 2  # characters
 NAME = 10
 """Weight of a term that names a kind; what weighs less only goes with it."""
 UNSPECIFIED = "unspecified"
-CAUSES = (("earthquake", "tsunami"), ("storm", "flood"), ("wildfire", "fire"), ("transport_accident", "explosion"))
-"""Cause and effect: where a text names both equally, it is the cause's."""
+PREFERRED = frozenset(
+    {
+        ("attack", "explosion"),
+        ("attack", "fire"),
+        ("earthquake", "building_collapse"),
+        ("earthquake", "tsunami"),
+        ("explosion", "fire"),
+        ("flood", "building_collapse"),
+        ("flood", "landslide"),
+        ("flood", "storm"),
+        ("meteorite", "explosion"),
+        ("storm", "building_collapse"),
+        ("transport_accident", "explosion"),
+        ("transport_accident", "fire"),
+        ("wildfire", "fire"),
+    }
+)
+"""Where a text names both equally, it is the first's: the cause's, not the effect's; but the flood's that a storm
+brought, for whoever writes of a flood names the weather too."""
 
 
 class Term(NamedTuple):
@@ -235,7 +252,7 @@ def foremost(weights: Mapping[str, int]) -> tuple[str, int, int]:
     for each, weight in weights.items():
         if each == UNSPECIFIED:
             continue
-        if weight > most or (weight == most and (each, kind) in CAUSES):
+        if weight > most or (weight == most and (each, kind) in PREFERRED):
             kind, most, second = each, weight, most
         elif weight > second:
             second = weight
