@@ -15,11 +15,12 @@ from chalicelib.classifier import lexicon as lex
 from chalicelib.classifier.bundled import lexicon_features
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import PARTS, parts
+from label_prep import vectors
 
 RAREST = 2  # texts a token must be in to have a weight of its own
 RAREST_WITH_MEANING = 4  # texts it must be in to have a place among its like
 MEANINGS = 150  # dimensions of that place
-PARTS_SHARE, MEANING_SHARE = 1.0, 0.7  # of each block beside the words'
+PARTS_SHARE, MEANING_SHARE, LENT_SHARE = 1.0, 0.7, 0.8  # of each block beside the words'
 LEXICON_FEATURES = len(CODES) + 4
 
 
@@ -27,10 +28,10 @@ LEXICON_FEATURES = len(CODES) + 4
 class Features:
     """What is known of the tokens of a corpus."""
 
-    tokens: list[str]  # sorted
+    tokens: list[str]  # sorted; those of the corpus and those whose meaning is lent
     idf: np.ndarray  # of each token, and of a token unknown at the end
     by_part: sp.csr_matrix  # (tokens, PARTS), rows of norm PARTS_SHARE
-    by_meaning: np.ndarray  # (tokens, MEANINGS), rows of norm MEANING_SHARE, or 0
+    by_meaning: np.ndarray  # (tokens, MEANINGS and those lent), rows of norm MEANING_SHARE and LENT_SHARE, or 0
 
     @property
     def width(self) -> int:
@@ -53,10 +54,12 @@ def learn(corpus: Sequence[Sequence[str]], seed: int) -> Features:
     for tokens in corpus:
         for token in set(tokens):
             counts[token] = counts.get(token, 0) + 1
-    kept = sorted(token for token, count in counts.items() if count >= RAREST and len(token) <= 30)
-    often = np.array([counts[token] for token in kept] + [1.0])
+    own = {token for token, count in counts.items() if count >= RAREST and len(token) <= 30}
+    kept = sorted(own | vectors.load().keys())
+    often = np.array([max(1, counts.get(token, 0)) for token in kept] + [1.0])
     idf = np.log((1 + len(corpus)) / (1 + often)) + 1
-    return Features(kept, idf, _parts(kept), _meanings(corpus, kept, often[:-1], seed))
+    by_meaning = np.hstack([_meanings(corpus, kept, often[:-1], seed), _lent(kept)])
+    return Features(kept, idf, _parts(kept), by_meaning)
 
 
 def _parts(tokens: Sequence[str]) -> sp.csr_matrix:
@@ -88,6 +91,15 @@ def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.
     found = left * np.sqrt(strength)
     places[chosen] = found * MEANING_SHARE / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9)
     return places
+
+
+def _lent(tokens: Sequence[str]) -> np.ndarray:
+    """Places of tokens by the company they keep elsewhere, their `'s` aside; 0 where that is not known."""
+    known = vectors.load()
+    unknown = np.zeros(vectors.DIMENSIONS)
+    found = np.array([known.get(token.removesuffix("'s"), unknown) for token in tokens], dtype=np.float64)
+    lent: np.ndarray = found * (LENT_SHARE / (np.linalg.norm(found, axis=1, keepdims=True) + 1e-9))
+    return lent
 
 
 def counts(texts: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> sp.csr_matrix:
