@@ -181,7 +181,7 @@ class Lexicon:
         self._anchored.clear()
 
     def find_met(self, tokens: Sequence[str]) -> list[Match]:
-        """What `find` says of tokens that have all been met since the last `forget`; three times as fast."""
+        """What `find` says of tokens that have all been met since the last `forget`."""
         every = self._anchored
         found: list[Match] = []
         phrases: list[Match] = []
