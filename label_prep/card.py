@@ -9,7 +9,7 @@ from rich.table import Table
 
 from label_prep import vectors
 from label_prep.features import MEANINGS, Features
-from label_prep.train import OWN_SERVED
+from label_prep.train import OWN_SERVED, RELEVANT_SHARE
 
 ROWS = {
     "relevance_f1": "relevance F1, CrowdFlower",
@@ -92,9 +92,9 @@ same words with contradicting votes are settled by the sum of squared vote share
   tweet, and figures of speech that silence the words in them. Whoever wrote it had seen tweets of these collections,
   but left out the names of their places, people and events. Of all its words the hashtag #RescuePH owes most to one
   of these events (the floods of Manila in 2012; others used it since): about .01 of the macro-F1.
-* **Probabilities**: Platt scaling on predictions of models that had not seen the tweet, as if half of all tweets were
-  relevant: where fewer are, the true probability is lower than the one told. Expected calibration error on CrowdFlower
-  {measured["calibration_error"]:.3f}.
+* **Probabilities**: Platt scaling on predictions of models that had not seen the tweet, as if {RELEVANT_SHARE:.0%} of
+  all tweets were relevant, as in the streams that CrisisLexT6 sampled: where fewer are, the true probability is lower.
+  Expected calibration error on CrowdFlower {measured["calibration_error"]:.3f}.
 
 ## Scores
 
@@ -129,8 +129,8 @@ kind of such tweets from their other words, learnt from other events, was tried 
   "fire".
 * Irony, metaphors nobody wrote into the lexicon, news of long ago (the plane of last year), fiction.
 * Languages other than English, Spanish, Portuguese, Italian and French; scripts other than Latin.
-* Places: a city's name can carry relevance over from one event to the next. The AUC on unseen events shows what that
-  costs.
+* Places: a token must come from everyday speech or from several events to have a weight of its own, but the name of
+  a city may do so. The AUC on unseen events shows what that costs.
 
 It must not be the only ground for sending, or not sending, help.
 """

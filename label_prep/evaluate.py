@@ -209,9 +209,10 @@ def per_kind(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def reliability(rows: pd.DataFrame, bins: int = 10) -> Iterator[tuple[float, float, float]]:
-    """(mean probability, share relevant, share of the rows) in bins of equal width, as if half were relevant."""
+    """(mean probability, share relevant, share of the rows) in bins of equal width, were train.RELEVANT_SHARE
+    relevant."""
     positive = rows["relevant"] == 1
-    balanced = np.where(positive, 0.5 / max(1, positive.sum()), 0.5 / max(1, (~positive).sum()))
+    balanced = train.as_shared(rows["relevant"].to_numpy(), np.ones(len(rows)))
     which = np.minimum((rows["probability"] * bins).astype(int), bins - 1)
     for each in range(bins):
         chosen = (which == each).to_numpy()

@@ -18,6 +18,8 @@ from chalicelib.classifier.text import PARTS, parts
 from label_prep import vectors
 
 RAREST = 2  # texts a token must be in to have a weight of its own
+EVERYDAY = "crowdflower"  # the event of tweets of none
+SEVERAL = 2
 RAREST_WITH_MEANING = 4  # texts it must be in to have a place among its like
 MEANINGS = 150  # dimensions of that place
 PARTS_SHARE, MEANING_SHARE, LENT_SHARE = 1.0, 0.7, 0.8  # of each block beside the words'
@@ -29,6 +31,7 @@ class Features:
     """What is known of the tokens of a corpus."""
 
     tokens: list[str]  # sorted; those of the corpus and those whose meaning is lent
+    own: np.ndarray  # (tokens,) whether it has a weight of its own
     idf: np.ndarray  # of each token, and of a token unknown at the end
     by_part: sp.csr_matrix  # (tokens, PARTS), rows of norm PARTS_SHARE
     by_meaning: np.ndarray  # (tokens, MEANINGS and those lent), rows of norm MEANING_SHARE and LENT_SHARE, or 0
@@ -48,18 +51,28 @@ class Features:
         return tuple(np.split(weights, [n, n + PARTS, n + PARTS + self.by_meaning.shape[1]]))
 
 
-def learn(corpus: Sequence[Sequence[str]], seed: int) -> Features:
-    """Learns what tokens there are, and which stand in the same texts, from tokenised texts without labels."""
+def learn(corpus: Sequence[Sequence[str]], events: Sequence[str], seed: int) -> Features:
+    """Learns what tokens there are, and which stand in the same texts, from tokenised texts without labels.
+
+    A token has a weight of its own only if it comes from everyday speech (EVERYDAY) or from SEVERAL `events`, of which
+    each text has one: else a crisis would teach the names of its places.
+    """
     counts: dict[str, int] = {}
-    for tokens in corpus:
+    within: dict[str, set[str]] = {}
+    for tokens, event in zip(corpus, events, strict=True):
         for token in set(tokens):
             counts[token] = counts.get(token, 0) + 1
-    own = {token for token, count in counts.items() if count >= RAREST and len(token) <= 30}
+            within.setdefault(token, set()).add(event)
+    own = {
+        token
+        for token, count in counts.items()
+        if count >= RAREST and len(token) <= 30 and (EVERYDAY in within[token] or len(within[token]) >= SEVERAL)
+    }
     kept = sorted(own | vectors.load().keys())
     often = np.array([max(1, counts.get(token, 0)) for token in kept] + [1.0])
     idf = np.log((1 + len(corpus)) / (1 + often)) + 1
     by_meaning = np.hstack([_meanings(corpus, kept, often[:-1], seed), _lent(kept)])
-    return Features(kept, idf, _parts(kept), by_meaning)
+    return Features(kept, np.isin(kept, sorted(own)), idf, _parts(kept), by_meaning)
 
 
 def _parts(tokens: Sequence[str]) -> sp.csr_matrix:
@@ -121,8 +134,9 @@ def matrix(features: Features, texts: Sequence[Sequence[str]], evidence: Sequenc
     norm = np.sqrt(every @ idf**2)
     share = sp.diags(1 / np.maximum(norm, 1e-9)) @ every @ sp.diags(idf)
     words = share[:, : len(known)]
+    own = words @ sp.diags(features.own.astype(np.float64))
     by_part = sp.vstack([features.by_part, _parts(unknown)]).tocsr() if unknown else features.by_part
     of_lexicon = np.array([lexicon_features(each) for each in evidence], dtype=np.float64).reshape(len(texts), -1)
     return sp.hstack(
-        [words, share @ by_part, sp.csr_matrix(words @ features.by_meaning), sp.csr_matrix(of_lexicon)]
+        [own, share @ by_part, sp.csr_matrix(words @ features.by_meaning), sp.csr_matrix(of_lexicon)]
     ).tocsr()

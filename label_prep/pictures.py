@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
-from label_prep import evaluate
+from label_prep import evaluate, train
 
 mpl.use("Agg")
 
@@ -81,7 +81,7 @@ def reliability(rows: pd.DataFrame, path: Path) -> Path:
         )
     axes.set(
         xlabel="probability told",
-        ylabel="share relevant, were half of all",
+        ylabel=f"share relevant, were {train.RELEVANT_SHARE:.0%} of all",
         xlim=(0, 1),
         ylim=(0, 1),
         title="Reliability",

@@ -22,6 +22,7 @@ SEED = 2015
 SHARPNESS = 1.0  # C of the logistic regression: the inverse of its L2 penalty
 CRISES_WEIGHT = 0.5  # of a tweet of CrisisLex beside one that all of CrowdFlower's voters agreed on
 OWN_SHARE = 0.7  # of what only CrowdFlower's tweets may teach, beside what all do, while training
+RELEVANT_SHARE = 0.56  # of the tweets in a stream: CrisisLexT6 sampled the streams of crises, and so many were
 OWN_SERVED = 0.75  # of it that is served: less says more about crises, more about the figurative speech of everyday
 
 
@@ -53,10 +54,10 @@ class Linear:
 def fit(
     frame: pd.DataFrame, texts: Sequence[list[str]], evidence: Sequence[lex.Evidence], seed: int
 ) -> tuple[feats.Features, Linear]:
-    """Features and relevance head from labelled rows (source, relevant, weight, group) and their texts, read."""
+    """Features and relevance head from labelled rows (event, relevant, weight, group) and their texts, read."""
     first = np.flatnonzero(~frame["group"].duplicated().to_numpy())
-    features = feats.learn([texts[at] for at in first.tolist()], seed)
-    everyday = (frame["source"] == "crowdflower").to_numpy()
+    features = feats.learn([texts[at] for at in first.tolist()], frame["event"].iloc[first].tolist(), seed)
+    everyday = (frame["event"] == feats.EVERYDAY).to_numpy()
     alike = frame.groupby("group")["group"].transform("size").to_numpy()
     weight = frame["weight"].to_numpy() / np.where(everyday, 1.0, np.sqrt(alike))
     matrix = feats.matrix(features, texts, evidence)
@@ -79,13 +80,19 @@ def fit_relevance(matrix: sp.csr_matrix, relevant: np.ndarray, weight: np.ndarra
 
 
 def fit_platt(logits: np.ndarray, relevant: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """(slope, shift) that turn logits of rows not trained on into probabilities, as if half of all tweets were relevant
-    (Platt 1999)."""
-    balanced = weight * np.where(relevant == 1, 0.5 / weight[relevant == 1].sum(), 0.5 / weight[relevant == 0].sum())
+    """(slope, shift) that turn logits of rows not trained on into probabilities where RELEVANT_SHARE of all tweets are
+    relevant (Platt 1999)."""
+    balanced = weight * as_shared(relevant, weight)
     model = LogisticRegression(C=1e6, solver="lbfgs").fit(
         logits[:, None], relevant, sample_weight=balanced * len(weight)
     )
     return float(model.coef_[0][0]), float(model.intercept_[0])
+
+
+def as_shared(relevant: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """What each row's weight is to be multiplied by for the relevant ones to be RELEVANT_SHARE of all."""
+    yes = relevant == 1
+    return np.where(yes, RELEVANT_SHARE / (weight[yes].sum() or 1), (1 - RELEVANT_SHARE) / (weight[~yes].sum() or 1))
 
 
 def fit_kind(evidence: Sequence[lex.Evidence], relevant: np.ndarray, kinds: Sequence[str]) -> list[float]:

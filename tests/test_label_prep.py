@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from chalicelib.classifier import bundled
+from chalicelib.classifier.lexicon import Evidence
 from chalicelib.classifier.text import tokens
 from label_prep import clean, evaluate, features, files, label, near, sources, split, steps, train
 from label_prep.__main__ import main
@@ -157,7 +158,7 @@ TEXTS = [
 
 def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
     frame = pd.DataFrame(
-        {"source": ["crowdflower", "t6"] * 24, "relevant": [1.0, 0.0] * 24, "weight": 1.0, "group": range(48)}
+        {"event": ["crowdflower", "2012_flood"] * 24, "relevant": [1.0, 0.0] * 24, "weight": 1.0, "group": range(48)}
     )
 
     def build() -> tuple[bytes, features.Features, train.Linear]:
@@ -180,6 +181,15 @@ def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
     assert [prediction.label for prediction in predictions] == [
         bundled.kind_told(evidence.weights, p) for evidence, p in zip(read.evidence, expected, strict=True)
     ]
+
+
+def test_a_crisis_alone_teaches_no_name_of_its_places() -> None:
+    corpus = [["boston", "flood"], ["boston", "river"], ["berlin", "flood"], ["berlin", "song"]]
+    found = features.learn(corpus, ["2012_flood", "2012_flood", "2013_flood", features.EVERYDAY], 1)
+    own = dict(zip(found.tokens, found.own, strict=True))
+    assert (own["boston"], own["berlin"], own["flood"]) == (False, True, True)
+    matrix = features.matrix(found, corpus, [Evidence({}, False)] * len(corpus))
+    assert not matrix[:, found.tokens.index("boston")].count_nonzero()
 
 
 def test_whole_events_and_near_duplicates_are_held_out_together() -> None:
