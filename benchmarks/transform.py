@@ -184,6 +184,7 @@ def run(console: Console) -> None:
         with threadpool_limits(1):
             found = measure(functions, every, time.thread_time)  # CPU time: other processes don't count
             found |= measure(with_file, every, time.perf_counter)
+        gc.unfreeze()
         with bundle() as (kind, where):
             cold = cold_starts(every[0], where)
 

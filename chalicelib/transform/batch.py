@@ -72,7 +72,7 @@ def read(event: dict[str, Any]) -> Batch:
         bytes_in += len(data)
         metadata = entry.get("kinesisRecordMetadata")
         records.append(Record(record_id, arrived, data, metadata and metadata.get("partitionKey"), tweets, refusals))
-    stream = firehose.get("deliveryStreamArn", "").rpartition("/")[2]  # only what is put back needs it
+    stream = str(firehose.get("deliveryStreamArn", "")).rpartition("/")[2]  # only what is put back needs it
     return Batch(records, name, stream, firehose.source_kinesis_stream_arn, bytes_in)
 
 
