@@ -89,9 +89,9 @@ same words with contradicting votes are settled by the sum of squared vote share
   evidence depends on a token alone and is summed into one 16-bit number for each of {len(features.tokens):,} tokens;
   an unknown one gets its number from its character n-grams.
 * **Kind**: a lexicon (`label_prep/lexicon.toml`; en, es, pt, it, fr) of names, hints that count only in a relevant
-  tweet, and figures of speech that silence the words in them. Whoever wrote it had seen tweets of these collections,
-  but left out the names of their places, people and events. Of all its words the hashtag #RescuePH owes most to one
-  of these events (the floods of Manila in 2012; others used it since): about .01 of the macro-F1.
+  tweet, and figures of speech that silence the words in them, for relevance too. Whoever wrote it had seen tweets of
+  these collections, but left out the names of their places, people and events. Of all its words the hashtag #RescuePH
+  owes most to one of these events (the floods of Manila in 2012; others used it since): about .01 of the macro-F1.
 * **Probabilities**: Platt scaling on predictions of models that had not seen the tweet, as if {RELEVANT_SHARE:.0%} of
   all tweets were relevant, as in the streams that CrisisLexT6 sampled: where fewer are, the true probability is lower.
   Expected calibration error on CrowdFlower {measured["calibration_error"]:.3f}.

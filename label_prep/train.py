@@ -30,14 +30,15 @@ OWN_SERVED = 0.75  # of it that is served: less says more about crises, more abo
 class Read:
     """Texts as the classifier reads them."""
 
-    tokens: list[list[str]]
+    tokens: list[list[str]]  # but for those in figures of speech
     evidence: list[lex.Evidence]
 
 
 def read(texts: Sequence[str]) -> Read:
     """Cleaned texts, tokenised and searched with the lexicon."""
     found = [tokens(text) for text in texts]
-    return Read(found, [lex.weigh(lexicon().find(each)) for each in found])
+    matches = [lexicon().find(each) for each in found]
+    return Read(list(map(lex.literal, found, matches)), list(map(lex.weigh, matches)))
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ def test_kinds_are_told_in_several_languages(text: str, kind: str) -> None:
         "I got a flood of emails this morning",
         "I totally bombed the exam lol",
         "Miami Heat won again",
+        "The crowd was on fire tonight",
+        "A storm of criticism for the new album",
         "I love fruits",
         "",
     ],
@@ -74,6 +76,12 @@ def test_figures_of_speech_and_small_talk_are_no_disaster(text: str) -> None:
     [prediction] = bundled.classify([clean(text)])
     assert prediction.label == "not_disaster"
     assert prediction.keywords == ()
+
+
+def test_words_in_a_figure_of_speech_do_not_speak_for_relevance() -> None:
+    figure, fact = bundled.classify(["a flood of emails this morning", "a flood this morning"])
+    assert figure.relevant < 0.2 < 0.6 < fact.relevant
+    assert (figure.label, fact.label) == ("not_disaster", "flood")
 
 
 def test_keywords_carry_the_label_with_three_words_of_context_either_side() -> None:

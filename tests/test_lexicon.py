@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.classifier.lexicon import Lexicon, Term, foremost, weigh
+from chalicelib.classifier.lexicon import Lexicon, Term, foremost, literal, weigh
 
 TERMS = [
     Term("flood", (("flood", 10),)),
@@ -46,6 +46,11 @@ def test_a_word_counts_once_however_often_it_is_said() -> None:
 def test_a_figure_of_speech_is_noted_and_speaks_for_nothing() -> None:
     evidence = weigh(Lexicon(TERMS).find(["fire", "me"]))
     assert (evidence.weights, evidence.figurative) == ({}, True)
+
+
+def test_what_is_literal_is_outside_of_figures_of_speech() -> None:
+    tokens = ["they", "fire", "me", "while", "the", "forest", "fire", "burns"]
+    assert literal(tokens, Lexicon(TERMS).find(tokens)) == ["they", "while", "the", "forest", "fire", "burns"]
 
 
 def test_the_cause_comes_before_its_effect() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chalicelib.classifier import Keyword, Prediction
-from chalicelib.classifier.lexicon import NAME, UNSPECIFIED, Evidence, Lexicon, Match, Term, foremost, weigh
+from chalicelib.classifier.lexicon import NAME, UNSPECIFIED, Evidence, Lexicon, Match, Term, foremost, literal, weigh
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import PARTS, parts, tokens
 
@@ -129,18 +129,23 @@ class Model:
     def _classify(self, text: str) -> Prediction:
         found = tokens(text)
         total = sum(map(self._row, found), 0j)
-        logit = self._bias + (total.real * self._scale / sqrt(total.imag) if found else 0.0)
         matches = self.lexicon.find_met(found)
         if not matches:
-            return _without_kind(logistic(self._slope * logit + self._shift), ())
+            return _without_kind(logistic(self._slope * self._logit(total) + self._shift), ())
         added, kind, told, logit_of_kind = (
             self._alone(matches[0].sense) if len(matches) == 1 else self._judge(weigh(matches))
         )
-        relevant = logistic(self._slope * (logit + added) + self._shift)
+        if any(sense.figurative for _, _, sense in matches):
+            total = sum(map(self._row, literal(found, matches)), 0j)
+        relevant = logistic(self._slope * (self._logit(total) + added) + self._shift)
         keywords = _keywords(found, matches)
         if relevant < told:
             return _without_kind(relevant, keywords)
         return Prediction(kind, logistic(logit_of_kind + self._of_relevance * relevant), relevant, keywords, VERSION)
+
+    def _logit(self, total: complex) -> float:
+        """Of relevance, from the sum over a text's rows."""
+        return self._bias + (total.real * self._scale / sqrt(total.imag) if total.imag else 0.0)
 
     def _judge(self, evidence: Evidence) -> Judgement:
         kind, most, second = foremost(evidence.weights)

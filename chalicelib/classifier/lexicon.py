@@ -56,6 +56,7 @@ class Sense:
     terms: tuple[Term, ...]
     words: tuple[str, ...]  # theirs
     evidence: Evidence  # the greatest weight of each kind
+    figurative: bool  # whether they speak for no kind at all
     named: str | None  # the kind that is named, if one is
 
     @classmethod
@@ -67,7 +68,7 @@ class Sense:
         evidence = Evidence(weights, not all(term.kinds for term in terms))
         most = max((kind for kind in weights if kind != UNSPECIFIED), key=weights.__getitem__, default=None)
         words = tuple(term.words for term in terms)
-        return cls(terms, words, evidence, most if most and weights[most] >= NAME else None)
+        return cls(terms, words, evidence, not weights, most if most and weights[most] >= NAME else None)
 
 
 class Match(NamedTuple):
@@ -227,6 +228,12 @@ def fits(pattern: str, token: str) -> bool:
     if pattern[:1] == "*":
         return bare in token if pattern[-1:] == "*" else token.endswith(bare)
     return token.startswith(bare) if pattern[-1:] == "*" else token == bare
+
+
+def literal(tokens: Sequence[str], matches: Iterable[Match]) -> list[str]:
+    """The tokens that are in no figure of speech."""
+    figures = {at for start, stop, sense in matches if sense.figurative for at in range(start, stop)}
+    return [token for at, token in enumerate(tokens) if at not in figures]
 
 
 def weigh(matches: Sequence[Match]) -> Evidence:
