@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from label_prep import steps
 from producer import InputError
@@ -44,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.file:
             steps.evaluate_file(options.file, options.out, console)
             return 0
-        steps.STEPS[options.step](run)
+        with threadpool_limits(1):  # with more, sums differ in their last bits, and the model with them
+            steps.STEPS[options.step](run)
         if options.install and options.step in ("all", "train"):
             steps.install(run)
     except (InputError, OSError) as error:
