@@ -54,18 +54,36 @@ def tweets_of() -> pd.DataFrame:
     return label.settle(frame)[0]
 
 
-def tf_idf(frame: pd.DataFrame, plan: list[evaluate.Fold]) -> pd.DataFrame:
+Trainer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""The logits of the second rows by a model that learnt from the first."""
+
+
+def held_out(frame: pd.DataFrame, plan: list[evaluate.Fold], trainer: Trainer) -> pd.DataFrame:
+    """Logits of the held-out rows, as `evaluate.held_out` has them."""
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {"at": fold.test, "choice": fold.choice, "logit": trainer(evaluate.apart(frame, fold), fold.test)}
+            )
+            for fold in plan
+        ],
+        ignore_index=True,
+    )
+
+
+def tf_idf(frame: pd.DataFrame) -> Trainer:
     """TF-IDF of words and logistic regression with scikit-learn's defaults, on CrowdFlower alone."""
-    found = []
-    for fold in plan:
-        alike = set(frame["group"].to_numpy()[fold.test])
-        rest = frame[(frame["source"] == "crowdflower") & ~frame["group"].isin(alike)]
-        rest = rest.drop(frame.index[fold.test], errors="ignore")
+    everyday = (frame["source"] == "crowdflower").to_numpy()
+    texts, relevant = frame["cleaning_text"].to_numpy(), frame["relevant"].to_numpy()
+
+    def trained(rest: np.ndarray, test: np.ndarray) -> np.ndarray:
+        own = rest[everyday[rest]]
         vectors = TfidfVectorizer()
-        model = LogisticRegression().fit(vectors.fit_transform(rest["cleaning_text"]), rest["relevant"])
-        logit = model.decision_function(vectors.transform(frame["cleaning_text"].iloc[fold.test]))
-        found.append(pd.DataFrame({"at": fold.test, "choice": fold.choice, "logit": logit}))
-    return pd.concat(found, ignore_index=True)
+        model = LogisticRegression().fit(vectors.fit_transform(texts[own]), relevant[own])
+        found: np.ndarray = model.decision_function(vectors.transform(texts[test]))
+        return found
+
+    return trained
 
 
 def grams(frame: pd.DataFrame) -> sp.csr_matrix:
@@ -78,20 +96,19 @@ def grams(frame: pd.DataFrame) -> sp.csr_matrix:
     return sp.hstack([words, parts]).tocsr()
 
 
-def by_grams(frame: pd.DataFrame, matrix: sp.csr_matrix, plan: list[evaluate.Fold], of_crises: float) -> pd.DataFrame:
+def by_grams(frame: pd.DataFrame, matrix: sp.csr_matrix, of_crises: float) -> Trainer:
     """Logistic regression on them, vote shares squared as weights, tweets of crises at `of_crises`."""
     everyday = (frame["source"] == "crowdflower").to_numpy()
     weight = np.where(everyday, frame["vote_share"] ** 2, of_crises)
-    found = []
-    for fold in plan:
-        alike = frame["group"].isin(set(frame["group"].to_numpy()[fold.test])).to_numpy()
-        rest = np.flatnonzero(~alike & (weight > 0) & ~np.isin(np.arange(len(frame)), fold.test))
-        model = LogisticRegression(C=2, solver="liblinear")
-        model.fit(matrix[rest], frame["voted"].to_numpy()[rest], sample_weight=weight[rest])
-        found.append(
-            pd.DataFrame({"at": fold.test, "choice": fold.choice, "logit": model.decision_function(matrix[fold.test])})
-        )
-    return pd.concat(found, ignore_index=True)
+    voted = frame["voted"].to_numpy()
+
+    def trained(rest: np.ndarray, test: np.ndarray) -> np.ndarray:
+        some = rest[weight[rest] > 0]
+        model = LogisticRegression(C=2, solver="liblinear").fit(matrix[some], voted[some], sample_weight=weight[some])
+        found: np.ndarray = model.decision_function(matrix[test])
+        return found
+
+    return trained
 
 
 def measured(frame: pd.DataFrame, logits: pd.DataFrame, told: pd.Series | None) -> list[str]:
@@ -152,9 +169,9 @@ def run(console: Console) -> None:
         read = train.read(frame["cleaning_text"].tolist())
     plan = evaluate.folds(frame, 1, SEED)
     with console.status("TF-IDF") as status:
-        reference = tf_idf(frame, plan)
         matrix = grams(frame)
-        on_everyday, on_all = (by_grams(frame, matrix, plan, of_crises) for of_crises in (0.0, 0.5))
+        reference = held_out(frame, plan, tf_idf(frame))
+        on_everyday, on_all = (held_out(frame, plan, by_grams(frame, matrix, weight)) for weight in (0.0, 0.5))
         ours = evaluate.held_out(frame, read, 1, SEED, lambda name, *_: status.update(f"bundled's recipe: {name}"))
     scores = evaluate.score(frame, read, ours, SEED)
     slope, shift = scores.calibration["relevance"]

@@ -54,6 +54,12 @@ def folds(frame: pd.DataFrame, choices: int, seed: int) -> list[Fold]:
     return found
 
 
+def apart(frame: pd.DataFrame, fold: Fold) -> np.ndarray:
+    """The rows that may be trained on: neither held out nor a near-duplicate of one that is."""
+    alike = frame["group"].isin(set(frame["group"].to_numpy()[fold.test])).to_numpy()
+    return np.flatnonzero(~alike & ~np.isin(np.arange(len(frame)), fold.test))
+
+
 def held_out(
     frame: pd.DataFrame, read: train.Read, choices: int, seed: int, progress: Callable[[str, int, int], None]
 ) -> pd.DataFrame:
@@ -63,8 +69,7 @@ def held_out(
     plan = folds(frame, choices, seed)
     for done, fold in enumerate(plan):
         progress(fold.name, done, len(plan))
-        alike = set(frame["group"].to_numpy()[fold.test])
-        rest = np.flatnonzero(~frame["group"].isin(alike) & ~np.isin(np.arange(len(frame)), fold.test))
+        rest = apart(frame, fold)
         features, linear = train.fit(
             frame.iloc[rest], [read.tokens[at] for at in rest], [read.evidence[at] for at in rest], seed
         )

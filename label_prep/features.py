@@ -57,19 +57,19 @@ def learn(corpus: Sequence[Sequence[str]], events: Sequence[str], seed: int) -> 
     A token has a weight of its own only if it comes from everyday speech (EVERYDAY) or from SEVERAL `events`, of which
     each text has one: else a crisis would teach the names of its places.
     """
-    counts: dict[str, int] = {}
+    totals: dict[str, int] = {}
     within: dict[str, set[str]] = {}
     for tokens, event in zip(corpus, events, strict=True):
         for token in set(tokens):
-            counts[token] = counts.get(token, 0) + 1
+            totals[token] = totals.get(token, 0) + 1
             within.setdefault(token, set()).add(event)
     own = {
         token
-        for token, count in counts.items()
+        for token, count in totals.items()
         if count >= RAREST and len(token) <= 30 and (EVERYDAY in within[token] or len(within[token]) >= SEVERAL)
     }
     kept = sorted(own | vectors.load().keys())
-    often = np.array([max(1, counts.get(token, 0)) for token in kept] + [1.0])
+    often = np.array([max(1, totals.get(token, 0)) for token in kept] + [1.0])
     idf = np.log((1 + len(corpus)) / (1 + often)) + 1
     by_meaning = np.hstack([_meanings(corpus, kept, often[:-1], seed), _lent(kept)])
     return Features(kept, np.isin(kept, sorted(own)), idf, _parts(kept), by_meaning)

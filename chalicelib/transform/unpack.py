@@ -289,7 +289,7 @@ def _identifier(name: str, value: Any) -> str | None:
 
 
 def _optional(value: Any, size: int, plain: bool) -> str | None:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return None
     return _cut(value if plain else storable(value), size) or None
 
