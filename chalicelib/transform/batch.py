@@ -8,7 +8,7 @@ from binascii import Error, a2b_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import KinesisFirehoseEvent
 
@@ -78,7 +78,7 @@ def read(event: dict[str, Any]) -> Batch:
 
 def _arrivals(entries: list[dict[str, Any]], stamps: list[Any]) -> list[int]:
     """When the records arrived, ms since the epoch, as far as known."""
-    if all(isinstance(stamp, int) and 0 < stamp < LATEST for stamp in stamps):
+    if all(map(_is_time, stamps)):
         return stamps
     arrivals = [_arrival(entry) for entry in entries]
     otherwise = min((arrival for arrival in arrivals if arrival is not None), default=int(time.time() * 1000))
@@ -87,7 +87,11 @@ def _arrivals(entries: list[dict[str, Any]], stamps: list[Any]) -> list[int]:
 
 def _arrival(entry: dict[str, Any]) -> int | None:
     arrived = entry.get("approximateArrivalTimestamp")
-    if isinstance(arrived, int) and 0 < arrived < LATEST:
+    if _is_time(arrived):
         return arrived
     metadata = entry.get("kinesisRecordMetadata")
     return _arrival(metadata) if metadata else None
+
+
+def _is_time(stamp: Any) -> TypeGuard[int]:
+    return isinstance(stamp, int) and 0 < stamp < LATEST
