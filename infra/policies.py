@@ -120,7 +120,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         READ_ACTIVE,
         objects("WriteReports", "s3:PutObject", "reports/"),
         # Tweet files that can't be loaded are read to say why, refused records for their reasons.
-        objects("ReadFiles", "s3:GetObject", "reports/", "tweets/", "rejected/"),
+        objects("ReadFiles", "s3:GetObject", "reports/", "tweets/", "rejected/", "delivery/processing-failed/"),
         listing("tweets/", "rejected/", "delivery/", "reports/"),
         LIST_ENDPOINTS,
         ALERT,

@@ -18,6 +18,7 @@ import boto3
 import orjson
 from botocore.config import Config
 
+from chalicelib.reconcile import unanswered
 from local import provision, server
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def audit(tweets: Iterable[str], junk: Iterable[str], endpoint_url: str) -> Audi
     written = {key: tweet_ids(body) for key, body in objects(s3, "tweets/")}
     loaded = {row[0]: tuple(row[1:]) for row in query(api, FILES.format(table=provision.TABLE))}
     view = {row[0]: int(row[1]) for row in query(api, VIEW)}
-    rejected = {marker for _, body in objects(s3, "rejected/") for marker in rejected_markers(body)}
+    refused = (*objects(s3, "rejected/"), *objects(s3, unanswered.FOLDER))
+    rejected = {marker for _, body in refused for marker in rejected_markers(body)}
     found = compare(set(tweets), set(junk), written, loaded, view, rejected)
     found.complain("files that disaster.tweet_file has twice", (key for (key,) in query(api, KNOWN_TWICE)))
     ((found.repaired, found.repairs),) = ((int(n) for n in row) for row in query(api, REPAIRS))

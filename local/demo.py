@@ -201,7 +201,7 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
         if missing:
             console.print(
                 f"[red]{abs(missing):,} tweets {'lost' if missing > 0 else 'too many'}.[/] Logs: {home / 'logs'}; what "
-                "Firehose gave up lies in the bucket under rejected/firehose/"
+                "Firehose gave up lies in the bucket under delivery/processing-failed/"
             )
         else:
             console.print("[green]Every tweet is accounted for.[/]")

@@ -114,18 +114,17 @@ def redshift(transform_arn: str) -> dict[str, Any]:
         },
         "RetryOptions": {"DurationInSeconds": 30},
         "ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": parameters}]},
-        "S3Configuration": s3_destination("delivery/", "rejected/firehose/"),
+        "S3Configuration": s3_destination("delivery/"),
         "S3BackupMode": "Enabled",
-        "S3BackupConfiguration": s3_destination("source/", "rejected/source/"),
+        "S3BackupConfiguration": s3_destination("source/"),
     }
 
 
-def s3_destination(prefix: str, error_prefix: str) -> dict[str, Any]:
+def s3_destination(prefix: str) -> dict[str, Any]:
     return {
         "BucketARN": f"arn:aws:s3:::{NAME}",
         "RoleARN": role("firehose"),
         "Prefix": prefix,
-        "ErrorOutputPrefix": error_prefix,
         "CompressionFormat": "GZIP",
         "BufferingHints": {"IntervalInSeconds": BUFFER_SECONDS, "SizeInMBs": 64},
     }

@@ -160,7 +160,7 @@ def test_whatever_comprehend_does_every_tweet_is_labelled(
     stack: Any, api: Api, version: str, faults: dict[str, float], answered: bool
 ) -> None:
     api("PUT", "/classifier/active", {"version": version})
-    failed_before = keys(stack, "rejected/firehose/")
+    failed_before = keys(stack, "delivery/processing-failed/")
     stack.faults.set(faults)
     try:
         (row,) = sent(stack, f"blaze under {'+'.join(faults)}")
@@ -170,7 +170,7 @@ def test_whatever_comprehend_does_every_tweet_is_labelled(
     assert row["classifier_version"] == (version if answered else fallback)
     assert row["disaster_label"]
     assert batches(stack)[-1]["Fallbacks"] == (0 if answered else 1)
-    assert keys(stack, "rejected/firehose/") == failed_before, "no batch failed"
+    assert keys(stack, "delivery/processing-failed/") == failed_before, "no batch failed"
 
 
 def keys(stack: Any, prefix: str) -> list[str]:

@@ -73,7 +73,9 @@ def test_what_redshift_as_a_destination_asks_for() -> None:
     """docs.aws.amazon.com/firehose/latest/APIReference/API_RedshiftDestinationConfiguration.html"""
     destination = into_redshift()
     assert destination["S3Configuration"]["CompressionFormat"] == "GZIP"  # COPY can't read Snappy
-    assert "!{" not in destination["S3Configuration"]["Prefix"]  # no prefix expressions here
+    for place in (destination["S3Configuration"], destination["S3BackupConfiguration"]):
+        # Neither is supported for this destination: docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+        assert "!{" not in place["Prefix"] and "ErrorOutputPrefix" not in place
     assert destination["SecretsManagerConfiguration"]["Enabled"] is True
     assert "Password" not in destination
 
@@ -91,7 +93,6 @@ def test_either_delivery_of_either_source_transforms_backs_up_and_logs(delivery:
     assert destination["S3BackupMode"] == "Enabled"
     assert destination["S3BackupConfiguration"]["Prefix"] == "source/"
     assert files["Prefix"] == "delivery/"
-    assert files["ErrorOutputPrefix"] == "rejected/firehose/"
     assert destination["CloudWatchLoggingOptions"]["Enabled"] is True
     kinesis = "KinesisStreamSourceConfiguration" in made
     assert kinesis == (source == "Kinesis") == (made["DeliveryStreamType"] == "KinesisStreamAsSource")
@@ -119,8 +120,8 @@ def test_the_bucket_is_private_encrypted_versioned_and_keeps_what_matters() -> N
     expiring = {
         rule["Prefix"]: rule["ExpirationInDays"] for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" in rule
     }
-    # never tweets/, rejected/, classifier/
-    assert expiring == {"delivery/": 30, "source/": 90, "reports/work/": 7, "reports/": 365}
+    # never tweets/, rejected/, classifier/, delivery/processing-failed/, delivery/errors/
+    assert expiring == {"delivery/2": 30, "delivery/manifests/": 30, "source/": 90, "reports/work/": 7, "reports/": 365}
     without = [rule for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" not in rule]
     assert all("ExpirationInDays" not in rule for rule in without)
 

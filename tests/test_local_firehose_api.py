@@ -145,7 +145,13 @@ def test_some_records_of_a_batch_may_fail(
 @pytest.mark.parametrize(
     ("destination", "change", "message"),
     [
-        ("Redshift", {"S3Configuration": {**PLACE, "Prefix": "a/!{timestamp:yyyy}/"}}, "Prefix expressions"),
+        ("Redshift", {"S3Configuration": {**PLACE, "Prefix": "a/!{timestamp:yyyy}/"}}, "Prefix Expressions"),
+        ("Redshift", {"S3Configuration": {**PLACE, "ErrorOutputPrefix": "failed/"}}, "ErrorOutputPrefix"),
+        (
+            "Redshift",
+            {"S3BackupMode": "Enabled", "S3BackupConfiguration": {**PLACE, "ErrorOutputPrefix": "failed/"}},
+            "ErrorOutputPrefix",
+        ),
         ("Redshift", {"S3Configuration": {**PLACE, "CompressionFormat": "Snappy"}}, "Snappy"),
         ("Redshift", {"Username": None, "Password": None}, "SecretsManagerConfiguration"),
         ("Redshift", {"S3BackupMode": "Enabled"}, "S3BackupConfiguration"),

@@ -27,7 +27,7 @@ from chalicelib.settings import settings
 from chalicelib.transform.unpack import unpack
 from chalicelib.warehouse import copy
 
-FOLDER = "rejected/firehose/processing-failed/"
+FOLDER = "delivery/processing-failed/"
 GIVEN_UP = "delivery/errors/manifests/"
 REFUSED = "Lambda.ProcessingFailedStatus"  # the transform's own answer: those are in its rejected files
 SHOWN = 100  # manifests

@@ -20,6 +20,9 @@ docs.aws.amazon.com/firehose/latest/dev/data-transformation.html"""
 MOST_RETRIES, MOST_SECONDS, MOST_RETRY_SECONDS = 300, 900, 7200
 TRANSFORM_MEGABYTES = (0.2, 3.0)
 DESTINATIONS = ("S3", "ExtendedS3", "Redshift")
+REDSHIFT_PREFIXES = "Prefix Expressions or ErrorOutputPrefix is currently not supported for this destination"
+"""What AWS answers: a Redshift destination takes neither, in its S3 bucket or in its backup
+(docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html)."""
 
 
 class AwsError(ServiceException):  # type: ignore[misc]
@@ -145,9 +148,11 @@ def check(kind: str, given: Mapping[str, Any], *, update: bool = False) -> None:
     if kind not in DESTINATIONS:
         raise invalid(f"The local Firehose delivers to S3 and Redshift, not to {kind}.")
     s3 = (given.get("S3Update" if update else "S3Configuration") or {}) if kind == "Redshift" else given
+    backup = given.get("S3BackupUpdate" if update else "S3BackupConfiguration") or {}
     if kind == "Redshift":
-        if "!{" in (s3.get("Prefix") or "") + (s3.get("ErrorOutputPrefix") or ""):
-            raise invalid("Prefix expressions are not supported for a Redshift destination.")
+        for each in (s3, backup):
+            if "!{" in (each.get("Prefix") or "") or each.get("ErrorOutputPrefix"):
+                raise invalid(REDSHIFT_PREFIXES)
         if s3.get("CompressionFormat") in ("Snappy", "ZIP", "HADOOP_SNAPPY"):
             raise invalid(
                 f"Compression format {s3['CompressionFormat']} is not supported for a Redshift destination: "
@@ -160,7 +165,7 @@ def check(kind: str, given: Mapping[str, Any], *, update: bool = False) -> None:
             given.get("Username") or (given.get("SecretsManagerConfiguration") or {}).get("Enabled")
         ):
             raise invalid("A Redshift destination needs Username and Password, or SecretsManagerConfiguration.")
-    for place in (s3, given.get("S3BackupUpdate" if update else "S3BackupConfiguration") or {}):
+    for place in (s3, backup):
         check_place(place)
     if given.get("S3BackupMode") == "Enabled" and not update and not given.get("S3BackupConfiguration"):
         raise invalid("S3BackupConfiguration is needed when S3BackupMode is Enabled.")
