@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -11,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from local import server, wsgi
 
@@ -82,54 +79,9 @@ def welcome(aws: server.LocalAws) -> str:
 
 
 def sql(argv: Sequence[str]) -> int:
-    """Prints what a query finds in the warehouse, of the running server or of the one that ran last."""
-    parser = argparse.ArgumentParser(prog="python -m local sql", description=sql.__doc__)
-    parser.add_argument("statement", help='one statement, for example "select count(*) from disaster.disaster_tweets"')
-    parser.add_argument("--home", type=Path, default=HOME, help=f"where its state lives ({HOME})")
-    arguments = parser.parse_args(argv)
-    console = Console()
-    try:
-        columns, rows = query(arguments.home, arguments.statement)
-    except Exception as error:
-        console.print(f"[red]{type(error).__name__}:[/] {escape(str(error))}", highlight=False)
-        return 1
-    table = Table()
-    for number, column in enumerate(columns):
-        numbers = all(isinstance(row[number], int | float | None) for row in rows)
-        table.add_column(column, justify="right" if numbers and rows else "left")
-    for row in rows:
-        table.add_row(*("[dim]null[/]" if value is None else escape(str(value)) for value in row))
-    if columns:
-        console.print(table)
-    console.print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", style="dim", highlight=False)
-    return 0
+    from local import sql
 
-
-def query(home: Path, statement: str) -> tuple[list[str], list[list[object]]]:
-    """Columns and rows: over the Data API while a server runs, else from the warehouse's file."""
-    announced = server.running(home)
-    if announced is None:
-        if not (home / "warehouse.duckdb").exists():
-            raise FileNotFoundError(f"There is no warehouse in {home}: serve one (make local), or name another --home")
-        from local import warehouse
-
-        columns, rows = warehouse.query(home, statement)
-        return list(columns), [list(row) for row in rows]
-    os.environ |= {
-        "AWS_ENDPOINT_URL": announced["endpoint_url"],
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": server.REGION,
-        "STAGE": server.STAGE,
-    }
-    from chalicelib import clients
-    from chalicelib.warehouse import data_api
-
-    ran = data_api.run([statement])
-    if not clients.redshift_data().describe_statement(Id=ran)["SubStatements"][0].get("HasResultSet"):
-        return [], []
-    found = data_api.rows_of(f"{ran}:1")
-    return list(found[0]) if found else [], [list(row.values()) for row in found]
+    return sql.main(argv, HOME)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -46,7 +46,12 @@ class StillRunningError(WarehouseError):
 
 
 def query(sql: str, parameters: Mapping[str, str] | None = None, *, patience: float = PATIENCE) -> list[Row]:
-    """The rows of one SELECT, as `rows_of`. `:name` in the SQL stands for a parameter, always given as text.
+    """Return the rows of one SELECT, as `rows_of`; `:name` in the SQL and errors as `execute`."""
+    return rows_of(execute(sql, parameters, patience=patience))
+
+
+def execute(sql: str, parameters: Mapping[str, str] | None = None, *, patience: float = PATIENCE) -> str:
+    """Run one statement and return its id. `:name` in the SQL stands for a parameter, always given as text.
 
     Raises WarehouseError; StillRunningError after `patience` seconds.
     """
@@ -55,7 +60,7 @@ def query(sql: str, parameters: Mapping[str, str] | None = None, *, patience: fl
         given: dict[str, Any] = {"Parameters": _parameters(parameters)} if parameters else {}
         return clients.redshift_data().execute_statement(Sql=sql, ClientToken=token, **_target(), **given)["Id"]
 
-    return rows_of(_run(submit, "", patience))
+    return _run(submit, "", patience)
 
 
 def run(
@@ -84,22 +89,47 @@ def run(
 
 
 def rows_of(statement_id: str) -> list[Row]:
-    """All rows of a finished statement, by column name.
+    """Return all rows of a finished statement by column name, values as `decoded` gives them.
 
-    NUMERIC comes as int if its scale is 0, else Decimal; TIMESTAMP as datetime in UTC; DATE as date; SUPER parsed.
-    Raises StatementLostError 24 hours later, when the Data API has forgotten them.
+    Raises StatementLostError 24 hours later, when the Data API has forgotten them; ValueError where two columns have
+    one name, for a row could hold only one of them: `table_of` gives both.
     """
     rows: list[Row] = []
+    for names, page in _pages(statement_id):
+        if len(set(names)) < len(names):
+            raise ValueError(f"Columns of the same name: {', '.join(names)}")
+        rows += (dict(zip(names, row, strict=True)) for row in page)
+    return rows
+
+
+def table_of(statement_id: str) -> tuple[list[str], list[list[Any]]]:
+    """Return the column names of a finished statement and its rows, both in the statement's order.
+
+    Values are as `decoded` gives them. Raises StatementLostError as `rows_of`.
+    """
+    names: list[str] = []
+    rows: list[list[Any]] = []
+    for names, page in _pages(statement_id):  # noqa: B007 - each page says the same
+        rows += page
+    return names, rows
+
+
+def _pages(statement_id: str) -> Iterator[tuple[list[str], list[list[Any]]]]:
     try:
         for page in clients.redshift_data().get_paginator("get_statement_result").paginate(Id=statement_id):
-            columns = [(c["name"], _decoder(c.get("typeName", ""), c.get("scale", 0))) for c in page["ColumnMetadata"]]
-            rows += [
-                {name: decode(value) for (name, decode), value in zip(columns, record, strict=True)}
-                for record in page["Records"]
-            ]
+            columns = page["ColumnMetadata"]
+            yield [column["name"] for column in columns], decoded(columns, page["Records"])
     except ClientError as error:
         raise _lost(error, statement_id) or error from error
-    return rows
+
+
+def decoded(columns: Sequence[Mapping[str, Any]], records: Iterable[Sequence[Mapping[str, Any]]]) -> list[list[Any]]:
+    """Return the values of `Records`, by the types that `ColumnMetadata` tells.
+
+    NUMERIC comes as int if its scale is 0, else Decimal; TIMESTAMP as datetime in UTC; DATE as date; SUPER parsed.
+    """
+    decoders = [_decoder(column.get("typeName", ""), column.get("scale", 0)) for column in columns]
+    return [[decode(field) for decode, field in zip(decoders, record, strict=True)] for record in records]
 
 
 def _run(submit: Callable[[str], str], token: str, patience: float) -> str:

@@ -43,11 +43,12 @@ class _Served(Warehouse):
         super().close()
 
 
-def query(home: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """(column names, rows) of one statement, straight from the file, where no server has it open.
+def query(home: Path, sql: str) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """Run one statement on the file, where no server has it open: `ColumnMetadata` and `Records` as of the Data API.
 
-    Raises WarehouseError; duckdb.IOException while a server runs.
+    Both are empty where the statement has no result. Raises WarehouseError; duckdb.IOException while a server runs.
     """
+    from local.warehouse import values
 
     def no_s3(*_: str) -> Any:
         raise KeyError("COPY needs the server: make local")
@@ -56,6 +57,7 @@ def query(home: Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     try:
         with warehouse.session() as session:
             result = session.run([sql])[-1]
-        return [column.name for column in result.columns or []], result.rows or []
     finally:
         warehouse.close()
+    columns = result.columns or []
+    return list(map(values.metadata, columns)), [values.record(row, columns) for row in result.rows or []]

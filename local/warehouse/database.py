@@ -181,9 +181,9 @@ class Session:
         """
         planned = [None if is_copy(sql) else self._translated(n, sql, parameters) for n, sql in enumerate(statements)]
         if all(each is not None and each.reads for each in planned):
-            return self._transaction(statements, planned)
+            return self._transaction("BEGIN TRANSACTION READ ONLY", statements, planned)
         with self._warehouse.turn_to_write(lambda: self._interrupted):
-            return self._transaction(statements, planned)
+            return self._transaction("BEGIN TRANSACTION", statements, planned)
 
     def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
         try:
@@ -191,9 +191,11 @@ class Session:
         except WarehouseError as error:
             raise StatementError(str(error), number) from error
 
-    def _transaction(self, statements: Sequence[str], planned: Sequence[Translation | None]) -> list[Result]:
+    def _transaction(
+        self, begin: str, statements: Sequence[str], planned: Sequence[Translation | None]
+    ) -> list[Result]:
         results: list[Result] = []
-        self._cursor.execute("BEGIN TRANSACTION")
+        self._cursor.execute(begin)
         try:
             for number, (sql, translation) in enumerate(zip(statements, planned, strict=True)):
                 results.append(self._one(number, sql, translation))

@@ -39,7 +39,6 @@ REFUSED = re.compile(
     re.IGNORECASE,
 )
 ROLE = re.compile(r"\s*(CREATE|DROP)\s+ROLE\s+(\w+)", re.IGNORECASE)
-READS = re.compile(r"[\s(]*(?:SELECT|WITH|SHOW|EXPLAIN|VALUES|TABLE|DESCRIBE)\b", re.IGNORECASE)
 APPEND = re.compile(r"\s*ALTER\s+TABLE\s+(\S+)\s+APPEND\s+FROM\s+(\S+)\s*$", re.IGNORECASE)
 
 
@@ -96,7 +95,8 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
         if name not in (parameters or {}):
             raise WarehouseError(f"ERROR: Parameter {name!r} has no value")
         placeholder.replace(exp.Literal.string((parameters or {})[name]))
-    reads = bool(READS.match(text)) and not isinstance(tree, exp.Command)
+    # By the tree, not by the first word: WITH may stand before a DELETE, and SELECT … INTO makes a table.
+    reads = isinstance(tree, exp.Query) and not tree.find(exp.Into)
     return Translation(tuple(_statements(tree)), reads)
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any, ClassVar
 
 import orjson
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 
-from local.warehouse import catalog
-from local.warehouse.database import Column, Result
+from local.warehouse import catalog, values
+from local.warehouse.database import Result
 from local.warehouse.dialect import is_copy, names
 from local.warehouse.errors import WarehouseError
 from local.warehouse.statements import ENDED, Statement, Statements, TooManyError
@@ -109,10 +105,8 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
         start = self._start()
         page = result.rows[start : start + PAGE]
         answer: dict[str, Any] = {
-            "ColumnMetadata": [_metadata(column) for column in result.columns],
-            "Records": [
-                [_field(value, column.type) for value, column in zip(row, result.columns, strict=True)] for row in page
-            ],
+            "ColumnMetadata": [values.metadata(column) for column in result.columns],
+            "Records": [values.record(row, result.columns) for row in page],
             "TotalNumRows": len(result.rows),
         }
         if start + PAGE < len(result.rows):
@@ -139,7 +133,9 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
         schema, table = self.params.get("Schema") or "public", self.params.get("Table") or ""
         found = catalog.columns(self.statements.warehouse, schema, table)
         own = {"schemaName": schema, "tableName": table}
-        return self._page("ColumnList", [_metadata(column) | more | own for column, more in found], TableName=table)
+        return self._page(
+            "ColumnList", [values.metadata(column) | more | own for column, more in found], TableName=table
+        )
 
     def get_statement_result_v2(self) -> ActionResult:
         raise invalid("The local warehouse does not do GetStatementResultV2: it gives no CSV")
@@ -262,76 +258,3 @@ def _result(statement: Statement, number: int | None) -> Result | None:
     if statement.status != "FINISHED" or (number is None and statement.batch):
         return None
     return statement.results[number or 0]
-
-
-# ------------------------------------------------------------------ values
-
-_TYPES = {
-    "VARCHAR": "varchar",
-    "TINYINT": "int2",
-    "SMALLINT": "int2",
-    "INTEGER": "int4",
-    "BIGINT": "int8",
-    "HUGEINT": "numeric",
-    "UBIGINT": "numeric",
-    "FLOAT": "float4",
-    "DOUBLE": "float8",
-    "BOOLEAN": "bool",
-    "DATE": "date",
-    "TIME": "time",
-    "JSON": "super",
-    "BLOB": "varbyte",
-    "INTERVAL": "interval",
-}
-_DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
-
-
-def _metadata(column: Column) -> dict[str, Any]:
-    precision, scale = 0, 0
-    if match := _DECIMAL.fullmatch(column.type):
-        kind, precision, scale = "numeric", int(match[1]), int(match[2])
-    elif column.type.startswith("TIMESTAMP"):
-        kind = "timestamptz" if "ZONE" in column.type else "timestamp"
-    else:
-        kind = _TYPES.get(column.type, "varchar")
-        precision = 38 if kind == "numeric" else 0
-    return {
-        "name": column.name,
-        "label": column.name,
-        "typeName": kind,
-        "nullable": 1,
-        "precision": precision,
-        "scale": scale,
-        "length": 0,
-        "isCaseSensitive": kind == "varchar",
-        "isCurrency": False,
-        "isSigned": kind.startswith(("int", "float", "numeric")),
-        "schemaName": "",
-        "tableName": "",
-    }
-
-
-def _field(value: Any, kind: str) -> dict[str, Any]:
-    if value is None:
-        return {"isNull": True}
-    if isinstance(value, bool):
-        return {"booleanValue": value}
-    if isinstance(value, int):
-        return {"stringValue": str(value)} if kind in ("HUGEINT", "UBIGINT") else {"longValue": value}
-    if isinstance(value, float):
-        return {"doubleValue": value}
-    if isinstance(value, bytes):
-        return {"blobValue": base64.b64encode(value).decode()}
-    if isinstance(value, datetime):
-        return {"stringValue": _timestamp(value)}
-    if isinstance(value, date | time | Decimal | str):
-        return {"stringValue": str(value)}
-    return {"stringValue": orjson.dumps(value, default=str).decode()}
-
-
-def _timestamp(moment: datetime) -> str:
-    """As Redshift writes it: no zeros at the end of its fraction, `+00` where it has a zone."""
-    text = moment.replace(tzinfo=None).isoformat(" ")
-    if "." in text:
-        text = text.rstrip("0")
-    return text + ("+00" if moment.tzinfo else "")
