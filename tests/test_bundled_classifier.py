@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -138,5 +139,28 @@ def test_a_word_as_long_as_a_whole_post_is_read_like_any_other() -> None:
 def test_what_it_remembers_of_words_can_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["Flood waters rise", "a wildfire, and no flood", "my mixtape is fire"]
     before = bundled.classify(texts)
-    monkeypatch.setattr(bundled, "MOST_ROWS", 0)
-    assert [*bundled.classify(texts[:1]), *bundled.classify(texts[1:])] == before
+    monkeypatch.setattr(bundled, "MOST_REMEMBERED", -1)
+    assert bundled.classify(texts) == before
+
+
+def test_what_it_remembers_of_words_is_bounded_by_bytes() -> None:
+    model = bundled._model()
+    tracemalloc.start()
+    try:
+        for n in range(1_000):
+            model.classify([f"flood{n}" + "x" * 65_000])
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        model._rows.forget()
+    assert taken < 1.1 * bundled.MOST_REMEMBERED < 65_000 * 1_000
+
+
+def test_the_same_terms_in_many_words_are_remembered_once() -> None:
+    lexicon = bundled._model().lexicon
+    assert lexicon._look_up("firestormxyz") is lexicon._look_up("firestormxyzz") is not None
+
+
+def test_a_post_that_repeats_a_keyword_has_twenty_of_them() -> None:
+    [prediction] = bundled.classify(["flood " * 10_000])
+    assert len(prediction.keywords) == bundled.MOST_KEYWORDS == 20

@@ -11,13 +11,24 @@ import json
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import exp, inf, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from chalicelib.classifier import Keyword, Prediction
-from chalicelib.classifier.lexicon import NAME, UNSPECIFIED, Evidence, Lexicon, Match, Term, foremost, literal, weigh
+from chalicelib.classifier.lexicon import (
+    MOST_COMBINATIONS,
+    NAME,
+    UNSPECIFIED,
+    Evidence,
+    Lexicon,
+    Match,
+    Term,
+    foremost,
+    literal,
+    weigh,
+)
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import PARTS, parts, tokens
 
@@ -28,7 +39,11 @@ MOST_CHARACTERS = 64  # of a keyword, and of its context on either side
 STEPS = 256  # in which the norm of a token is stored
 HINTED = 0.3  # relevance from which hints alone tell the kind: below, they are mostly everyday words
 MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more
-MOST_ROWS = 200_000  # tokens remembered from one batch to the next: some 40 MB
+MOST_KEYWORDS = 20  # a text: the rest of a 25,000-character post repeats them
+MOST_REMEMBERED = 40_000_000
+"""Bytes, about, of the tokens remembered from one text to the next: some 180,000 usual ones."""
+ROW_BYTES = 150  # that a remembered token takes besides its own characters
+ANCHORED_BYTES = 2500  # more, where it is in the lexicon: at most, for most of them share what is kept
 NOT_DISASTER = "not_disaster"
 
 
@@ -63,6 +78,7 @@ class Rows(dict[str, complex]):
     def __init__(self, known: dict[str, complex], unknown: int, of_parts: Sequence[int], terms: Lexicon) -> None:
         super().__init__()
         self._known, self._unknown, self._of_parts, self._terms = known, unknown, of_parts, terms
+        self.bytes = 0  # about what the remembered tokens take
 
     def __missing__(self, token: str) -> complex:
         row = self._known.get(token)
@@ -70,13 +86,16 @@ class Rows(dict[str, complex]):
             found = parts(token)
             weight = round(sum(map(self._of_parts.__getitem__, found)) / sqrt(len(found))) if found else 0
             row = complex(weight, self._unknown)
-        self._terms.meet(token)
+        self.bytes += sys.getsizeof(token) + ROW_BYTES
+        if self._terms.meet(token):
+            self.bytes += ANCHORED_BYTES
         self[token] = row
         return row
 
     def forget(self) -> None:
-        """Frees the memory that tokens took which were met."""
+        """Free the memory of the tokens that were met."""
         self.clear()
+        self.bytes = 0
         self._terms.forget()
 
 
@@ -119,14 +138,14 @@ class Model:
         self._of_all = of_lexicon[len(CODES) :]
         self._slope, self._shift = self.header["calibration"]["relevance"]
         self._constant, self._of_most, self._of_second, self._of_relevance = self.header["calibration"]["kind"]
-        self._alone = cache(lambda sense: self._judge(sense.evidence))
+        self._alone = lru_cache(MOST_COMBINATIONS)(lambda sense: self._judge(sense.evidence))
 
     def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        if len(self._rows) > MOST_ROWS:
-            self._rows.forget()
         return list(map(self._classify, texts))
 
     def _classify(self, text: str) -> Prediction:
+        if self._rows.bytes > MOST_REMEMBERED:
+            self._rows.forget()
         found = tokens(text)
         total = sum(map(self._row, found), 0j)
         matches = self.lexicon.find_met(found)
@@ -193,9 +212,11 @@ def logistic(x: float) -> float:
 
 
 def _keywords(found: Sequence[str], matches: Sequence[Match]) -> tuple[Keyword, ...]:
-    """The words that name a kind, each with its context, all cut to MOST_CHARACTERS."""
-    keywords = []
+    """Return the first MOST_KEYWORDS words that name a kind, each with its context, all cut to MOST_CHARACTERS."""
+    keywords: list[Keyword] = []
     for start, stop, sense in matches:
+        if len(keywords) == MOST_KEYWORDS:
+            break
         if sense.named:
             before = " ".join(found[max(0, start - CONTEXT) : start])
             word = " ".join(found[start:stop])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 SHORTEST_STEM = 2  # characters
 NAME = 10
 """Weight of a term that names a kind; what weighs less only goes with it."""
 UNSPECIFIED = "unspecified"
+MOST_COMBINATIONS = 8192
+"""Sets of terms in one place whose sense is remembered: a text made for it can have a new one in every token."""
 PREFERRED = frozenset(
     {
         ("attack", "explosion"),
@@ -118,7 +120,8 @@ class Lexicon:
         self._begin: dict[str, list[Term]] = {}
         self._end: dict[str, list[Term]] = {}
         self._part: dict[str, list[Term]] = {}
-        self._sense = cache(Sense.of)
+        self._sense = lru_cache(MOST_COMBINATIONS)(Sense.of)
+        self._anchored_by = lru_cache(MOST_COMBINATIONS)(self._anchor_terms)
         self._met: set[str] = set()
         self._anchored: dict[str, Anchored] = {}  # few, so that looking for any in a text takes little
         for term in terms:
@@ -142,8 +145,9 @@ class Lexicon:
         parts += [term for n in reversed(lengths) for term in self._end.get(token[-n:], ())]
         parts += [term for part, some in self._part.items() if part in token for term in some]
         terms = terms + [term for term in parts if " " in term.words or not whole]
-        if not terms:
-            return None
+        return self._anchored_by(tuple(terms)) if terms else None
+
+    def _anchor_terms(self, terms: tuple[Term, ...]) -> Anchored:
         words = tuple(term for term in terms if " " not in term.words)
         found = Anchored(self._sense(words) if words else None, {}, {}, [])
         for term in terms:
@@ -170,14 +174,15 @@ class Lexicon:
                 self.meet(token)
         return self.find_met(tokens)
 
-    def meet(self, token: str) -> None:
-        """Looks a token up, so that `find_met` knows it."""
+    def meet(self, token: str) -> bool:
+        """Look a token up, so that `find_met` knows it; return whether any term is looked up by it."""
         anchored = self._look_up(token)
         if anchored:
             self._anchored[token] = anchored
+        return anchored is not None
 
     def forget(self) -> None:
-        """Frees the memory that tokens took which were met."""
+        """Free the memory of the tokens that were met."""
         self._met.clear()
         self._anchored.clear()
 
@@ -201,8 +206,8 @@ class Lexicon:
         return self._overrule(found, phrases) if phrases else found
 
     def _overrule(self, words: list[Match], phrases: list[Match]) -> list[Match]:
-        """Phrases in the place of the words in them. Where phrases overlap, the first counts, and then the longest; two
-        of the same words are one."""
+        """Return the matches in order, with phrases in place of the words in them. Where phrases overlap, the first
+        counts, and then the longest; two of the same words are one."""
         kept = phrases[:1]
         if len(phrases) > 1:
             kept = []
@@ -211,9 +216,8 @@ class Lexicon:
                     kept.append(match)
                 elif match[:2] == kept[-1][:2]:
                     kept[-1] = match._replace(sense=self._sense(kept[-1].sense.terms + match.sense.terms))
-        for start, stop, _ in kept:
-            words = [word for word in words if not start <= word[0] < stop]
-        return sorted(kept + words)
+        inside = {at for start, stop, _ in kept for at in range(start, stop)}
+        return sorted(kept + [word for word in words if word.start not in inside])
 
 
 def _anchor(words: Sequence[str]) -> int:

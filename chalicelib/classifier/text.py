@@ -1,5 +1,9 @@
-"""Text as the classifier reads it. Training and serving share every function here: one that differs would be a bug
+"""Prepare text for the classifier. Training and serving share every function here: one that differs would be a bug
 that no score shows.
+
+Every function takes time in proportion to its text, whatever the text is: `tests/test_linear_time.py` derives hostile
+texts from each pattern. The pitfalls are adjacent quantifiers that match the same characters, loops that go on for as
+long as a text changes, and NFKD, which sorts a run of accents by insertion.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ _SIGNS_OF_GARBLING = re.compile(r"[\x89‰]Û|[åÌÂ][^\x00-\x7f]|â€|Ã[^\x0
 _LINK = re.compile(r"https?:/\S*")
 _ODD_LINK = re.compile(r"(?:https?:/|www\.|pic\.twitter\.com/)\S*", re.IGNORECASE)
 _MENTION = re.compile(r"@(?<![\w@]@)\w+:?")
-_RETWEET = re.compile(r"(?<![\w@])(?:RT\s*:?\s*)?@\w+:?|^\s*RT\b\s*:?")
+_RETWEET = re.compile(r"(?<![\w@])(?:RT\s*+(?::\s*+)?)?@\w+:?|^\s*RT\b\s*:?")
 _HASHTAG = re.compile(r"#(\w*)")
 _HUMPED_HASHTAG = re.compile(r"#\w*[a-z][A-Z]")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -25,17 +29,20 @@ _ODD |= dict.fromkeys("\u2018\u2019", "'")
 _ANY_ODD = re.compile(f"[{''.join(map(re.escape, _ODD))}]")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _QUOTE = re.compile(r"'(?![^\W_])|'(?<![^\W_]')")  # that is no apostrophe
+_NO_CHARACTER = re.compile(r"&#[0-9]{100,};?")
+UNESCAPED = 4
+"""Times that entities are resolved: some tweets were escaped twice, none is known that was escaped more often."""
 _LETTERS = bytes(ord(c.lower() if c.isalnum() or c == "'" else " ") for c in map(chr, range(128))) + bytes(128)
 
 
 def clean(text: str) -> str:
-    """`cleaning_text`: entities, mojibake and spaces mended, links and mentions out, hashtags as the words they hold.
+    """Return `cleaning_text`: entities, mojibake and spaces mended, links and mentions out, hashtags as their words.
 
     Case, accents, digits and punctuation stay, so that it reads as a sentence, to people and to Comprehend alike.
+    The result may be longer than the text: a hashtag gets spaces between its words.
     """
     if "&" in text:
-        while (plain := html.unescape(text)) != text:  # some tweets were escaped twice
-            text = plain
+        text = unescape(text)
     if not text.isascii():
         text = _ANY_ODD.sub(_plainer, mend(text))
     if "http" in text:
@@ -50,6 +57,17 @@ def clean(text: str) -> str:
         text = _HASHTAG.sub(_words_of_hashtag, text) if _HUMPED_HASHTAG.search(text) else text.replace("#", " ")
     text = text.strip()
     return text if "  " not in text and text.isprintable() else " ".join(text.split())
+
+
+def unescape(text: str) -> str:
+    """Return the text with its HTML entities resolved, and those that appear when they are, UNESCAPED times at most."""
+    for _ in range(UNESCAPED):
+        # html.unescape raises ValueError for a number of more than 4,300 digits
+        plain = html.unescape(_NO_CHARACTER.sub("\ufffd", text) if "&#" in text else text)
+        if plain == text:
+            break
+        text = plain
+    return text
 
 
 def _plainer(match: re.Match[str]) -> str:
@@ -69,10 +87,15 @@ def mend(text: str) -> str:
 
 
 def _mended(match: re.Match[str]) -> str:
-    return _meant(match[0])
+    garbled = match[0]
+    return _meant(garbled) if len(garbled) <= REMEMBERED else _meant.__wrapped__(garbled)
 
 
-@lru_cache(maxsize=1024)  # mostly quotes and dashes
+REMEMBERED = 16
+"""Characters at most of a garbled run whose meaning is kept: mostly quotes and dashes. Longer runs rarely recur."""
+
+
+@lru_cache(maxsize=1024)
 def _meant(garbled: str) -> str:
     try:
         raw = bytes(_BYTE[character] for character in garbled)
@@ -91,17 +114,36 @@ _BYTE = {bytes([b]).decode("cp1252", "ignore") or chr(b): b for b in range(256)}
 
 
 def tokens(text: str) -> list[str]:
-    """Lower-case words of a cleaned text, in order, accents folded (`inundação` → `inundacao`), `'s` kept."""
+    """Return a cleaned text's words in order, in lower case, accents folded (`inundação` → `inundacao`), `'s` kept."""
     if not text.isascii():
-        return _TOKEN.findall(fold(text.lower()))
+        return _TOKEN.findall(fold(text).lower())  # in this order: `™` folds to `TM`
     if "'" in text:
         text = _QUOTE.sub(" ", text)
     return text.encode().translate(_LETTERS).decode().split()  # the same, four times as fast
 
 
+class _Folded(dict[int, str]):
+    """Maps code points to their letters without accents, computed when first met."""
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= MOST_FOLDED:
+            self.clear()
+        letters = unicodedata.normalize("NFKD", chr(code))
+        self[code] = folded = "".join(c for c in letters if not unicodedata.combining(c))
+        return folded
+
+
+MOST_FOLDED = 1 << 14
+"""Code points remembered: some 2 MB."""
+_FOLDED = _Folded()
+
+
 def fold(text: str) -> str:
-    """Letters without their accents."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    """Return the letters without their accents.
+
+    Each character on its own: NFKD of a whole text sorts its accents, which takes quadratic time, and they go anyway.
+    """
+    return text.translate(_FOLDED)
 
 
 PARTS = 1 << 17
@@ -109,7 +151,7 @@ PARTS = 1 << 17
 
 
 def parts(token: str) -> list[int]:
-    """Buckets of a token's character 3- to 5-grams, its ends marked: what it shares with words it resembles.
+    """Return the buckets of a token's character 3- to 5-grams, its ends marked: what it shares with similar words.
 
     Those of a token longer than 30 characters are left out: such a token is no word.
     """

@@ -17,7 +17,6 @@ import orjson
 from chalicelib.classifier import Keyword, Prediction
 from chalicelib.transform.unpack import Tweet
 
-MOST_KEYWORDS = 20  # the rest of a 25,000-character post repeats them
 MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
 VERDICT_BYTES = 288  # at most, with its column names: see `verdict`
 LINK_BYTES = 112
@@ -44,7 +43,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
             "location": location,
             "lang": lang,
             "source_keyword": source_keyword,
-            "keywords": keywords[:MOST_KEYWORDS],
+            "keywords": keywords,
             "truncated": truncated,
             "arrived_at": timestamp(arrived),
         }
