@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from chalicelib.reconcile import compare, outcome, repair
+from chalicelib.reconcile import compare, outcome, repair, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse.data_api import MOST_BYTES, MOST_STATEMENTS
@@ -42,13 +42,15 @@ def test_a_comparison_fits_a_transaction_and_asks_for_all_that_it_is_given() -> 
     job = Job("x", datetime(2026, 1, 31, tzinfo=UTC), timedelta(0), True, False, sweep=True)
     asked = compare.statements(job, Listing(manifest="reports/work/x/files.manifest"), URL, "bucket", ROLE)
     fits(asked)
+    assert asked[0] == transaction.LOCK
     assert names(asked) == set(compare.parameters(job, job.now))
 
 
 def test_a_repair_fits_a_transaction_and_claims_its_files_first() -> None:
-    asked = repair.statements(URL, URL, ROLE)
+    asked = repair.statements(transaction.LOCK, URL, URL, ROLE)
     fits(asked)
     assert names(asked) == {"id", "now"}
+    assert asked[0].startswith("LOCK ")  # whatever comes before it would see the warehouse as it was before
     changes = [
         sql for sql in asked if sql.strip().startswith(("UPDATE disaster", "DELETE FROM disaster", "COPY disaster"))
     ]

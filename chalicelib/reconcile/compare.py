@@ -299,6 +299,7 @@ def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str
         columns = ("s3_key", "hour_key", "expected_rows", "bytes", "written_at")
         names = [copy.statement(f"s3://{bucket}/{listed.manifest}", role, "listed_file", columns)]
     return [
+        transaction.LOCK,
         HOUR_TABLE,
         copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False),
         FILE_TABLE,

@@ -1,8 +1,8 @@
 """One run at a time: a lock with expiry, an object in S3 that only conditional writes change.
 
 In S3 and not in a table, because Redshift doesn't enforce keys, and asking it would wake a warehouse that sleeps. The
-lock spares work; what keeps the data right is the transaction of each repair, in which a file's row of
-`disaster.tweet_file` is written first: of two at once on the same file, Redshift lets one through.
+lock spares work; what keeps the data right if two hold it is that the transactions themselves take turns (see
+transaction.py) and compare states: the second one sees what the first one did, and finds nothing left to do.
 docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 

@@ -36,8 +36,6 @@ LIMIT {PAGE}
 
 KEYS_TABLE = "CREATE TEMP TABLE repair_file (s3_key VARCHAR(256), expected_rows BIGINT) DISTSTYLE ALL"
 
-# First of all: of two transactions that repair the same file at once, Redshift undoes one (error 1023), whichever
-# isolation level it has, because both write this row.
 CLAIM = """
 UPDATE disaster.tweet_file
 SET repairs = tweet_file.repairs + 1, changed_at = CAST(:now AS TIMESTAMP)
@@ -199,7 +197,8 @@ class _Work:
         rows = ({"s3_key": file.key, "expected_rows": file.expected_rows} for file in batch)
         keys_url = listing.lines(bucket, f"{name}.ndjson.gz", rows)
         manifest = listing.manifest(bucket, f"{name}.manifest", [file.key for file in batch])
-        asked = statements(keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
+        lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
+        asked = statements(lock, keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
         given = {"id": self._job.id, "now": timestamp(self._job.now)}
         (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
@@ -209,9 +208,13 @@ class _Work:
         }
 
 
-def statements(keys_url: str, manifest_url: str, role: str) -> list[str]:
-    """The transaction of a repair; its last one is NOT_WHOLE."""
+def statements(lock: str, keys_url: str, manifest_url: str, role: str) -> list[str]:
+    """Return the transaction of a repair; its last statement is NOT_WHOLE.
+
+    `lock` comes first: the DELETE must see what a COPY that went before it has loaded.
+    """
     return [
+        lock,
         KEYS_TABLE,
         copy.statement(keys_url, role, "repair_file", ("s3_key", "expected_rows"), manifest=False),
         CLAIM,

@@ -1,4 +1,10 @@
-"""The reconciler's transactions: each can be repeated, so a statement that the Data API loses is simply run again."""
+"""The reconciler's transactions: each can be repeated, so a statement that the Data API loses is simply run again.
+
+A transaction sees the warehouse as it was at its first statement that reads or writes, CREATE TABLE included. A write
+that then waits for another transaction still works on that old snapshot. LOCK takes no snapshot, so a transaction that
+begins with it sees all that was committed before it got the lock.
+docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html, docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
+"""
 
 from __future__ import annotations
 
@@ -8,6 +14,13 @@ from chalicelib.warehouse import data_api
 from chalicelib.warehouse.data_api import PATIENCE, Row
 
 ATTEMPTS = 3
+
+LOCK = "LOCK disaster.reconciler_lock"
+"""First in a transaction that adds rows to the reconciler's books after it has looked that they are not there: no key
+is enforced, and of two runs at once both would find them absent. Nobody reads this table, so LOCK stops no analyst."""
+
+LOCK_TWEETS = "LOCK disaster.reconciler_lock, disaster.disaster_tweets"
+"""First in a repair where Firehose runs COPY too. Whoever reads the tweets waits until the repair is done."""
 
 
 def run(

@@ -14,6 +14,7 @@ TABLES = (
     "tweet_hour",
     "reconciliation",
     "reconciliation_finding",
+    "reconciler_lock",
     "migration",
 )
 
