@@ -12,7 +12,7 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from infra import data_plane
+from infra import data_plane, regions
 from infra.stages import APP, FUNCTIONS, InfraError, Stage, chalice_config
 
 TRANSFORM_BUFFER = 60  # seconds, of the data plane's processor
@@ -21,7 +21,6 @@ UNRESERVED = 100
 """Lambda keeps that much concurrency unreserved: docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 VPCS = "L-F678F1CE"
 """Service Quotas' code of "VPCs per Region"."""
-ZONES = 3  # Redshift Serverless asks for three subnets in three zones
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ def report(of: Stage, console: Console | None = None) -> None:
 def look(of: Stage) -> Iterator[Finding]:
     """All findings in order; without credentials and region there is nothing more to see."""
     yield parameters(of)
+    yield capacity(of)
     first = [credentials(), region(of)]
     yield from first
     if not all(finding.fine for finding in first):
@@ -83,6 +83,18 @@ def default(parameter: str) -> str:
     return str(template()["Parameters"][parameter]["Default"])
 
 
+def capacity(of: Stage) -> Finding:
+    """Redshift Serverless takes 4 RPU, or multiples of 8 from 8 to 512, or of 32 from 512 to 1024.
+
+    docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html
+    """
+    rpu = int(of.parameters.get("BaseCapacity") or default("BaseCapacity"))
+    fine = rpu == 4 or (8 <= rpu <= 512 and rpu % 8 == 0) or (512 < rpu <= 1024 and rpu % 32 == 0)
+    return Finding(
+        f"base capacity of {rpu} RPU", fine, "set BaseCapacity in infra/stages.json to 4, or to a multiple of 8"
+    )
+
+
 def credentials() -> Finding:
     advice = "aws configure, or aws sso login; AWS_PROFILE names a profile"
     try:
@@ -93,10 +105,11 @@ def credentials() -> Finding:
 
 
 def region(of: Stage) -> Finding:
-    name = boto3.Session().region_name
-    if not name:
-        return Finding("no region", False, "export AWS_DEFAULT_REGION=us-east-1, or another")
-    known = template()["Mappings"]["FirehoseAddresses"]
+    try:
+        name = regions.region()
+    except InfraError as error:
+        return Finding("no region", False, str(error))
+    known = regions.FIREHOSE_ADDRESSES
     public = of.parameters.get("Delivery", "firehose") == "firehose" and owns_warehouse(of)
     advice = f"there Firehose's addresses are not known: set Delivery to reconcile, or take one of {', '.join(known)}"
     return Finding(f"region {name}", not public or name in known, advice)
@@ -107,7 +120,7 @@ def state(of: Stage) -> Finding:
     status = (data_plane.stack(of) or {"StackStatus": "none"})["StackStatus"]
     what = f"stack {of.stack} is {status.lower().replace('_', ' ')}"
     if status == "ROLLBACK_COMPLETE":
-        return Finding(what, False, f"it was never whole: make destroy STAGE={of.name}")
+        return Finding(f"{what}: its creation failed, and it is made anew", True)
     ready = status.endswith("_COMPLETE")
     return Finding(what, ready, "wait until it is done, or put right in CloudFormation what failed")
 
@@ -201,8 +214,9 @@ def network(of: Stage) -> Iterator[Finding]:
     zones = len(
         ec2.describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])["AvailabilityZones"]
     )
+    needed = regions.zones_needed(regions.region())
     yield Finding(
-        f"{zones} availability zones", zones >= ZONES, f"Redshift Serverless asks for {ZONES}: take another region"
+        f"{zones} availability zones", zones >= needed, f"Redshift Serverless asks for {needed}: take another region"
     )
     quotas: Any = boto3.client("service-quotas")
     most = int(quotas.get_service_quota(ServiceCode="vpc", QuotaCode=VPCS)["Quota"]["Value"])

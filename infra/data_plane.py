@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,13 +11,13 @@ import boto3
 from botocore.exceptions import ClientError, WaiterError
 from rich.console import Console
 
+from infra import regions
 from infra.stages import APP, ROOT, InfraError, Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 TEMPLATE = ROOT / "infra" / "data-plane.yaml"
-CHANGE_SET = "deploy"
 POLL = 3.0  # seconds between looks at a stack that changes
 NOTHING = ("didn't contain changes", "No updates are to be performed")
 """How CloudFormation says that a change set would change nothing: it calls that a failure."""
@@ -44,12 +45,18 @@ def stack(of: Stage) -> Any | None:
 def apply(of: Stage, console: Console) -> bool:
     """Makes the stack what the template says; whether anything had to change. Raises InfraError."""
     cloudformation = client()
-    kind: Literal["CREATE", "UPDATE"] = "CREATE" if stack(of) is None else "UPDATE"
+    found = stack(of)
+    if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed; CloudFormation can only delete it
+        console.print(f"The stack {of.stack} was never whole: it is deleted and made anew", highlight=False)
+        delete(of, console)
+        found = None
+    kind: Literal["CREATE", "UPDATE"] = "UPDATE" if found else "CREATE"
+    change_set = f"deploy-{secrets.token_hex(8)}"  # a plan that was interrupted keeps its name
     cloudformation.create_change_set(
         StackName=of.stack,
-        ChangeSetName=CHANGE_SET,
+        ChangeSetName=change_set,
         ChangeSetType=kind,
-        TemplateBody=TEMPLATE.read_text(),
+        TemplateBody=template(of),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters(of).items()],
         Capabilities=["CAPABILITY_IAM"],
         Tags=[{"Key": "app", "Value": APP}, {"Key": "stage", "Value": of.name}],
@@ -57,34 +64,59 @@ def apply(of: Stage, console: Console) -> bool:
     )
     try:
         waiter = cloudformation.get_waiter("change_set_create_complete")
-        waiter.wait(StackName=of.stack, ChangeSetName=CHANGE_SET, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
+        waiter.wait(StackName=of.stack, ChangeSetName=change_set, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
     except WaiterError as error:
-        reason = cloudformation.describe_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET).get(
+        reason = cloudformation.describe_change_set(StackName=of.stack, ChangeSetName=change_set).get(
             "StatusReason", ""
         )
-        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET)
+        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=change_set)
         if any(words in reason for words in NOTHING):
             return False
         raise InfraError(f"The data plane can't be planned: {reason or error}") from error
-    planned = list(changes(cloudformation, of))
+    planned = list(changes(cloudformation, of, change_set))
     if not planned:  # moto; CloudFormation fails above
-        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET)
+        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=change_set)
         return False
     console.print(f"Data plane, stack {of.stack}: {len(planned)} changes", highlight=False)
     for line in planned:
         console.print(f"  {line}", highlight=False)
-    cloudformation.execute_change_set(StackName=of.stack, ChangeSetName=CHANGE_SET)
+    cloudformation.execute_change_set(StackName=of.stack, ChangeSetName=change_set)
     settle(of, console, kind)
     return True
 
 
 def parameters(of: Stage) -> dict[str, str]:
-    return {"Stage": of.name, **of.parameters}
+    """Return the template's parameters: the stage's own, and Firehose's addresses in this Region if known."""
+    addresses = regions.FIREHOSE_ADDRESSES.get(regions.region(), "")
+    return {"Stage": of.name, "FirehoseAddresses": addresses, **of.parameters}
 
 
-def changes(cloudformation: CloudFormationClient, of: Stage) -> Iterator[str]:
+def template(of: Stage) -> str:
+    """Return the template, with literal names for the resources that `make destroy` keeps.
+
+    CloudFormation imports an existing resource only if its name is a literal, not an expression:
+    docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    names = {
+        "BucketName: !Sub 'disaster-tweets-${Stage}-${AWS::AccountId}-${AWS::Region}'": (
+            f"BucketName: {of.prefix}-{account}-{regions.region()}"
+        ),
+        "NamespaceName: !Sub 'disaster-tweets-${Stage}'": f"NamespaceName: {of.prefix}",
+    }
+    text = TEMPLATE.read_text()
+    for expression, literal in names.items():
+        if expression not in text:
+            raise InfraError(
+                f"infra/data-plane.yaml has no line {expression}: infra/data_plane.py must know its new form"
+            )
+        text = text.replace(expression, literal)
+    return text
+
+
+def changes(cloudformation: CloudFormationClient, of: Stage, change_set: str) -> Iterator[str]:
     """The plan, a line a resource: what is done to it, its name and its type."""
-    pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=of.stack, ChangeSetName=CHANGE_SET)
+    pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=of.stack, ChangeSetName=change_set)
     for change in (change for page in pages for change in page.get("Changes", [])):
         resource = change["ResourceChange"]
         replaced = " (replaced)" if resource.get("Replacement") == "True" else ""
@@ -119,8 +151,10 @@ def failures(of: Stage) -> list[str]:
 
 def after(status: str, of: Stage) -> str:
     """What the operator does next."""
-    if status == "ROLLBACK_COMPLETE":  # CloudFormation can't update a stack whose creation failed
-        return f"Put the cause right, then: make destroy STAGE={of.name}, make deploy STAGE={of.name}"
+    if status == "ROLLBACK_COMPLETE":
+        return (
+            f"Put the cause right, then run make deploy STAGE={of.name} again: it deletes this stack and makes it anew"
+        )
     return f"Put the cause right, then run make deploy STAGE={of.name} again"
 
 

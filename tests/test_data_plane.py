@@ -116,7 +116,7 @@ def test_the_bucket_is_private_encrypted_versioned_and_keeps_what_matters() -> N
     assert set(made["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(made["PublicAccessBlockConfiguration"]) == 4
     assert made["BucketEncryption"] and made["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert bucket["DeletionPolicy"] == "Retain"
+    assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"  # a creation that is rolled back leaves no bucket
     expiring = {
         rule["Prefix"]: rule["ExpirationInDays"] for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" in rule
     }
@@ -134,12 +134,12 @@ def test_the_bucket_is_reached_by_tls_alone() -> None:
 
 
 def test_the_warehouse_is_public_only_for_firehose_and_only_where_firehose_copies() -> None:
-    made = data_plane()
+    made = data_plane(FirehoseAddresses="52.70.63.192/27")
     assert made["Workgroup"]["Properties"]["PubliclyAccessible"] is True
     assert made["Workgroup"]["Metadata"]["WaitsFor"] == {"Ref": "RouteOut"}  # or it could get no public address
     ((way_in,),) = [made["WarehouseAccess"]["Properties"]["SecurityGroupIngress"]]
     assert (way_in["FromPort"], way_in["ToPort"]) == (5439, 5439)
-    assert way_in["CidrIp"] == {"Fn::FindInMap": ["FirehoseAddresses", {"Ref": "AWS::Region"}, "Cidr"]}
+    assert way_in["CidrIp"] == "52.70.63.192/27"
 
 
 def test_the_warehouse_is_private_where_the_reconciler_loads() -> None:
@@ -170,7 +170,6 @@ def test_the_warehouse_is_encrypted_and_its_admin_secret_managed() -> None:
     assert {"ParameterKey": "require_ssl", "ParameterValue": "true"} in made["Workgroup"]["Properties"][
         "ConfigParameters"
     ]
-    assert int(made["Workgroup"]["Properties"]["BaseCapacity"]) >= 8
 
 
 @pytest.mark.parametrize("delivery", ["firehose", "reconcile"])

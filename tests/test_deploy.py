@@ -13,9 +13,10 @@ from unittest import mock
 
 import boto3
 import pytest
+import yaml
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, WaiterError
-from infra_templates import bundle
+from infra_templates import Loader, bundle
 from rich.console import Console
 
 from chalicelib.warehouse import migrations
@@ -29,12 +30,20 @@ LOGIN = warehouse.Login("firehose_local", "Correct1Horse", "version-1")
 DEV = Stage("dev", {})
 BUCKET = "disaster-tweets-dev-123456789012-us-east-1"
 RESOURCES = {"Bucket": "AWS::S3::Bucket", "Alerts": "AWS::SNS::Topic"}
+NAMED_BY = {"Bucket": "BucketName", "Namespace": "NamespaceName"}
+"""The resources that outlive their stack, and the property that holds their name."""
+
+
+def refusal(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "CloudFormation")
 
 
 class CloudFormation:
     """One stack's change sets, as docs.aws.amazon.com/AWSCloudFormation/latest/APIReference tells them.
 
-    moto knows no Redshift Serverless, and its change sets see no changed parameter.
+    moto knows no Redshift Serverless, and its change sets see no changed parameter. Refused here as on AWS: the name of
+    a change set used twice, a change to a stack whose creation was rolled back, the import of a resource whose name is
+    an expression (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html).
     """
 
     def __init__(self, resources: dict[str, str]) -> None:
@@ -45,18 +54,24 @@ class CloudFormation:
         self.status = ""
         self.executed = 0
         self.refuses = self.fails = ""
+        self.named: set[str] = set()  # a change set keeps its name until it is deleted
+        self.policies: dict[str, str] = {}  # of the stack's resources, by logical name
+        self.kept: set[str] = set()  # logical names of the resources that outlived their stack
 
     def describe_stacks(self, StackName: str) -> Any:
         if self.parameters is None:
-            message = f"Stack with id {StackName} does not exist"
-            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
+            raise refusal("ValidationError", f"Stack with id {StackName} does not exist")
         outputs = {"Bucket": BUCKET, "Stream": "disaster-tweets-local"}
         found = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
         return {"Stacks": [{"StackStatus": self.status, "Outputs": found}]}
 
     def create_change_set(self, **asked: Any) -> None:
         assert asked["ChangeSetType"] == ("CREATE" if self.parameters is None else "UPDATE")
-        assert self.planned is None, "a change set of that name is there"
+        if self.status == "ROLLBACK_COMPLETE":
+            raise refusal("ValidationError", "Stack is in ROLLBACK_COMPLETE state and can not be updated.")
+        if asked["ChangeSetName"] in self.named:
+            raise refusal("AlreadyExistsException", f"ChangeSet {asked['ChangeSetName']} already exists")
+        self.named.add(asked["ChangeSetName"])
         self.asked = asked
         self.planned = {each["ParameterKey"]: each["ParameterValue"] for each in asked["Parameters"]}
 
@@ -86,8 +101,15 @@ class CloudFormation:
     def execute_change_set(self, **_: Any) -> None:
         made = self.parameters is None
         self.parameters, self.planned = self.planned, None
+        resources = yaml.load(self.asked["TemplateBody"], Loader)["Resources"]
+        for resource in sorted(self.kept):  # only a resource whose name is a literal is imported
+            if not isinstance(resources[resource]["Properties"][NAMED_BY[resource]], str):
+                self.fails = f"{resource} already exists"
+        self.policies = {name: each.get("DeletionPolicy", "Delete") for name, each in resources.items()}
         self.status = "ROLLBACK_COMPLETE" if self.fails else ("CREATE_COMPLETE" if made else "UPDATE_COMPLETE")
         self.executed += 1
+        if self.fails:
+            self.keep("Retain")
 
     def describe_stack_events(self, StackName: str) -> Any:
         event = {"LogicalResourceId": "Bucket", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": self.fails}
@@ -95,7 +117,13 @@ class CloudFormation:
         return {"StackEvents": [event, started]}
 
     def delete_stack(self, StackName: str) -> None:
-        self.parameters = None
+        if self.status != "ROLLBACK_COMPLETE":
+            self.keep("Retain", "RetainExceptOnCreate")
+        self.parameters, self.status = None, ""
+
+    def keep(self, *policies: str) -> None:
+        """Leave the resources with these deletion policies behind."""
+        self.kept |= {name for name in NAMED_BY if self.policies.get(name) in policies}
 
 
 class Recorder:
@@ -128,7 +156,7 @@ def api(stack: LocalAws) -> admin.Admin:
 
 
 @pytest.fixture
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+def cloudformation(stack: LocalAws, monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
     fake = CloudFormation(RESOURCES)
     monkeypatch.setattr(data_plane, "client", lambda: fake)
     monkeypatch.setattr(data_plane, "POLL", 0.01)
@@ -170,10 +198,59 @@ def test_a_plan_that_is_refused_says_why(cloudformation: CloudFormation, quiet: 
 def test_a_stack_that_fails_says_what_failed_and_what_to_do(cloudformation: CloudFormation, quiet: Console) -> None:
     cloudformation.fails = "Bucket already exists"
     with pytest.raises(
-        InfraError, match=r"(?s)ROLLBACK_COMPLETE.*Bucket: Bucket already exists.*make destroy STAGE=dev"
+        InfraError, match=r"(?s)ROLLBACK_COMPLETE.*Bucket: Bucket already exists.*make deploy STAGE=dev again"
     ):
         data_plane.apply(DEV, quiet)
-    assert checks.state(DEV).fine is False
+    assert checks.state(DEV).fine is True
+
+
+def test_deploy_after_a_rolled_back_creation_and_after_a_destroy_succeeds(
+    cloudformation: CloudFormation, quiet: Console
+) -> None:
+    cloudformation.fails = "Resource limit exceeded"
+    with pytest.raises(InfraError, match="Resource limit exceeded"):
+        data_plane.apply(DEV, quiet)
+    assert cloudformation.kept == set()  # else the next creation meets a bucket that no stack owns
+
+    cloudformation.fails = ""
+    assert data_plane.apply(DEV, quiet) is True
+    assert cloudformation.status == "CREATE_COMPLETE"
+    data_plane.delete(DEV, quiet)
+    assert cloudformation.kept == {"Bucket", "Namespace"}
+    assert data_plane.apply(DEV, quiet) is True  # takes both over
+
+
+def test_an_interrupted_plan_is_not_in_the_way_of_the_next(cloudformation: CloudFormation, quiet: Console) -> None:
+    interrupted = mock.patch.object(cloudformation, "execute_change_set", side_effect=KeyboardInterrupt)
+    with interrupted, pytest.raises(KeyboardInterrupt):
+        data_plane.apply(DEV, quiet)
+    assert data_plane.apply(DEV, quiet) is True
+
+
+def test_no_template_looks_a_region_up_that_it_may_not_know() -> None:
+    """`Fn::FindInMap` fails for a missing entry even in the branch of an `Fn::If` that is not taken."""
+    assert "FindInMap" not in data_plane.TEMPLATE.read_text()
+
+
+def test_the_region_decides_where_firehose_connects_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-2")
+    assert data_plane.parameters(DEV)["FirehoseAddresses"] == "16.62.183.32/27"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "xx-nowhere-1")
+    assert data_plane.parameters(DEV)["FirehoseAddresses"] == ""
+
+
+def test_without_a_region_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with pytest.raises(InfraError, match="No AWS Region is set"):
+        checks.report(DEV, Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize(("rpu", "fine"), [("4", True), ("8", True), ("12", False), ("24", True), ("1000", False)])
+def test_a_capacity_that_redshift_does_not_take_is_found(rpu: str, fine: bool) -> None:
+    assert checks.capacity(Stage("dev", {"BaseCapacity": rpu})).fine is fine
 
 
 def test_a_stack_that_is_deleted_is_gone(cloudformation: CloudFormation, quiet: Console) -> None:
@@ -326,7 +403,7 @@ def test_too_short_a_grace_is_found() -> None:
 
 
 def test_a_region_without_known_addresses_takes_the_private_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-southeast-7")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "xx-nowhere-1")
     assert checks.region(Stage("dev", {})).fine is False
     assert checks.region(Stage("dev", {"Delivery": "reconcile"})).fine is True
 

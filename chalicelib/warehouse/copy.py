@@ -9,7 +9,7 @@ Loading that doesn't hurt Redshift, and where each rule is kept:
   by one manifest, which keeps all slices busy.
 * By manifest, never by prefix: exactly the files meant, and an error rather than a gap where one is missing.
 * In the order of the sort key: arrival, which is how files come.
-* No analysis for compression, no statistics: the last two of OPTIONS.
+* No analysis for compression: the last of OPTIONS. STATUPDATE is left out: only the table's owner may set it.
 
 docs.aws.amazon.com/redshift/latest/dg/c_loading-data-best-practices.html
 """
@@ -25,13 +25,12 @@ OPTIONS = (
     "TIMEFORMAT 'auto' "  # YYYY-MM-DD HH:MM:SS.mmm
     "TRUNCATECOLUMNS "  # the transform cuts and marks what is too long; should it err, one text is cut, not a load lost
     "ACCEPTINVCHARS "  # likewise: a bad character becomes ?, the batch around it lands
-    "COMPUPDATE OFF "  # encodings are chosen in the migrations: no sampling while loading
-    "STATUPDATE OFF"  # no ANALYZE at each of many small loads: Redshift analyses by itself when idle
+    "COMPUPDATE OFF"  # encodings are chosen in the migrations: no sampling while loading
 )
 """How every COPY reads tweet files: Firehose's CopyOptions and the reconciler's are these.
 
-docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html says what each does; that automatic analysis makes
-STATUPDATE needless, and COMPUPDATE is for empty tables: docs.aws.amazon.com/redshift/latest/dg/t_Analyzing_tables.html.
+docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html says what each does, and that only the table's owner or
+a superuser may set STATUPDATE: those who load here are neither. COMPUPDATE is for empty tables.
 """
 
 URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[\w!.*()/=+,:@-]{1,900}", re.ASCII)
