@@ -29,8 +29,8 @@ OPTIONS = (
 )
 """How every COPY reads tweet files: Firehose's CopyOptions and the reconciler's are these.
 
-docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html says what each does, and that only the table's owner or
-a superuser may set STATUPDATE: those who load here are neither. COMPUPDATE is for empty tables.
+docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-load.html says what each does, and that only the table's
+owner or a superuser may set STATUPDATE: those who load here are neither. COMPUPDATE is for empty tables.
 """
 
 URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[\w!.*()/=+,:@-]{1,900}", re.ASCII)
