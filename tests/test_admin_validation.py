@@ -40,6 +40,7 @@ def test_a_body_that_fits_comes_back_with_defaults() -> None:
             {"date": "s3://b/k"},
             'Missing field data and unknown field "date"; allowed: data, language, repair, units, versions',
         ),
+        ({"data": "s3://b/k", "": None}, 'Unknown field ""; allowed: data, language, repair, units, versions'),
         ({"data": "s3://b/k", "unit": 2}, 'Unknown field "unit"; allowed: data, language, repair, units, versions'),
         ({"data": 7}, "data must be a string (an object in S3), but is 7"),
         ({"data": "b/k"}, 'data must be an object in S3, but is "b/k"'),
@@ -58,7 +59,7 @@ def test_the_complaint_names_the_field_and_what_is_allowed(body: dict[str, Any],
     assert str(error.value) == complaint
 
 
-@given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "x\n\u2028"]), JSON))  # type: ignore[misc]
+@given(st.dictionaries(st.sampled_from([*SCHEMA["properties"], "", "x\n\u2028"]), JSON))  # type: ignore[misc]
 def test_any_json_object_is_either_taken_or_a_bad_request(body: dict[str, Any]) -> None:
     try:
         validate(body, SCHEMA)

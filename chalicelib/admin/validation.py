@@ -44,10 +44,10 @@ def complaint(name: str, rule: str, definition: Mapping[str, Any], value: Any) -
     field = shown(name.removeprefix("data").removeprefix(".")).strip('"')
     if rule in {"additionalProperties", "required"}:
         allowed = sorted(definition.get("properties", {}))
-        missing = ", ".join(key for key in definition.get("required", ()) if key not in value)
-        unknown = ", ".join(sorted(str(key) for key in value if key not in allowed))
-        wrong = [f"missing field {missing}"] if missing else []
-        wrong += [f"unknown field {shown(unknown)}"] if unknown else []
+        missing = [key for key in definition.get("required", ()) if key not in value]
+        unknown = sorted(str(key) for key in value if key not in allowed)
+        wrong = [f"missing field {', '.join(missing)}"] if missing else []
+        wrong += [f"unknown field {shown(', '.join(unknown))}"] if unknown else []
         place = f" in {field}" if field else ""
         sentence = " and ".join(wrong)
         return f"{sentence[0].upper()}{sentence[1:]}{place}; allowed: {', '.join(allowed) or 'none'}"
