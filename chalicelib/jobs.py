@@ -1,7 +1,7 @@
-"""What takes longer than a request: a job is started, runs in a Lambda of its own, and leaves its result in S3.
+"""Run what takes longer than a request: a job is started, runs in a Lambda of its own, and leaves its result in S3.
 
-A job is one JSON file, `reports/<kind>/<id>.json`, written when it starts and again when it ends. A page for people, if
-the job makes one, stands beside it as `.html`.
+A job is one JSON file, `reports/<kind>/<id>.json`, written when it starts, while it runs (its `progress`) and when it
+ends. A page for people, if the job makes one, stands beside it as `.html`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients
 from chalicelib.settings import settings
@@ -43,6 +46,20 @@ LONGEST = timedelta(minutes=15)
 """No Lambda runs longer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+
+PROGRESS_EVERY = 2.0
+"""Seconds between two writes of a job's progress: a short job writes none."""
+
+
+@dataclass
+class _Running:
+    """The job that this thread runs, and when its progress was last written, on the clock of time.monotonic()."""
+
+    job: Job
+    written: float
+
+
+_running: ContextVar[_Running | None] = ContextVar("running job", default=None)
 
 
 def start(kind: str, arguments: Mapping[str, Any]) -> Job:
@@ -79,9 +96,27 @@ def run(job: Mapping[str, Any], context: Any) -> Job:
         return _run(mine, context, asked_for)
 
 
+def progress(step: str, done: int | None = None, of: int | None = None) -> None:
+    """Write into the running job how far it is: `{"step", "done", "of"}`, counts of what the step names.
+
+    Writes every `PROGRESS_EVERY` seconds at most, so it may be called in a loop. Does nothing outside a job, and on a
+    thread that the job's code has started. A write that fails is logged: no job fails for it.
+    """
+    running = _running.get()
+    if running is None or time.monotonic() - running.written < PROGRESS_EVERY:
+        return
+    running.written = time.monotonic()
+    counts = {name: count for name, count in (("done", done), ("of", of)) if count is not None}
+    try:
+        _store({**running.job, "progress": {"step": step, **counts}})
+    except (ClientError, BotoCoreError):
+        logger.exception("progress not written")
+
+
 def _run(mine: Job, context: Any, asked_for: bool) -> Job:
     if not asked_for:
         _store(mine)
+    token = _running.set(_Running(mine, time.monotonic()))
     try:
         result = import_module(RUNNERS[mine["kind"]]).run(mine["arguments"], context, mine["id"])
     except Exception as error:
@@ -91,6 +126,8 @@ def _run(mine: Job, context: Any, asked_for: bool) -> Job:
         if not asked_for:
             raise
         return ended
+    finally:
+        _running.reset(token)
     ended = _ended(mine, result)
     _store(ended)
     return ended

@@ -31,6 +31,7 @@ LISTED = (
     "status",
     "status_url",
     "error",
+    "progress",
     "arguments",
     "started_at",
     "finished_at",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import combinations
 from math import comb, sqrt
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import clients, jobs
 from chalicelib.classifier import bundled, evaluation_page, labelled, text, versions
 from chalicelib.settings import settings
 
@@ -87,15 +87,22 @@ def units_of(endpoint: Endpoint) -> int:
 
 
 def ask(hosts: Mapping[str, Endpoint | None], head: str, texts: Sequence[str], seconds: float) -> dict[str, Labels]:
-    """Each version's answers to the texts, cleaned as in service; the versions are asked at the same time."""
+    """Return each version's answers to the texts, cleaned as in service; the versions are asked at the same time.
+
+    Tells the job's progress while it waits: how many answers of how many are there.
+    """
     cleaned, deadline = [text.clean(original) for original in texts], time.monotonic() + seconds
+    answered: deque[None] = deque()  # one a hosted text: appending is safe from any thread
+    hosted = sum(endpoint is not None for endpoint in hosts.values())
     with ThreadPoolExecutor(len(hosts)) as pool:
         running = {
-            version: pool.submit(ask_hosted, endpoint, cleaned, deadline)
+            version: pool.submit(ask_hosted, endpoint, cleaned, deadline, answered)
             if endpoint
             else pool.submit(ask_bundled, head, cleaned)
             for version, endpoint in hosts.items()
         }
+        while wait(running.values(), timeout=jobs.PROGRESS_EVERY).not_done:
+            jobs.progress("texts classified by endpoints", len(answered), hosted * len(cleaned))
         return {version: future.result() for version, future in running.items()}
 
 
@@ -103,11 +110,20 @@ def ask_bundled(head: str, cleaned: Sequence[str]) -> Labels:
     return [p.label if head == "kind" else relevance(p.relevant) for p in bundled.classify(cleaned)]
 
 
-def ask_hosted(endpoint: Endpoint, cleaned: Sequence[str], deadline: float) -> Labels:
-    """As many requests in flight as the endpoint has units; `deadline` is a time.monotonic()."""
+def ask_hosted(endpoint: Endpoint, cleaned: Sequence[str], deadline: float, answered: deque[None]) -> Labels:
+    """Return the endpoint's labels; as many requests are in flight as it has units.
+
+    `deadline` is a time.monotonic(). `answered` grows by one a text.
+    """
     arn = endpoint["EndpointArn"]
+
+    def ask_one(one: str) -> str | None:
+        label = hosted_label(one, arn, deadline)
+        answered.append(None)
+        return label
+
     with ThreadPoolExecutor(units_of(endpoint)) as pool:
-        return list(pool.map(lambda one: hosted_label(one, arn, deadline), cleaned))
+        return list(pool.map(ask_one, cleaned))
 
 
 def relevance(probability: float) -> str:

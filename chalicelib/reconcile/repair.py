@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib import jobs
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import examine, listing, plan, transaction
 from chalicelib.reconcile.compare import Job
@@ -111,12 +112,18 @@ class _StopError(Exception):
     """No more repairs in this run; says why."""
 
 
-def repair(job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool]) -> Repairs:
-    """Repairs what the comparison found, the newest first, until `deadline` (monotonic) or `may_go_on` says no."""
+def repair(
+    job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool], damaged: int | None = None
+) -> Repairs:
+    """Repair what the comparison found, the newest first, until `deadline` (monotonic) or `may_go_on` says no.
+
+    `damaged`: how many files that is, for the job's progress.
+    """
     work = _Work(job, folder, deadline, may_go_on)
     try:
         for page in to_repair(job):
             for batch in plan.batches(page):
+                jobs.progress("files loaded again", work.done.files, damaged)
                 work.mend(batch, 1)
     except _StopError as error:
         work.done.stopped = str(error)

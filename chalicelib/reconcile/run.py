@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients
+from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
 from chalicelib.reconcile import alert, compare, hours, listing, outcome, page, rejected, unanswered
 from chalicelib.reconcile.compare import Compared, Job, Known
@@ -69,14 +69,18 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     job = plan(arguments, job_id, now, known)
     spans = hours.ranges(which(arguments, job, known))
 
+    jobs.progress("listing tweet files")
     listed = listing.write(bucket, folder, spans, time.monotonic() + left(deadlines.repairs) * LISTING)
     if not listed.complete:
         job = job._replace(sweep=False)  # hours that it had no time for would look as if nobody listed them
+    jobs.progress("tweet files listed, now compared with rows", listed.files)
     compared = compared_with(job, listed, folder, deadlines.repairs)
     repairs = Repairs()
-    if job.repair and any(state in compared.totals for state in compare.REPAIRABLE):
-        repairs = repair(job, folder, deadlines.repairs, lambda: not lock.lost)
+    damaged = sum(int(compared.totals[state]["files"]) for state in compare.REPAIRABLE if state in compared.totals)
+    if job.repair and damaged:
+        repairs = repair(job, folder, deadlines.repairs, lambda: not lock.lost, damaged)
 
+    jobs.progress("looking for records that the transform did not answer, and for refused ones")
     lost = unanswered.find(folder, spans, deadlines.repairs)
     refused = rejected.count(bucket, spans, deadlines.repairs)
     given_up = unanswered.given_up(bucket, spans)

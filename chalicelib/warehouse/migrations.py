@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from chalicelib import jobs
 from chalicelib.warehouse import data_api
 
 FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
@@ -149,6 +150,7 @@ def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) 
     lost = 0
     while pending := plan(migrations, applied(deadline - time.monotonic())):
         migration = pending[0]
+        jobs.progress("migrations applied", len(migrations) - len(pending), len(migrations))
         planned = transaction(migration, existing_roles(migration, deadline - time.monotonic()))
         try:
             data_api.run(planned.statements, planned.parameters, patience=deadline - time.monotonic())
