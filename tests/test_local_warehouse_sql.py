@@ -128,6 +128,17 @@ def test_errors_are_in_the_words_of_redshift(house: Scratch, sql: str, message: 
         ("INSERT INTO t (word) VALUES ('x') ON CONFLICT DO NOTHING", 'near "ON CONFLICT"'),
         ("SELECT id FROM t, generate_series(1, 3) AS n", "on the leader node alone"),
         ("CREATE INDEX i ON t (id)", "CREATE INDEX"),
+        ("CREATE TABLE u (a VARCHAR(9) ENCODE AZ64)", 'invalid encoding type specified for column "a"'),
+        (
+            "CREATE TABLE u (a INTEGER NOT NULL, b DECIMAL(9, 2) ENCODE TEXT255)",
+            'encoding type specified for column "b"',
+        ),
+        ("ALTER TABLE t ADD COLUMN flag BOOLEAN ENCODE BYTEDICT", 'encoding type specified for column "flag"'),
+        ("CREATE TABLE u (a INTEGER, b SUPER) SORTKEY (a, b)", 'column "b" of type super cannot be a sortkey'),
+        (
+            "SELECT MEDIAN(id), PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY LEN(word)) FROM t",
+            "within group ORDER BY clauses for aggregate functions must be the same",
+        ),
     ],
 )
 def test_what_redshift_would_not_take_is_refused_though_duckdb_would(house: Scratch, sql: str, message: str) -> None:
@@ -199,6 +210,33 @@ def test_a_transaction_that_fails_leaves_nothing(house: Scratch) -> None:
     with pytest.raises(WarehouseError):
         house.run("INSERT INTO t (word) VALUES ('c')", "INSERT INTO t (word) VALUES ('far too long')")
     assert house.run("SELECT * FROM t WHERE word = 'c'") == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("VACUUM t", "VACUUM"),
+        ("-- wider\nALTER TABLE t ALTER COLUMN word TYPE VARCHAR(9)", "ALTER TABLE ALTER COLUMN"),
+        ("ALTER TABLE t ALTER COLUMN word ENCODE LZO", "ALTER TABLE ALTER COLUMN"),
+        ("CREATE DATABASE other", "CREATE DATABASE"),
+        ("ALTER TABLE t APPEND FROM s", "ALTER TABLE APPEND"),
+        ("COPY t FROM 's3://bucket/x/' IAM_ROLE 'r' JOB CREATE j AUTO ON", "COPY JOB"),
+    ],
+)
+def test_some_statements_run_in_no_transaction(house: Scratch, sql: str, name: str) -> None:
+    with pytest.raises(WarehouseError, match=f"{name} cannot run inside a transaction block"):
+        house.run("SELECT 1", sql)
+
+
+def test_truncate_commits_what_came_before_it(house: Scratch) -> None:
+    house.run("CREATE TABLE emptied (a INTEGER)", "CREATE TABLE kept (a INTEGER)")
+    with pytest.raises(WarehouseError):
+        house.run("INSERT INTO kept VALUES (1)", "TRUNCATE emptied", "SELECT 1 FROM nowhere")
+    assert house.run("SELECT a FROM kept") == [(1,)]
+
+
+def test_a_percentile_and_the_median_of_the_same_values_are_taken(house: Scratch) -> None:
+    assert house.run("SELECT MEDIAN(id), PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY id) FROM t") == [(2, 2)]
 
 
 def test_a_temporary_table_lives_as_long_as_its_session(house: Scratch) -> None:

@@ -32,7 +32,7 @@ class Scratch:
     def run(self, *statements: str, **parameters: str) -> list[tuple[Any, ...]]:
         """The rows of the last of these statements, run as one transaction."""
         with self.warehouse.session() as session:
-            return session.run(statements, parameters)[-1].rows or []
+            return session.run(statements, parameters, alone=len(statements) == 1)[-1].rows or []
 
     def set_up(self) -> Scratch:
         with self.warehouse.session() as session:

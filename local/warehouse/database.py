@@ -13,7 +13,8 @@ import duckdb
 
 from local.faults import Faults
 from local.warehouse import copy as copying
-from local.warehouse.dialect import Like, Translation, is_copy, translate
+from local.warehouse import strict
+from local.warehouse.dialect import Like, Translation, bare, is_copy, translate
 from local.warehouse.errors import WarehouseError, in_words_of_redshift
 
 warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # of moments with a zone: few rows
@@ -85,7 +86,7 @@ class Warehouse:
     def execute(self, sql: str) -> int:
         """One statement in a transaction of its own: how many rows it loaded or changed. Raises WarehouseError."""
         with self.session() as session:
-            return session.run([sql])[-1].changed
+            return session.run([sql], alone=True)[-1].changed
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -174,11 +175,21 @@ class Session:
         self._interrupted = True
         self._cursor.interrupt()
 
-    def run(self, statements: Sequence[str], parameters: Mapping[str, str] | None = None) -> list[Result]:
-        """All statements as one transaction: a result each. Raises StatementError, with nothing kept.
+    def run(
+        self, statements: Sequence[str], parameters: Mapping[str, str] | None = None, *, alone: bool = False
+    ) -> list[Result]:
+        """Run all statements as one transaction and return a result each. Raise StatementError, with nothing kept.
+
+        `alone`: the one statement is not part of a transaction block.
 
         duckdb.InterruptException passes when somebody interrupts.
         """
+        for number, sql in enumerate(statements):
+            try:
+                if not alone:
+                    strict.check_transaction(bare(sql))
+            except WarehouseError as error:
+                raise StatementError(str(error), number) from error
         planned = [None if is_copy(sql) else self._translated(n, sql, parameters) for n, sql in enumerate(statements)]
         if all(each is not None and each.reads for each in planned):
             return self._transaction("BEGIN TRANSACTION READ ONLY", statements, planned)
@@ -199,6 +210,9 @@ class Session:
         try:
             for number, (sql, translation) in enumerate(zip(statements, planned, strict=True)):
                 results.append(self._one(number, sql, translation))
+                if strict.TRUNCATE.match(bare(sql)) and number + 1 < len(statements):
+                    self._cursor.execute("COMMIT")
+                    self._cursor.execute(begin)
             self._cursor.execute("COMMIT")
         except BaseException as error:
             self._roll_back()

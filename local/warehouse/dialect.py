@@ -38,6 +38,7 @@ REFUSED = re.compile(
     r"|DECLARE|FETCH|PREPARE|EXECUTE|BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|END|ABORT)\b",
     re.IGNORECASE,
 )
+DESIGNED = re.compile(r"(?:CREATE|ALTER)\b", re.IGNORECASE)
 ROLE = re.compile(r"\s*(CREATE|DROP)\s+ROLE\s+(\w+)", re.IGNORECASE)
 APPEND = re.compile(r"\s*ALTER\s+TABLE\s+(\S+)\s+APPEND\s+FROM\s+(\S+)\s*$", re.IGNORECASE)
 
@@ -78,6 +79,8 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
     Raises UnsupportedError; WarehouseError for a syntax error or a parameter that is not given.
     """
     text = bare(sql)
+    if DESIGNED.match(text):
+        strict.check_design(text)
     if refused := REFUSED.match(text):
         raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(refused[1].upper().split())}")
     if role := ROLE.match(text):

@@ -124,7 +124,7 @@ class Statements:
                     if statement.status == "ABORTED":
                         return
                     statement.session, statement.status = session, "STARTED"
-                results = session.run(statement.sqls, statement.parameters)
+                results = session.run(statement.sqls, statement.parameters, alone=not statement.batch)
             with self._lock:
                 statement.results, statement.status = results, "FINISHED"
         except duckdb.InterruptException:

@@ -1,17 +1,99 @@
-"""What Redshift doesn't take though DuckDB would: found here, it is not found on AWS.
+"""Refuse what Redshift does not take though DuckDB would: what is found here is not found on AWS.
 
 docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html and the pages of the functions.
 """
 
 from __future__ import annotations
 
-from sqlglot import exp
+import re
+
+from sqlglot import exp, tokenize
 
 from local.warehouse.errors import WarehouseError
 
 ON_THE_LEADER = "Specified types or functions (one per INFO message) not supported on Redshift tables."
 FRAMED = (exp.Sum, exp.Count, exp.Avg, exp.Min, exp.Max, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance)
 FRAMED_TOO = (exp.FirstValue, exp.LastValue, exp.NthValue)
+
+ALONE = (
+    (re.compile(r"VACUUM\b", re.I), "VACUUM"),
+    (re.compile(r"(?:CREATE|DROP)\s+DATABASE\b", re.I), "CREATE DATABASE"),
+    (re.compile(r"ALTER\s+TABLE\s+\S+\s+APPEND\b", re.I), "ALTER TABLE APPEND"),
+    (
+        re.compile(r"ALTER\s+TABLE\s+\S+\s+ALTER\s+(?:COLUMN\s+)?\S+\s+(?:TYPE|ENCODE)\b", re.I),
+        "ALTER TABLE ALTER COLUMN",
+    ),
+    (re.compile(r"COPY\b.*\bJOB\s+CREATE\b", re.I | re.S), "COPY JOB"),
+)
+"""What cannot run inside a transaction block: docs.aws.amazon.com/redshift/latest/dg/r_VACUUM_command.html,
+r_CREATE_DATABASE.html, r_ALTER_TABLE_APPEND.html, r_ALTER_TABLE.html (ALTER COLUMN … TYPE, … ENCODE), r_COPY-JOB.html.
+The wording is the one that is reported for ALTER COLUMN: github.com/flyway/flyway/issues/2438"""
+
+TRUNCATE = re.compile(r"TRUNCATE\b", re.I)
+"""It commits the transaction that it is in: docs.aws.amazon.com/redshift/latest/dg/r_TRUNCATE.html"""
+
+_WHOLE = {"SMALLINT", "INT2", "INTEGER", "INT", "INT4", "BIGINT", "INT8", "DECIMAL", "NUMERIC"}
+_WIDE = _WHOLE - {"SMALLINT", "INT2"}
+_LONG = {"BIGINT", "INT8", "DECIMAL", "NUMERIC"}
+_MOMENTS = {"DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIME", "TIMETZ"}
+_FLOATS = {"REAL", "FLOAT4", "FLOAT", "FLOAT8", "DOUBLE"}
+_TEXTS = {"CHAR", "CHARACTER", "BPCHAR", "VARCHAR", "TEXT", "NVARCHAR"}
+_BOOLEANS = {"BOOLEAN", "BOOL"}
+TYPES_BY_ENCODING = {
+    "AZ64": _WHOLE | _MOMENTS,
+    "BYTEDICT": _WHOLE | _FLOATS | _TEXTS | _MOMENTS,
+    "DELTA": _WHOLE | _MOMENTS,
+    "DELTA32K": _WIDE | _MOMENTS,
+    "LZO": _WHOLE | _TEXTS | _MOMENTS | {"SUPER"},
+    "MOSTLY8": _WHOLE,
+    "MOSTLY16": _WIDE,
+    "MOSTLY32": _LONG,
+    "RUNLENGTH": _WHOLE | _FLOATS | _BOOLEANS | _TEXTS | _MOMENTS,
+    "TEXT255": {"VARCHAR", "TEXT", "NVARCHAR"},
+    "TEXT32K": {"VARCHAR", "TEXT", "NVARCHAR"},
+    "ZSTD": _WHOLE | _FLOATS | _BOOLEANS | _TEXTS | _MOMENTS | {"SUPER"},
+}
+"""docs.aws.amazon.com/redshift/latest/dg/c_Compression_encodings.html; RAW fits every type."""
+
+
+def check_transaction(statement: str) -> None:
+    """Raise WarehouseError for a statement that cannot run inside a transaction. `statement` has no leading comment."""
+    for pattern, name in ALONE:
+        if pattern.match(statement):
+            raise WarehouseError(f"ERROR: {name} cannot run inside a transaction block")
+
+
+def check_design(statement: str) -> None:
+    """Raise WarehouseError for an encoding that does not fit its column's type, and for SUPER as a key.
+
+    `statement` is a CREATE TABLE, or an ALTER TABLE that adds a column.
+    """
+    words = [token.text.upper() for token in tokenize(statement, read="redshift")]
+    types: dict[str, str] = {}
+    for at, word in enumerate(words):
+        if word == "ENCODE" and at + 1 < len(words) and words[at + 1] in TYPES_BY_ENCODING:
+            name, kind = _column_of(words, at)
+            if kind and kind not in TYPES_BY_ENCODING[words[at + 1]]:
+                raise WarehouseError(f'ERROR: invalid encoding type specified for column "{name.lower()}"')
+        if word == "SUPER" and at:
+            types[words[at - 1]] = word
+    for at, word in enumerate(words):
+        if word in {"SORTKEY", "DISTKEY"} and words[at + 1 : at + 2] == ["("]:
+            for key in words[at + 2 : words.index(")", at)]:
+                if types.get(key) == "SUPER":
+                    raise WarehouseError(f'ERROR: column "{key.lower()}" of type super cannot be a {word.lower()}')
+
+
+def _column_of(words: list[str], at: int) -> tuple[str, str]:
+    """Return the name and the type of the column definition that holds the word `at`; empty if there is none."""
+    depth, start = 0, at
+    while start > 0:
+        word = words[start - 1]
+        depth += {")": 1, "(": -1}.get(word, 0)
+        if depth < 0 or (depth == 0 and word in {",", "COLUMN"}):
+            return words[start], words[start + 1].split()[0]  # DOUBLE PRECISION is one token
+        start -= 1
+    return "", ""
 
 
 def check(tree: exp.Expr) -> None:
@@ -27,6 +109,27 @@ def check(tree: exp.Expr) -> None:
         isinstance(each.this, exp.Identifier) for each in tree.find_all(exp.Table)
     ):
         raise WarehouseError(f"ERROR: {ON_THE_LEADER} generate_series runs on the leader node alone")
+    for select in tree.find_all(exp.Select):
+        _one_order(select)
     for window in tree.find_all(exp.Window):
         if isinstance(window.this, FRAMED + FRAMED_TOO) and window.args.get("order") and not window.args.get("spec"):
             raise WarehouseError("ERROR: Aggregate window functions with an ORDER BY clause require a frame clause")
+
+
+def _one_order(select: exp.Select) -> None:
+    """Raise WarehouseError where LISTAGG, PERCENTILE_CONT and MEDIAN of one SELECT are ordered by different values.
+
+    docs.aws.amazon.com/redshift/latest/dg/r_PERCENTILE_CONT.html, r_MEDIAN.html: several calls in a statement must use
+    the same ORDER BY values; MEDIAN is ordered by its argument.
+    """
+    orders: set[str] = set()
+    for each in select.expressions:
+        for found in each.find_all(exp.WithinGroup, exp.Median):
+            if found.find_ancestor(exp.Select) is not select or isinstance(found.parent, exp.Window):
+                continue
+            if isinstance(found, exp.Median):
+                orders.add(found.this.sql())
+            else:
+                orders.add(", ".join(item.this.sql() for item in found.expression.expressions))
+    if len(orders) > 1:
+        raise WarehouseError("ERROR: within group ORDER BY clauses for aggregate functions must be the same")
