@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.transform.unpack import BYTES, Tweet, unpack
+from chalicelib.transform.unpack import BYTES, BYTES_A_REFUSAL, REFUSALS, Tweet, unpack
 
 EVENTS = Path(__file__).parent / "events"
 FLAT = {"tweet_id": "1", "text": "a flood", "user_id": "2", "location": "Rome", "lang": "it"}
@@ -230,3 +230,97 @@ def test_anything_becomes_tweets_or_refusals_and_tweets_taken_out_read_the_same(
             assert not isinstance(value, str) or ("\0" not in value and value.encode())
     if len(tweets) > 1:
         assert not any(b"\n" in tweet.raw for tweet in tweets)
+
+
+@pytest.mark.parametrize("number", [b"1.5", b"NaN", b"Infinity", b"-Infinity", b"17", b"1e5", b"12345678901234567890"])
+@pytest.mark.parametrize("beside", [b"1", b"NaN", b"1.5", b'"\xff"'])
+@pytest.mark.parametrize("place", [b"%b", b"[%b]", b'{"data":%b}', b'{"data":[%b]}', b'%b\n{"text":"y"}'])
+def test_a_number_is_no_text_whatever_stands_beside_it(number: bytes, beside: bytes, place: bytes) -> None:
+    _, [refusal] = unpack(place % (b'{"text":%b,"x":%b}' % (number, beside)))
+    assert refusal.reason == "no_text"
+    tweets, _ = unpack(place % (b'{"text":"x","location":%b,"lang":%b,"x":%b}' % (number, number, beside)))
+    assert (tweets[0].location, tweets[0].lang) == (None, None)
+    assert only(tweets[0].raw) == tweets[0]
+
+
+def test_an_id_that_is_no_number_is_none() -> None:
+    assert only(b'{"text":"x","id":NaN}').tweet_id is None
+
+
+def test_an_element_keeps_its_numbers_as_they_were_written() -> None:
+    [tweet], _ = unpack(b'[{"text":"x","id":12345678901234567890,"at":[1.50,1E2,NaN]}]')
+    assert tweet.raw == b'{"text":"x","id":12345678901234567890,"at":[1.50,1E2,null]}'
+
+
+def most(record: bytes) -> int:
+    return REFUSALS + len(record) // BYTES_A_REFUSAL
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"[" + b"1," * 511_980 + b'{"text":"flood"}]',
+        b'{"text":"flood"}\n' + b"x\n" * 511_990,
+        b'{"text":"flood"}\n' + b"{}\n" * 340_000,
+        b'{"data":[' + b"1," * 500_000 + b'{"text":"flood"}]}',
+        b"[" + b'{"id":1.0},' * 90_000 + b'{"text":"flood"}]',
+        b"x\n" * 511_990,
+    ],
+    ids=["array", "lines that are no JSON", "lines that are no tweets", "payload", "inexact IDs", "nothing else"],
+)
+def test_a_record_of_too_many_things_that_are_no_tweets_is_refused_whole(record: bytes) -> None:
+    tweets, [refusal] = unpack(record)
+    assert (tweets, refusal.reason, refusal.raw) == ([], "too_many_refusals", record)
+    assert f"{most(record.strip()):,}" in refusal.message
+
+
+@pytest.mark.parametrize("junk", [b"x", b"{}", b"17"])
+def test_a_record_may_hold_one_refusal_for_64_of_its_bytes_and_sixteen_more(junk: bytes) -> None:
+    tweet = b'{"text":"%b"}\n' % (b"flood" * 200)
+    fits = most(tweet + (junk + b"\n") * 16)
+    tweets, refusals = unpack(tweet + (junk + b"\n") * fits)
+    assert (len(tweets), len(refusals)) == (1, fits)
+    assert [refusal.reason for refusal in unpack(tweet + (junk + b"\n") * (fits + 2))[1]] == ["too_many_refusals"]
+
+
+def test_five_hundred_tweets_in_a_record_are_five_hundred_tweets() -> None:
+    lines = [json.dumps({"text": f"flood {n}"}).encode() for n in range(500)]
+    for record in (b"\n".join(lines), b"[" + b",".join(lines) + b"]", b'{"data":[' + b",".join(lines) + b"]}"):
+        tweets, refusals = unpack(record)
+        assert ([tweet.text for tweet in tweets], refusals) == ([f"flood {n}" for n in range(500)], [])
+
+
+def test_an_author_may_not_be_repeated_beyond_a_multiple_of_the_record() -> None:
+    def payload(tweets: int, description: int) -> bytes:
+        author = {"id": "8", "location": "Rome", "description": "x" * description}
+        data = [{"id": str(n), "text": "flood", "author_id": "8"} for n in range(tweets)]
+        return json.dumps({"data": data, "includes": {"users": [author]}}).encode()
+
+    tweets, refusals = unpack(payload(100, 2000))
+    assert (len(tweets), refusals, tweets[-1].location) == (100, [], "Rome")
+    record = payload(5_000, 600_000)
+    tweets, [refusal] = unpack(record)
+    assert (tweets, refusal.reason, refusal.raw) == ([], "too_large", record)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="json can write such lists")
+@pytest.mark.parametrize("place", [b"[%b]", b'{"data":[%b]}'])
+def test_elements_nested_too_deep_do_not_each_repeat_their_document(place: bytes) -> None:
+    deep = b"[" * 1010 + b"]" * 1010
+    record = place % (b'{"text":"one"},' + b",".join([deep] * 400))
+    tweets, refusals = unpack(record)
+    assert [tweet.text for tweet in tweets] == ["one"]
+    assert [refusal.reason for refusal in refusals] == ["too_deep"] * 400
+    assert [refusal.raw for refusal in refusals] == [record, *[b""] * 399]
+
+
+def test_deep_json_on_one_line_harms_no_other_line() -> None:
+    deep = b"[" * 400_000 + b"]" * 400_000
+    tweets, [refusal] = unpack(b'{"text":"one"}\n%b\n{"text":"two"}' % deep)
+    assert [tweet.text for tweet in tweets] == ["one", "two"]
+    assert (refusal.reason, refusal.raw) == ("not_json", deep)
+
+
+def test_users_are_found_by_id_whether_it_is_written_as_a_number_or_as_text() -> None:
+    payload = {"data": [{"text": "x", "author_id": "8"}], "includes": {"users": [{"id": 8, "location": "Rome"}]}}
+    assert only(payload).location == "Rome"

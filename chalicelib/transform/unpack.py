@@ -1,4 +1,7 @@
-"""What a record holds: one tweet or several, flat or as the X API sends them (v1.1, v2), in one shape."""
+"""Unpack a record's data: one tweet or several, flat or as the X API sends them (v1.1, v2), into one shape.
+
+Time and memory are in proportion to the record's bytes, whatever it holds.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,14 @@ OWN_ID = ("id_str", "id")
 KEYWORD = ("source_keyword", "keyword")
 """What sources call a field, the most exact first."""
 
+REFUSALS = 16
+BYTES_A_REFUSAL = 64
+"""A record may hold REFUSALS things that are no tweets, and one more for every BYTES_A_REFUSAL of its bytes; with more
+of them it is refused whole. Each refusal takes some 250 bytes in the rejected file."""
+MOST_REPEATED = 32
+"""Times a payload's bytes that the sources of its tweets may have together: each repeats its author."""
+
 _CONTAINER = (dict, list)  # made once: `dict | list` is a new object each time it is said
-_NO_ID = (bool, dict, list)
 
 
 class Tweet(NamedTuple):
@@ -43,7 +52,8 @@ class Tweet(NamedTuple):
 class Refusal(NamedTuple):
     """Something in a record that can't become a row."""
 
-    reason: str  # a code: not_json, not_an_object, no_text, bad_id, empty, not_base64, too_deep, too_large
+    # a code: not_json, not_an_object, no_text, bad_id, empty, not_base64, too_deep, too_large, too_many_refusals
+    reason: str
     message: str
     raw: bytes
 
@@ -59,10 +69,10 @@ class _InexactIdError(Exception):
 
 
 def unpack(data: bytes) -> tuple[list[Tweet], list[Refusal]]:
-    """The tweets of a record's data, in order, and what in it is none. Never raises; at least one of the two has items.
+    """Return a record's tweets, in order, and what in it is no tweet. Never raises; at least one of the two has items.
 
-    A record holds a JSON document (one tweet, an X API v2 payload, or an array of them) or JSON Lines. What several
-    tweets share a record with has a source of one line each, so that it can be sent again as JSON Lines.
+    A record holds a JSON document (one tweet, an X API v2 payload, or an array of them) or JSON Lines. Where a record
+    holds several tweets, each has a source of one line, so that it can be sent again as JSON Lines.
     """
     payload = data.removeprefix(codecs.BOM_UTF8).strip()
     try:
@@ -77,7 +87,17 @@ def unpack(data: bytes) -> tuple[list[Tweet], list[Refusal]]:
         return [], [Refusal(refused.reason, refused.message, data)]
 
 
+def _most_refusals(data: bytes) -> int:
+    return REFUSALS + len(data) // BYTES_A_REFUSAL
+
+
+def _too_many(data: bytes) -> _RefusalError:
+    message = f"more than {_most_refusals(data):,} things in it are no tweets, so it is refused whole"
+    return _RefusalError("too_many_refusals", message)
+
+
 def _unpack(document: Any, payload: bytes, parse: Callable[[bytes], Any]) -> tuple[list[Tweet], list[Refusal]]:
+    most = _most_refusals(payload)
     tweets: list[Tweet] = []
     refusals: list[Refusal] = []
     for part, raw in _documents(document, payload, parse):
@@ -85,6 +105,8 @@ def _unpack(document: Any, payload: bytes, parse: Callable[[bytes], Any]) -> tup
             try:
                 tweets.append(_tweet(source, author, own))
             except _RefusalError as refused:
+                if len(refusals) == most:
+                    raise _too_many(payload) from None
                 refusals.append(Refusal(refused.reason, refused.message, own))
     return tweets, refusals
 
@@ -96,7 +118,7 @@ TOO_DEEP = object()
 
 
 def _documents(document: Any, payload: bytes, parse: Callable[[bytes], Any]) -> Sequence[tuple[Any, bytes]]:
-    """Each JSON document with its source; NOT_JSON for a broken line among good ones. Raises _RefusalError.
+    """Return each JSON document with its source; NOT_JSON for a broken line among good ones. Raises _RefusalError.
 
     `document`: the whole payload, parsed.
     """
@@ -104,8 +126,16 @@ def _documents(document: Any, payload: bytes, parse: Callable[[bytes], Any]) -> 
         raise _RefusalError("empty", "the record is empty")
     if document is not NOT_JSON:
         return ((document, payload),)
-    documents = [(parse(line), line) for line in map(bytes.strip, payload.split(b"\n")) if line]
-    if not any(isinstance(document, dict | list) for document, _ in documents):
+    documents = []
+    bad, most = 0, _most_refusals(payload)
+    for line in payload.split(b"\n"):
+        if line := line.strip():
+            document = parse(line)
+            bad += not isinstance(document, _CONTAINER)
+            if bad > most:
+                raise _too_many(payload)
+            documents.append((document, line))
+    if bad == len(documents):
         raise _RefusalError("not_json", "neither JSON nor JSON Lines")
     return documents
 
@@ -118,17 +148,17 @@ def _parse(source: bytes) -> Any:
 
 
 def _parse_leniently(source: bytes) -> Any:
-    """Reads what orjson refuses: cp1252, lone surrogates, control characters in strings, NaN; numbers as written.
+    """Parse what orjson refuses: cp1252, lone surrogates, control characters in strings; NaN and Infinity are null.
 
-    Floats and integers beyond 64 bits stay text, for an ID must not lose its digits.
+    Floats and integers of 19 digits or more become Fragments of the digits as written, for an ID must not lose any.
     """
     try:
         document = json.loads(
             source.decode("utf-8", "cp1252"),
             strict=False,
-            parse_float=str,
-            parse_constant=str,
-            parse_int=lambda digits: int(digits) if len(digits) < 19 else digits,
+            parse_float=orjson.Fragment,
+            parse_constant=lambda _: None,
+            parse_int=lambda digits: int(digits) if len(digits) < 19 else orjson.Fragment(digits),
         )
         return _storable_throughout(document)
     except (ValueError, RecursionError):
@@ -149,7 +179,7 @@ _UNSTORABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANES}]")
 
 
 def storable(text: str) -> str:
-    """The text without NULs, and U+FFFD for each other code point that Redshift takes for invalid."""
+    """Return the text without NULs, and with U+FFFD for each other code point that Redshift takes for invalid."""
     return _UNSTORABLE.sub("\ufffd", text.replace("\0", ""))
 
 
@@ -171,7 +201,7 @@ Element = tuple[Any, dict[str, Any] | None, bytes]
 
 
 def _elements(document: Any, raw: bytes) -> Iterable[Element]:
-    """The elements of a document: itself, where it holds no others."""
+    """Return the elements of a document: itself, where it holds no others."""
     if isinstance(document, dict):
         data = document.get("data")
         if isinstance(data, _CONTAINER) and "text" not in document and "full_text" not in document:
@@ -187,52 +217,77 @@ def _elements_of_payload(payload: dict[str, Any], data: dict[str, Any] | list[An
     elif not any(isinstance(each, dict) for each in data):
         yield payload, None, raw
     else:
-        authors = _authors(payload)
+        authors, written, deep = _authors(payload), 0, raw
         for each in data:
             author = _author(each, authors)
             own = _dump({"data": each, "includes": {"users": [author]}} if author else {"data": each})
-            yield (TOO_DEEP, None, raw) if own is None else (each, author, own)
+            if own is None:
+                yield TOO_DEEP, None, deep
+                deep = b""
+                continue
+            written += len(own)
+            if written > MOST_REPEATED * len(raw):
+                raise _RefusalError(
+                    "too_large", f"its tweets, each with its author, have over {MOST_REPEATED} times its bytes"
+                )
+            yield each, author, own
 
 
 def _elements_of_array(array: list[Any], raw: bytes) -> Iterator[Element]:
+    deep = raw
     for each in array:
         own = _dump(each)
         if own is None:
-            yield TOO_DEEP, None, raw
+            yield TOO_DEEP, None, deep
+            deep = b""
         else:
             yield from _elements(each, own) if isinstance(each, dict) else ((each, None, own),)
 
 
-def _authors(payload: dict[str, Any]) -> dict[str | int, dict[str, Any]]:
+def _authors(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a payload's users by ID. As text: whoever knows how Python hashes numbers can make them collide."""
     includes = payload.get("includes")
     users = includes.get("users") if isinstance(includes, dict) else None
     if not isinstance(users, list):
         return {}
-    return {user["id"]: user for user in users if isinstance(user, dict) and isinstance(user.get("id"), str | int)}
+    return {known: user for user in users if isinstance(user, dict) and (known := _digits(user.get("id"))) is not None}
 
 
-def _author(tweet: Any, authors: dict[str | int, dict[str, Any]]) -> dict[str, Any] | None:
-    author_id = tweet.get("author_id") if isinstance(tweet, dict) else None
-    return authors.get(author_id) if isinstance(author_id, str | int) else None
+def _author(tweet: Any, authors: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    author_id = _digits(tweet.get("author_id")) if isinstance(tweet, dict) else None
+    return None if author_id is None else authors.get(author_id)
+
+
+def _digits(value: Any) -> str | None:
+    """Return an ID as the text that its source wrote; None for what can't be one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, orjson.Fragment):
+        return orjson.dumps(value).decode()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _dump(document: Any) -> bytes | None:
-    """An element on a line of its own; None if it is nested too deep for that."""
+    """Return an element on a line of its own; None if it is nested too deep for that."""
     try:
-        return orjson.dumps(document)
+        return bytes(memoryview(orjson.dumps(document)))  # copied: orjson's result keeps 4 KB, however short it is
     except orjson.JSONEncodeError:  # 254 levels
         with suppress(RecursionError):
-            return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+            return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=_digits).encode()
     return None
 
 
 def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
-    """A tweet from its JSON object: flat, v1.1 (author under `user`) or v2 (author beside it). Raises _RefusalError."""
+    """Return a tweet from its JSON object: flat, v1.1 (author under `user`) or v2 (author beside it).
+
+    Raises _RefusalError, and _InexactIdError where only the source knows an ID's digits.
+    """
     if not isinstance(source, dict):
         if source is NOT_JSON:
             raise _RefusalError("not_json", "a line that is not JSON")
         if source is TOO_DEEP:
-            raise _RefusalError("too_deep", "an element nested too deep to take out of its document")
+            message = "an element nested too deep to take out of its document, which the first such refusal holds"
+            raise _RefusalError("too_deep", message)
         raise _RefusalError("not_an_object", "a tweet is a JSON object")
     get = source.get
     user = get("user") if author is None else author
@@ -279,10 +334,10 @@ def _first(source: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _identifier(name: str, value: Any) -> str | None:
-    """An ID as text, never altered. Raises _RefusalError where its column can't hold it as it is."""
-    if isinstance(value, _NO_ID):
+    """Return an ID as text, never altered. Raises _RefusalError where its column can't hold it as it is."""
+    text = _digits(value)
+    if text is None:
         return None
-    text = value if isinstance(value, str) else str(value)
     if len(text) > BYTES[name] or not text.isascii() or "\0" in text:
         raise _RefusalError("bad_id", f"{name} holds {BYTES[name]} bytes of ASCII; an ID is never cut or altered")
     return text or None
@@ -295,7 +350,7 @@ def _optional(value: Any, size: int, plain: bool) -> str | None:
 
 
 def _cut(text: str, size: int) -> str:
-    """The text's first characters that fit into so many bytes of UTF-8."""
+    """Return the text's first characters that fit into so many bytes of UTF-8."""
     if len(text) * 4 <= size:
         return text
     return text.encode()[:size].decode(errors="ignore")
