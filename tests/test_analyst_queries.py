@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 QUERIES = {path.stem: path.read_text() for path in (ROOT / "sql" / "queries").glob("*.sql")}
 SAMPLE = ROOT / "data" / "sample_tweets.csv"
 REAL = ROOT.parent / "shared" / "data" / "crowdflower" / "disasters_on_social_media.csv"
-BATCH = 500  # tweets an event
+BATCH = 100  # tweets an event
 
 
 @pytest.fixture(scope="module", params=[SAMPLE, REAL], ids=["sample", "real"])

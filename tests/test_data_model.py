@@ -56,19 +56,58 @@ def test_the_kinds_are_those_of_the_taxonomy(house: Scratch) -> None:
     assert {tuple(cell or "" for cell in row) for row in rows} == {tuple(kind) for kind in KINDS}
 
 
-def test_a_tweet_that_came_twice_is_one_tweet_its_first_arrival(house: Scratch) -> None:
-    key = "0" * 32
+def test_a_tweet_that_came_twice_is_one_tweet_of_the_time_of_its_first_arrival(house: Scratch) -> None:
+    key, first = "0" * 32, ago(hours=3)
     house.load({"tweet_key": key, **ago(hours=2)}, {"tweet_key": "1" * 32}, key="tweets/a-2.ndjson.gz")
-    house.load({"tweet_key": key, **ago(hours=3)}, key="tweets/b-1.ndjson.gz")
-    found = house.run("SELECT s3_key, copies FROM disaster.tweet WHERE tweet_key = :key", key=key)
-    assert found == [("tweets/b-1.ndjson.gz", 2)]
+    house.load({"tweet_key": key, **first}, key="tweets/b-1.ndjson.gz")
+    ((arrived_at, arrived, copies),) = house.run(
+        "SELECT arrived_at, arrived_datetime_from_kinesis, copies FROM disaster.tweet WHERE tweet_key = :key", key=key
+    )
+    assert f"{arrived_at:%Y-%m-%d %H:%M:%S.%f}"[:-3] == first["arrived_at"]
+    assert (arrived, copies) == (first["arrived_datetime_from_kinesis"], 2)
     assert house.run("SELECT COUNT(*) FROM disaster.tweet") == [(2,)]
 
 
 def test_copies_of_one_moment_are_still_one_tweet(house: Scratch) -> None:
     house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32})
     house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32})
-    assert house.run("SELECT s3_line, copies FROM disaster.tweet") == [(1, 4)]
+    assert house.run("SELECT s3_line, copies FROM disaster.tweet") == [(2, 4)]
+
+
+OLD = {"tweet_key": "0" * 32, "disaster_label": "fire", "classifier_version": "bundled-1", "relevance_score": 0.4}
+NEW = {**OLD, "disaster_label": "wildfire", "classifier_version": "bundled-2", "relevance_score": 0.9}
+
+
+@pytest.mark.parametrize("loaded_first", ["replay", "original"])
+def test_a_replay_shows_the_new_labels_at_the_old_time(house: Scratch, loaded_first: str) -> None:
+    """Whichever of the two is loaded first; a repair may load the older one last."""
+    files = {
+        "original": ({**OLD, **ago(hours=30)}, "tweets/b-1.ndjson.gz"),
+        "replay": ({**NEW, **ago(minutes=5)}, "tweets/a-1.ndjson.gz"),
+    }
+    for name in sorted(files, key=lambda name: name != loaded_first):
+        tweet, key = files[name]
+        house.load(tweet, key=key)
+    (shown,) = house.run(
+        "SELECT disaster_label, classifier_version, relevance_score, s3_key,"
+        " DATEDIFF(HOUR, arrived_at, GETDATE()) FROM disaster.tweet"
+    )
+    assert shown == ("wildfire", "bundled-2", 0.9, "tweets/a-1.ndjson.gz", 30)
+    assert house.run("SELECT DISTINCT kind FROM disaster.hourly_kind") == [("wildfire",)]
+    history = "SELECT arrival, copies, classifier_version, disaster_label FROM disaster.tweet_history ORDER BY arrival"
+    assert house.run(history) == [(1, 2, "bundled-1", "fire"), (2, 2, "bundled-2", "wildfire")]
+
+
+def test_the_view_a_tweet_is_asked_by_keeps_its_columns_as_redshift_demands(house: Scratch) -> None:
+    columns = [name for (name,) in house.run(COLUMNS_OF, table="tweet")]
+    assert columns == [*(column.name for column in COLUMNS), "loaded_at", "copies"]
+    assert [name for (name,) in house.run(COLUMNS_OF, table="tweet_history")][: len(columns) - 1] == columns[:-1]
+
+
+COLUMNS_OF = (
+    "SELECT column_name FROM information_schema.columns"
+    " WHERE table_schema = 'disaster' AND table_name = :table ORDER BY ordinal_position"
+)
 
 
 def test_keywords_are_rows_with_their_context(house: Scratch) -> None:
@@ -82,49 +121,6 @@ def test_hours_count_tweets_once_and_name_what_is_relevant(house: Scratch) -> No
     house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32}, {"relevance_label": "not_relevant"})
     rows = house.run("SELECT kind, tweets, relevant, repeats FROM disaster.hourly_kind")
     assert rows == [("flood", 2, 1, 1)]
-
-
-def test_a_kind_far_above_its_own_past_surges_and_a_busy_one_does_not(house: Scratch) -> None:
-    past = [{"disaster_label": kind, **ago(hours=n + 1.5)} for n in range(100) for kind in ("flood", "storm")]
-    now = [{"disaster_label": "flood", **ago(minutes=n)} for n in range(20)]
-    house.load(*past, *now, {"disaster_label": "storm", **ago(minutes=5)})
-    ((kind, last_hour, mean, z),) = house.run("SELECT kind, last_hour, mean_hour, z FROM disaster.surge")
-    assert (kind, last_hour) == ("flood", 20)
-    assert mean == pytest.approx(1, abs=0.02)
-    assert z == pytest.approx(19, abs=0.5)
-
-
-def test_hours_without_a_tweet_count_as_nothing(house: Scratch) -> None:
-    house.load(ago(hours=100.5), *[ago(minutes=n) for n in range(5)])
-    ((mean, hours, z),) = house.run("SELECT mean_hour, past_hours, z FROM disaster.surge")
-    assert (mean, hours) == (pytest.approx(0.01), 100)
-    assert z == pytest.approx(4.99)
-
-
-def test_nothing_surges_without_a_past_to_compare_with(house: Scratch) -> None:
-    house.load(ago(hours=5.9), *[ago(minutes=n) for n in range(50)])
-    assert house.run("SELECT * FROM disaster.surge") == []
-    house.load(ago(hours=6.1), key="tweets/b-1.ndjson.gz")
-    assert house.run("SELECT kind FROM disaster.surge") == [("flood",)]
-
-
-def test_a_surge_counts_each_tweet_once_and_tells_how_many_are_relevant(house: Scratch) -> None:
-    again = [{"tweet_key": "0" * 32, **ago(minutes=n)} for n in range(40)]
-    house.load(ago(hours=100.5), *again, {"relevance_label": "not_relevant", **ago(minutes=1)})
-    assert house.run("SELECT * FROM disaster.surge") == []
-    figurative = [{"disaster_label": "storm", "relevance_label": "not_relevant", **ago(minutes=n)} for n in range(20)]
-    house.load(*figurative, key="tweets/b-20.ndjson.gz")
-    assert house.run("SELECT kind, last_hour, relevant FROM disaster.surge") == [("storm", 20, 0)]
-
-
-def test_a_wild_past_makes_a_surge_rarer_than_an_even_one(house: Scratch) -> None:
-    even = [{"disaster_label": "flood", **ago(hours=n + 1.5)} for n in range(40)]
-    wild = [{"disaster_label": "storm", **ago(hours=n + 1.5)} for n in (3, 9, 22, 31) for _ in range(10)]
-    now = [{"disaster_label": kind, **ago(minutes=n)} for kind in ("flood", "storm") for n in range(9)]
-    house.load(*even, *wild, *now)
-    ((kind, mean, deviation, z),) = house.run("SELECT kind, mean_hour, deviation, z FROM disaster.surge")
-    assert (kind, mean, deviation) == ("flood", pytest.approx(1), pytest.approx(0))
-    assert z == pytest.approx(8)  # the storms: mean 1, deviation 3, z 2.7
 
 
 def test_freshness_is_the_time_from_arrival_to_load(house: Scratch) -> None:

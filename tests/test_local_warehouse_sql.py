@@ -147,6 +147,22 @@ def test_what_redshift_would_not_take_is_refused_though_duckdb_would(house: Scra
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("1 AS n", "cannot change number of columns in view"),
+        ("1 AS m, 'a' AS word", 'cannot change name of view column "n"'),
+        ("'a' AS n, 'a' AS word", 'cannot change data type of view column "n"'),
+    ],
+)
+def test_a_view_is_replaced_by_one_of_the_same_columns_only(house: Scratch, columns: str, message: str) -> None:
+    house.run("CREATE OR REPLACE VIEW public.shown AS SELECT 1 AS n, 'a' AS word", "SELECT n FROM public.shown")
+    with pytest.raises(WarehouseError, match=message):
+        house.run(f"CREATE OR REPLACE VIEW public.shown AS SELECT {columns}")
+    house.run("CREATE OR REPLACE VIEW public.shown AS SELECT 2 AS n, 'b' AS word")
+    assert house.run("SELECT * FROM public.shown") == [(2, "b")]
+
+
 def test_windows_that_need_no_frame_and_those_that_have_one_are_taken(house: Scratch) -> None:
     framed = "SUM(id) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING)"
     assert house.run(f"SELECT {framed}, RANK() OVER (ORDER BY id), COUNT(*) OVER () FROM t ORDER BY 1") == [

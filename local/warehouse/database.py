@@ -230,8 +230,11 @@ class Session:
         statements = translation.statements
         if translation.like:
             statements = (_create_like(self._cursor, translation.like),)
+        before = _columns(self._cursor, translation.replaced)
         for statement in statements:
             done = self._cursor.execute(statement)
+        if before and (complaint := _replaced_wrongly(before, _columns(self._cursor, translation.replaced))):
+            raise StatementError(complaint, number)
         if done is None or done.description is None:
             return Result(-1)
         if translation.reads:
@@ -280,6 +283,35 @@ def _rows(done: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
         table: Any = done.to_arrow_table()
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
     return done.fetchall()
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, view: str) -> list[Column]:
+    """Return the columns of a view, none where there is no such view."""
+    schema, _, name = view.replace('"', "").rpartition(".")
+    found = cursor.execute(COLUMNS, {"schema": schema or "public", "view": name}) if view else None
+    return [Column(*row) for row in found.fetchall()] if found else []
+
+
+COLUMNS = """
+SELECT column_name, data_type FROM duckdb_columns()
+WHERE database_name = current_database() AND schema_name = $schema AND table_name = $view ORDER BY column_index
+"""
+
+
+def _replaced_wrongly(before: Sequence[Column], after: Sequence[Column]) -> str:
+    """Return what Redshift would say of a view replaced by one with other columns, nothing where they are the same.
+
+    docs.aws.amazon.com/redshift/latest/dg/r_CREATE_VIEW.html: "the identical set of columns, using the same column
+    names and data types"; the messages are those of PostgreSQL 8.0, src/backend/commands/view.c.
+    """
+    if len(before) != len(after):
+        return "ERROR: cannot change number of columns in view"
+    for old, new in zip(before, after, strict=True):
+        if old.name != new.name:
+            return f'ERROR: cannot change name of view column "{old.name}"'
+        if old.type != new.type:
+            return f'ERROR: cannot change data type of view column "{old.name}"'
+    return ""
 
 
 def _create_like(cursor: duckdb.DuckDBPyConnection, like: Like) -> str:

@@ -50,6 +50,7 @@ class Translation:
     statements: tuple[str, ...]
     reads: bool = False  # a result comes back, and nothing changes
     like: Like | None = None
+    replaced: str = ""  # the view that CREATE OR REPLACE VIEW makes anew
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
         placeholder.replace(exp.Literal.string((parameters or {})[name]))
     # By the tree, not by the first word: WITH may stand before a DELETE, and SELECT … INTO makes a table.
     reads = isinstance(tree, exp.Query) and not tree.find(exp.Into)
-    return Translation(tuple(_statements(tree)), reads)
+    replaced = isinstance(tree, exp.Create) and tree.kind == "VIEW" and bool(tree.args.get("replace"))
+    view = tree.this.sql("duckdb") if replaced and isinstance(tree.this, exp.Table) else ""
+    return Translation(tuple(_statements(tree)), reads, replaced=view)
 
 
 def names(sql: str) -> set[str]:
