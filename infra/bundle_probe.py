@@ -1,4 +1,4 @@
-"""Runs in the isolated interpreter: argv is the bundle's folder and the runtime's. Prints a line when all is well."""
+"""Run in the isolated interpreter; argv is the bundle's folder. Print a line when all is well."""
 
 import base64
 import importlib
@@ -6,8 +6,8 @@ import json
 import sys
 import time
 
-BUNDLE, RUNTIME = sys.argv[1:3]
-sys.path[:] = [BUNDLE, *(path for path in sys.path if "site-packages" not in path), RUNTIME]
+BUNDLE = sys.argv[1]
+sys.path[:] = [BUNDLE, *(path for path in sys.path if "site-packages" not in path)]
 
 
 class Context:

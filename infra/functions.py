@@ -32,7 +32,9 @@ def apply(of: Stage, bucket: str, bundle: Path) -> bool:
 def fingerprint(of: Stage, bundle: Path) -> str:
     """Of all that decides what `chalice deploy` makes: the bundle's files, the stage's settings, the policies."""
     with ZipFile(bundle) as files:
-        contents = sorted(f"{entry.filename} {entry.CRC:08x}" for entry in files.infolist())
+        # Bytecode follows from the sources, but not to the same bytes at each compilation.
+        sources = [entry for entry in files.infolist() if not entry.filename.endswith(".pyc")]
+        contents = sorted(f"{entry.filename} {entry.CRC:08x}" for entry in sources)
     config = chalice_config()
     settings = json.dumps([{**config, "stages": None}, config["stages"][of.name]], sort_keys=True)
     return state.fingerprint([*contents, settings, *(policies.text(of, function) for function in FUNCTIONS)])

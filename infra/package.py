@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from importlib.metadata import distribution
 from pathlib import Path
 from zipfile import ZipFile
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from infra import sdk
 from infra.stages import ROOT, InfraError, Stage, chalice_config
 from local import server
 
@@ -33,15 +33,15 @@ NEEDED = (
     "chalicelib/classifier/model*",
     "sql/migrations/0001_*.sql",
     "sql/queries/*.sql",
+    *("boto3/session.py", "botocore/cacert.pem", "botocore/data/redshift-data/*"),
+    *("chalicelib/__pycache__/settings.*.pyc", "botocore/__pycache__/session.*.pyc"),
 )
 NEVER = (
-    *("numpy/*", "pandas/*", "sklearn/*", "boto3/*", "botocore/*"),
-    *("local/*", "infra/*", "tests/*", "label_prep/*", "benchmarks/*", "*.pyc"),
+    *("numpy/*", "pandas/*", "sklearn/*", "botocore/data/ec2/*"),
+    *("local/*", "infra/*", "tests/*", "label_prep/*", "benchmarks/*"),
 )
 MACHINES = {"x86_64": 62, "arm64": 183}
 """e_machine in an ELF header, by Chalice's name of the architecture."""
-BESIDE = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
-"""What Lambda's Python runtime has beside the bundle: boto3 and what it needs."""
 START = 60.0  # seconds that the local AWS may take
 
 
@@ -79,7 +79,7 @@ def build(stage: Stage, out: Path) -> Bundle:
 
 @contextmanager
 def staged() -> Iterator[Path]:
-    """A copy of what Chalice works on. It packs all it finds, bytecode too; and leaves its own files beside the app.
+    """Yield a copy of what Chalice works on, with boto3 and bytecode. Chalice leaves its own files beside the app.
 
     The copies share a cache of packed dependencies, and so take turns.
     """
@@ -93,6 +93,9 @@ def staged() -> Iterator[Path]:
         shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=ours)
         for name in ("app.py", "requirements.txt"):
             shutil.copy(ROOT / name, project)
+        sdk.add(project / "vendor")
+        sdk.compile_folder(project / "vendor", "")
+        sdk.compile_folder(project / "chalicelib", "chalicelib")
         (project / ".chalice" / "deployments").symlink_to(CACHE)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield project
@@ -152,16 +155,15 @@ def machine(header: bytes) -> int | None:
 
 
 def run_alone(path: Path) -> None:
-    """Runs the unzipped bundle against a local AWS: one Firehose event, one admin call, one reconciliation.
+    """Run the unzipped bundle against a local AWS: one Firehose event, one admin call, one reconciliation.
 
-    The interpreter is isolated: on its path are the standard library, the bundle, and boto3 with what boto3 needs.
-    Raises InfraError with what the bundle said.
+    The interpreter is isolated: on its path are the standard library and the bundle. Raise InfraError with what the
+    bundle said.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        unzipped, beside = Path(scratch, "task"), Path(scratch, "runtime")
+        unzipped = Path(scratch, "task")
         with ZipFile(path) as bundle:
             bundle.extractall(unzipped)
-        link_runtime(beside)
         with local_aws(Path(scratch, "home")) as endpoint_url:
             environment = {
                 "PATH": os.defpath,
@@ -174,7 +176,7 @@ def run_alone(path: Path) -> None:
                 "AWS_ENDPOINT_URL": endpoint_url,
             }
             probe = Path(__file__).with_name("bundle_probe.py").read_text()
-            command = [sys.executable, "-I", "-S", "-B", "-c", probe, str(unzipped), str(beside)]
+            command = [sys.executable, "-I", "-S", "-B", "-c", probe, str(unzipped)]
             try:
                 done = subprocess.run(  # noqa: S603
                     command, capture_output=True, text=True, env=environment, cwd=unzipped, timeout=120, check=False
@@ -203,14 +205,6 @@ def local_aws(home: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
-
-
-def link_runtime(folder: Path) -> None:
-    """Links boto3 and what it needs, and nothing else of this environment, into `folder`."""
-    folder.mkdir()
-    for name in BESIDE:
-        for top in {Path(str(file)).parts[0] for file in distribution(name).files or ()} - {"..", "__pycache__"}:
-            (folder / top).symlink_to(str(distribution(name).locate_file(top)))
 
 
 def described(bundle: Bundle) -> str:

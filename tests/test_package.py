@@ -1,6 +1,9 @@
 """`make package` refuses a bundle that couldn't run in Lambda, and runs the one it makes."""
 
 import compileall
+import gzip
+import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +13,7 @@ import pytest
 from infra_templates import bundle
 from packaging.requirements import Requirement
 
-from infra import package
+from infra import package, sdk
 from infra.stages import InfraError, stage
 
 Edit = Callable[[dict[str, bytes]], object]
@@ -59,6 +62,8 @@ def test_the_app_as_it_is_is_fit(tmp_path: Path) -> None:
         (without("sql/queries/"), "sql/queries/*.sql is missing"),
         (without("chalicelib/classifier/model"), "chalicelib/classifier/model* is missing"),
         (without("app.py"), "app.py is missing"),
+        (without("boto3/session.py"), "boto3/session.py is missing"),
+        (without("botocore/__pycache__/session."), "botocore/__pycache__/session.*.pyc is missing"),
         (lambda files: files.update({"numpy/__init__.py": b""}), "numpy/* must not be in it"),
         (lambda files: files.update({"local/server.py": b""}), "local/* must not be in it"),
     ],
@@ -103,12 +108,28 @@ def test_chalice_skipping_a_wheel_is_a_failure_although_it_exits_with_0(
     assert not list(tmp_path.glob("*.zip"))  # or the broken bundle would be taken from there the next time
 
 
-def test_bytecode_that_lies_about_is_not_packed() -> None:
-    """Whoever has run the app has `__pycache__`; Chalice packs all it finds."""
+def test_bytecode_is_made_for_the_bundle_and_taken_unchecked() -> None:
+    """Whoever has run the app has a `__pycache__` whose times mean nothing in a zip: that is not what is packed."""
     compileall.compile_file(package.ROOT / "chalicelib" / "__init__.py", quiet=1)
     with package.staged() as project:
-        assert (project / "chalicelib" / "jobs.py").exists()
-        assert not list(project.rglob("*.pyc"))
+        compiled = list((project / "chalicelib").rglob("*.pyc"))
+        assert len(compiled) == len(list((project / "chalicelib").rglob("*.py")))
+        for path in compiled:  # PEP 552: flags of an unchecked hash
+            assert path.read_bytes()[4:8] == (1).to_bytes(4, "little"), path
+
+
+def test_the_bundle_has_the_sdk_with_the_models_that_the_functions_use_and_no_other() -> None:
+    with ZipFile(bundle().path) as zipped:
+        names = zipped.namelist()
+    models = {name.split("/")[2] for name in names if re.match(r"botocore/data/[^/]+/", name)}
+    assert models == set(sdk.services()) >= {"s3", "ssm", "redshift-data", "firehose"}
+
+
+def test_the_sdk_in_the_bundle_takes_parameters_in_a_batch() -> None:
+    """Since botocore 1.42.88; Lambda's runtime may have an older one."""
+    with ZipFile(bundle().path) as zipped:
+        model = zipped.read("botocore/data/redshift-data/2019-12-20/service-2.json.gz")
+    assert "Parameters" in json.loads(gzip.decompress(model))["shapes"]["BatchExecuteStatementInput"]["members"]
 
 
 def test_a_bundle_that_imports_what_lambda_lacks_does_not_run(tmp_path: Path) -> None:

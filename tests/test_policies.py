@@ -3,6 +3,7 @@
 The scenario drives all that the functions can do against the local AWS, and records the calls.
 """
 
+import base64
 import copy
 import gzip
 import json
@@ -88,10 +89,13 @@ class Scenario:
         self.invoke("transform", event(*[many] * 7, source=source))
 
     def reconciliation(self) -> None:
-        """Files that no row is of: one that can be loaded, and one that can't."""
+        """Files without rows: one that can be loaded, one that cannot; and a record that no transform answered for."""
         self.s3.put_object(
             Bucket=BUCKET, Key="tweets/dt=2026-01-02/hh=03/broken-5.ndjson.gz", Body=gzip.compress(b"{}\n")
         )
+        unanswered = {"errorCode": "Lambda.FunctionError", "rawData": base64.b64encode(b'{"text":"flood"}').decode()}
+        failed = "delivery/processing-failed/2026/01/02/03/disaster-tweets-local-1"
+        self.s3.put_object(Bucket=BUCKET, Key=failed, Body=json.dumps(unanswered).encode() + b"\n")
         finished(self.aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
         self.admin("GET", "/reconciliations")
         self.admin("GET", "/reconciliations/latest")
