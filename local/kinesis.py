@@ -98,7 +98,7 @@ def last(shard: Shard) -> int:
 def kept(home: Path) -> dict[str, dict[str, int]]:
     """By stream, as `newest`, but from the disk: may be asked beside a running server."""
     found: dict[str, dict[str, int]] = {}
-    with closing(sqlite3.connect(f"{(home / FILE).as_uri()}?mode=ro", uri=True)) as disk:
+    with closing(sqlite3.connect(f"{(home / FILE).resolve().as_uri()}?mode=ro", uri=True)) as disk:
         query = "SELECT region, stream, shard, MAX(sequence) FROM record GROUP BY region, stream, shard"
         for region, stream, shard, last in disk.execute(query):
             found.setdefault(f"arn:aws:kinesis:{region}:{DEFAULT_ACCOUNT_ID}:stream/{stream}", {})[shard] = last

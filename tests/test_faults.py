@@ -6,40 +6,58 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from local import soak
-from local.audit import audit
 from local.demo import job
 from local.firehose.deliveries import undelivered
+from local.soak.command import happened
+from local.soak.evidence import collect
+from local.soak.oracle import judge, missed
+from local.soak.records import Record, records
+from local.soak.sender import Sender
+from local.soak.server import Server, set_faults
+from local.soak.trouble import KINDS, RATES, Trouble, settle
 
 ON_THEIR_WAY = 3.0  # seconds: buffers hold them for two
+DEMANDS = {
+    "tweets sent": 500,
+    "records of several tweets": 20,
+    "junk sent": 5,
+    "junk among tweets": 1,
+    "records sent again": 1,
+    **{f"fault {kind}": 1 for kind in KINDS},
+    "kills (SIGKILL)": 2,
+    "reconciliations": 3,
+    "files repaired, missing": 1,
+    "files repaired, excess": 1,
+}
+"""What must have happened once the test has ended, or it has proved nothing."""
 
 
 @dataclass
 class World:
     """A local AWS in a process of its own, and what was sent to it so far."""
 
-    aws: soak.Server
-    sender: soak.Sender
-    items: Iterator[soak.Item]
-    reconciliations: soak.Reconciliations = field(default_factory=soak.Reconciliations)
+    aws: Server
+    sender: Sender
+    trouble: Trouble
+    records: Iterator[Record]
 
     def send(self, count: int, stream: int) -> None:
         deadline = time.monotonic() + 60
-        self.sender.send(list(islice(self.items, count)), stream, give_up=lambda: time.monotonic() > deadline)
+        self.sender.send(list(islice(self.records, count)), stream, give_up=lambda: time.monotonic() > deadline)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with soak.Server(tmp_path_factory.mktemp("faults")) as aws:
+    with Server(tmp_path_factory.mktemp("faults")) as aws:
         job(aws.admin_url, "/warehouse/setup")
-        yield World(aws, soak.Sender(aws.endpoint_url), soak.items())
+        yield World(aws, Sender(aws.endpoint_url), Trouble(aws, seed=0), records(dense=3))
 
 
 # ------------------------------------------------------------------ what may happen
@@ -57,16 +75,15 @@ class Round:
     after: float  # seconds
 
     def to(self, world: World) -> None:
-        soak.set_faults(world.aws.home, dict(self.rates), self.seed)
+        set_faults(world.aws.home, dict(self.rates), self.seed)
         sending = threading.Thread(target=world.send, args=(self.records, self.stream))
         sending.start()
         if self.then:
             time.sleep(self.after)
         if self.then == "kill":
-            world.aws.kill()
-            world.aws.start()
+            world.trouble.kill()
         elif self.then == "reconcile":
-            world.reconciliations.run(world.aws.admin_url, grace_seconds=0)
+            world.trouble.reconcile(0)
         sending.join()
         deadline = time.monotonic() + ON_THEIR_WAY
         while undelivered(world.aws.home) and time.monotonic() < deadline:
@@ -77,7 +94,7 @@ def schedule(seed: int) -> list[Round]:
     chance = random.Random(seed)
 
     def rates() -> tuple[tuple[str, float], ...]:
-        return tuple((kind, chance.choice(soak.RATES)) for kind in chance.sample(soak.KINDS, chance.randint(1, 4)))
+        return tuple((kind, chance.choice(RATES)) for kind in chance.sample(KINDS, chance.randint(1, 4)))
 
     return [
         Round(
@@ -92,7 +109,7 @@ def schedule(seed: int) -> list[Round]:
     ]
 
 
-EVERYTHING = tuple((kind, 0.3) for kind in soak.KINDS)
+EVERYTHING = tuple((kind, 0.3) for kind in KINDS)
 NEVER_TRANSFORMED = (("transform_error", 1.0),)
 NEVER_ANSWERED = (("transform_timeout", 1.0), ("s3_after", 0.3))
 LOADED_WRONG = (("copy_twice", 0.4), ("copy_fails_after_commit", 0.4), ("copy_fails", 0.4), ("statement_lost", 0.2))
@@ -105,14 +122,10 @@ LOADED_WRONG = (("copy_twice", 0.4), ("copy_fails_after_commit", 0.4), ("copy_fa
 def test_everything_is_there_exactly_once(world: World, rounds: list[Round]) -> None:
     for each in rounds:
         each.to(world)
-    soak.settle(world.aws, world.reconciliations, patience=60)
-    found = audit(world.sender.tweets, world.sender.junk, world.aws.endpoint_url)
-    assert not found.problems
+    settle(world.aws, world.trouble, patience=60)
+    assert judge(happened(world.aws, world.sender, world.trouble), collect(world.aws.endpoint_url)).problems == []
 
 
 def test_it_was_not_for_want_of_trouble(world: World) -> None:
-    found = audit(world.sender.tweets, world.sender.junk, world.aws.endpoint_url)
-    assert found.repairs > 0
-    assert world.aws.kills >= 2
-    struck = soak.struck(world.aws.home)
-    assert {"transform_error", "transform_timeout", "copy_twice", "copy_fails_after_commit"} <= struck.keys(), struck
+    verdict = judge(happened(world.aws, world.sender, world.trouble), collect(world.aws.endpoint_url))
+    assert missed(verdict.measures, DEMANDS) == []

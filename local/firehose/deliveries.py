@@ -90,7 +90,7 @@ def undelivered(home: Path) -> int:
     sent = kinesis.kept(home)
     count = 0
     for path in sorted((home / "firehose").glob("*.sqlite")):
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as disk:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as disk:
             for table in ("put", "batch", "object"):
                 count += disk.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - constants
             (text,) = disk.execute("SELECT value FROM known WHERE name = 'description'").fetchone()

@@ -1,0 +1,111 @@
+"""Collects what the oracle compares: objects in S3 and rows of the warehouse, read as any client reads them."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+from local import provision, server
+
+if TYPE_CHECKING:
+    from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
+    from mypy_boto3_s3 import S3Client
+
+Row = dict[str, Any]
+
+TWEETS, REJECTED, ERRORS = "tweets/", "rejected/", "delivery/processing-failed/"
+
+ROWS = f"SELECT * FROM {provision.TABLE}"  # noqa: S608 - a name of our own
+VIEW = "SELECT tweet_key, s3_key, s3_line FROM disaster.tweet"
+KNOWN = "SELECT s3_key, expected_rows, state, repairs FROM disaster.tweet_file"
+RUNS = "SELECT reconciliation_id, started_at, finished_at FROM disaster.reconciliation"
+REPAIRED = """
+SELECT state, COUNT(*) AS files FROM disaster.reconciliation_finding WHERE action = 'repaired' GROUP BY state
+"""
+
+
+class Evidence(NamedTuple):
+    """What is stored at one moment. Objects by their key, unpacked; one that can't be unpacked is as it is."""
+
+    files: Mapping[str, bytes]  # tweet files
+    rejected: Mapping[str, bytes]  # files of what the transform refused
+    errors: Mapping[str, bytes]  # Firehose's error records
+    rows: Sequence[Row]  # of the table
+    view: Sequence[Row]  # of the view of tweets
+    known: Sequence[Row]  # tweet files, as the reconciler knows them
+    runs: Sequence[Row]  # reconciliations
+    repaired: Mapping[str, int]  # files that the reconciler repaired, by the state in which it found them
+    at: int  # when all of it was read, ms since the epoch
+
+
+def collect(endpoint_url: str) -> Evidence:
+    """Read everything. Raises RuntimeError when a query fails, and what boto3 raises."""
+    s3, api = client("s3", endpoint_url), client("redshift-data", endpoint_url)
+    return Evidence(
+        files=dict(objects(s3, TWEETS)),
+        rejected=dict(objects(s3, REJECTED)),
+        errors=dict(objects(s3, ERRORS)),
+        rows=query(api, ROWS),
+        view=query(api, VIEW),
+        known=query(api, KNOWN),
+        runs=query(api, RUNS),
+        repaired={row["state"]: row["files"] for row in query(api, REPAIRED)},
+        at=int(time.time() * 1000),
+    )
+
+
+def client(service: str, endpoint_url: str, **config: Any) -> Any:
+    """Return a client of a local AWS, whatever the environment says of others."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=endpoint_url,
+        region_name=server.REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - not checked
+        config=Config(**config),
+    )
+
+
+def objects(s3: S3Client, prefix: str) -> Iterator[tuple[str, bytes]]:
+    """Yield all objects under the prefix, each as its key and its bytes, unpacked."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=provision.NAME, Prefix=prefix)
+    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
+    with ThreadPoolExecutor(4) as pool:
+        bodies = pool.map(lambda key: s3.get_object(Bucket=provision.NAME, Key=key)["Body"].read(), keys)
+        for key, body in zip(keys, bodies, strict=True):
+            yield key, unpacked(body) if key.endswith(".gz") else body
+
+
+def unpacked(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error):
+        return body
+
+
+def query(api: RedshiftDataAPIServiceClient, sql: str) -> list[Row]:
+    """Run one statement and return its rows, none if it has no result. Raises RuntimeError when it fails."""
+    statement = api.execute_statement(WorkgroupName=provision.NAME, Database=provision.DATABASE, Sql=sql)["Id"]
+    while (status := api.describe_statement(Id=statement))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
+        time.sleep(0.02)
+    if status["Status"] != "FINISHED":
+        raise RuntimeError(f"{status.get('Error')}: {sql}")
+    rows: list[Row] = []
+    if not status.get("HasResultSet"):
+        return rows
+    for page in api.get_paginator("get_statement_result").paginate(Id=statement):
+        names = [column["name"] for column in page["ColumnMetadata"]]
+        rows += (dict(zip(names, map(value, record), strict=True)) for record in page["Records"])
+    return rows
+
+
+def value(field: Mapping[str, Any]) -> Any:
+    """Return what a field of the Data API holds."""
+    return None if field.get("isNull") else next(iter(field.values()))
