@@ -110,7 +110,7 @@ def schedule(seed: int) -> list[Round]:
 
 
 EVERYTHING = tuple((kind, 0.3) for kind in KINDS)
-NEVER_TRANSFORMED = (("transform_error", 1.0),)
+NEVER_TRANSFORMED = (("transform_error", 1.0), ("firehose_partial", 0.9))
 NEVER_ANSWERED = (("transform_timeout", 1.0), ("s3_after", 0.3))
 LOADED_WRONG = (("copy_twice", 0.4), ("copy_fails_after_commit", 0.4), ("copy_fails", 0.4), ("statement_lost", 0.2))
 
