@@ -26,6 +26,14 @@ LONGEST_WAIT = 30  # seconds that one call may wait for its statement
 PATIENCE = 840.0  # seconds: a Lambda's 15 minutes, less what it needs to say how it went
 ATTEMPTS = 5
 
+CONFLICTS = (
+    "serializable isolation violation",  # error 1023: repost.aws/knowledge-center/redshift-serializable-isolation
+    "error: 1023",
+    "conflict with concurrent transaction",  # snapshot isolation: github.com/aws/amazon-redshift-jdbc-driver/issues/147
+    "deadlock detected",
+)
+"""What Redshift says when it undoes one of two transactions that get in each other's way, in lower case."""
+
 Row = dict[str, Any]
 
 
@@ -143,16 +151,16 @@ def _run(submit: Callable[[str], str], token: str, patience: float) -> str:
             _wait(statement_id, deadline)
             return statement_id
         except WarehouseError as error:
-            if attempt == ATTEMPTS - 1 or not _serialization(error) or time.monotonic() > deadline:
+            if attempt == ATTEMPTS - 1 or not _conflict(error) or time.monotonic() > deadline:
                 raise
             _pause(attempt)
     raise AssertionError("unreachable")
 
 
-def _serialization(error: WarehouseError) -> bool:
-    """Two transactions got in each other's way, and this one was undone: error 1023."""
+def _conflict(error: WarehouseError) -> bool:
+    """Return whether the transaction was undone because another got in its way: then it can be run again."""
     message = str(error).lower()
-    return "1023" in message or "serializable isolation violation" in message
+    return any(each in message for each in CONFLICTS)
 
 
 def _submit(submit: Callable[[str], str], token: str, deadline: float) -> str:
