@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from rich.console import Console
 
 from infra import data_plane, regions
@@ -21,6 +22,8 @@ UNRESERVED = 100
 """Lambda keeps that much concurrency unreserved: docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 VPCS = "L-F678F1CE"
 """Service Quotas' code of "VPCs per Region"."""
+ADDRESSES = "L-0263D0A3"
+"""Service Quotas' code of "EC2-VPC Elastic IPs"."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ def look(of: Stage) -> Iterator[Finding]:
             continue
         try:
             yield from check(of)
-        except ClientError as error:
-            yield Finding(f"{name}: {error.response['Error']['Code']}", None)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:  # what can't be seen stops nothing
+            yield Finding(f"{name}: {error}", None)
     if there:
         yield state(of)
 
@@ -157,6 +160,19 @@ def bucket_name(name: str, account: str) -> Finding:
     return Finding(f"bucket {name} was kept from before and is taken over", True)
 
 
+def roles(of: Stage) -> Iterator[Finding]:
+    """Find roles of this stage's functions where its stack is not: IAM belongs to the account, not to a Region.
+
+    Chalice names them `<app>-<stage>-<function>`. The same stage in two Regions would share them, and the first of
+    the two to be destroyed would take them from the other.
+    """
+    iam = boto3.client("iam")
+    for name in (f"{of.prefix}-{function}" for function in FUNCTIONS):
+        if exists(partial(iam.get_role, RoleName=name)):
+            advice = "the stage is deployed in another Region: give this one a name of its own in infra/stages.json"
+            yield Finding(f"role {name} is taken", False, advice)
+
+
 def functions(of: Stage) -> Iterator[Finding]:
     """Functions of that name that aren't this app's would be overwritten."""
     api = boto3.client("lambda")
@@ -222,16 +238,34 @@ def network(of: Stage) -> Iterator[Finding]:
     most = int(quotas.get_service_quota(ServiceCode="vpc", QuotaCode=VPCS)["Quota"]["Value"])
     used = len(ec2.describe_vpcs()["Vpcs"])
     yield Finding(f"VPCs: {used} of {most} used", used < most, "delete one, or have the quota raised")
+    if of.parameters.get("Delivery", "firehose") == "firehose":
+        yield from public_access(ec2, quotas)
+
+
+def public_access(ec2: Any, quotas: Any) -> Iterator[Finding]:
+    """Find what stands in the way of a public workgroup: VPC Block Public Access, or no free Elastic IP address.
+
+    docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_CreateWorkgroup.html. How many addresses it takes is
+    not documented: it needs one at least.
+    """
+    mode = ec2.describe_vpc_block_public_access_options()["VpcBlockPublicAccessOptions"]["InternetGatewayBlockMode"]
+    advice = "set Delivery to reconcile, or exclude the VPC from VPC Block Public Access"
+    yield Finding(f"VPC Block Public Access is {mode}", mode == "off", advice)
+    most = int(quotas.get_service_quota(ServiceCode="ec2", QuotaCode=ADDRESSES)["Quota"]["Value"])
+    used = len(ec2.describe_addresses()["Addresses"])
+    advice = "release one, have the quota raised, or set Delivery to reconcile"
+    yield Finding(f"Elastic IP addresses: {used} of {most} used", used < most, advice)
 
 
 CHECKS: dict[str, Callable[[Stage], Iterator[Finding]]] = {
     "names": names,
+    "roles": roles,
     "functions": functions,
     "existing resources": existing,
     "Lambda concurrency": concurrency,
     "network": network,
 }
-ONLY_WHERE_NEW = (names, network)
+ONLY_WHERE_NEW = (names, roles, network)
 """A stack that is there holds the names and has its network."""
 
 
@@ -243,7 +277,13 @@ def exists(look: Callable[[], Any]) -> bool:
     try:
         look()
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "403", "ResourceNotFoundException", "NoSuchBucket"}:
+        if error.response["Error"]["Code"] in {
+            "404",
+            "403",
+            "ResourceNotFoundException",
+            "NoSuchBucket",
+            "NoSuchEntity",
+        }:
             return False
         raise
     return True

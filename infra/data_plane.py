@@ -172,5 +172,10 @@ def delete(of: Stage, console: Console) -> None:
             ) from error
 
 
+def protect(of: Stage, protected: bool) -> None:
+    """Switch the stack's termination protection: a protected stack can't be deleted, by nobody."""
+    client().update_termination_protection(StackName=of.stack, EnableTerminationProtection=protected)
+
+
 def client() -> CloudFormationClient:
     return boto3.client("cloudformation")

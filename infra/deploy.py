@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import boto3
 from rich.console import Console
 
-from infra import admin, checks, data_plane, functions, package, policies, smoke, warehouse
+from infra import admin, checks, data_plane, functions, package, policies, regions, smoke, warehouse
 from infra.stages import FUNCTIONS, InfraError, Stage
 
 SLACK = 300  # seconds beside all buffers: a warehouse that wakes, a COPY, cold starts
@@ -20,6 +19,8 @@ def deploy(of: Stage) -> None:
 
     changed = data_plane.apply(of, console)
     console.print("The data plane " + ("is up to date" if changed else "is as it should be"))
+    if of.protected and changed:
+        data_plane.protect(of, True)
     made = data_plane.outputs(of)
     bucket, stream = made["Bucket"], made["Stream"]
 
@@ -30,17 +31,20 @@ def deploy(of: Stage) -> None:
 
     with console.status("Setting up the warehouse (it may have to wake) ..."):
         administrator = warehouse.administrator(of)
+        attached = warehouse.attach_copy_role(of, made["CopyRole"])
         secret = made.get("FirehoseLogin")
         login = warehouse.firehose_login(secret) if secret else None
         set_up = warehouse.apply(of, bucket, administrator, api, login)
-    console.print("The warehouse " + ("is set up" if set_up else "is as it should be"))
+    console.print("The warehouse " + ("is set up" if set_up or attached else "is as it should be"))
 
-    if changed or deployed or set_up:
+    if changed or deployed or set_up or attached:
         smoke.test(of, stream, administrator, api, patience(of), console)
     else:
         console.print("Nothing has changed, so nothing is tested")
-    region = boto3.Session().region_name or ""
-    console.print(f"\nAdmin API: {api.url}/\nCall it:   {admin.curl(api.url, region)}", soft_wrap=True, highlight=False)
+    call = admin.curl(api.url, regions.region())
+    console.print(f"\nAdmin API: {api.url}/\nCall it:   {call}", soft_wrap=True, highlight=False)
+    if not of.parameters.get("AlertEmail"):
+        console.print(f"Nobody is told when an alarm goes off: set AlertEmail of stage {of.name} in infra/stages.json")
 
 
 def policies_are_written(of: Stage) -> None:

@@ -26,6 +26,8 @@ def destroy(of: Stage, *, ask: bool, data: bool) -> None:
         console.print(f"  and Comprehend's endpoint {endpoint.rsplit('/', 1)[-1]}", highlight=False)
     if ask:
         agree(console, of, "functions and streams")
+    if exists and of.protected:
+        data_plane.protect(of, False)
     for endpoint in hosted:  # each costs 43.20 USD a day
         boto3.client("comprehend").delete_endpoint(EndpointArn=endpoint)
     if bucket:

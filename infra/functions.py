@@ -11,7 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from infra import package, policies, state
-from infra.stages import FUNCTIONS, InfraError, Stage, chalice_config
+from infra.stages import APP, FUNCTIONS, InfraError, Stage, chalice_config
 
 
 def apply(of: Stage, bucket: str, bundle: Path) -> bool:
@@ -21,12 +21,33 @@ def apply(of: Stage, bucket: str, bundle: Path) -> bool:
         return False
     with package.staged() as project:
         deployed = remember(project, of, known.get("chalice"))
+        before = apis(of)
         done = package.chalice(project, "deploy", "--stage", of.name)
         if deployed.exists():  # also after a failure: what was made has to be known to the next attempt
             state.write(bucket, chalice=json.loads(deployed.read_text()), functions=None if done.returncode else wanted)
     if done.returncode:
+        for orphan in apis(of) - before:  # Chalice records what it made only once all of it is made
+            boto3.client("apigateway").delete_rest_api(restApiId=orphan)
         raise InfraError(f"chalice deploy failed:\n{done.stdout}{done.stderr}".rstrip())
     return True
+
+
+def apis(of: Stage) -> set[str]:
+    """Return the ids of this stage's REST APIs: those of the app whose first route calls the stage's function."""
+    gateway = boto3.client("apigateway")
+    pages = gateway.get_paginator("get_rest_apis").paginate()
+    named = [api["id"] for page in pages for api in page["items"] if api["name"] == APP]
+    return {api for api in named if f":{of.function_name('api_handler')}/" in called_by(api)}
+
+
+def called_by(api: str) -> str:
+    """Return the URI of what the API's root path calls; empty where there is none."""
+    gateway = boto3.client("apigateway")
+    for resource in gateway.get_resources(restApiId=api, embed=["methods"])["items"]:
+        if resource["path"] == "/":
+            methods = resource.get("resourceMethods", {})
+            return str(methods.get("GET", {}).get("methodIntegration", {}).get("uri", ""))
+    return ""
 
 
 def fingerprint(of: Stage, bundle: Path) -> str:

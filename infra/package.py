@@ -17,6 +17,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from zipfile import ZipFile
 
+import boto3
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -103,7 +104,7 @@ def staged() -> Iterator[Path]:
 
 def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
-    region = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
+    region = boto3.Session().region_name or "us-east-1"  # a bundle is the same for every Region
     run = "import sys; from chalice.cli import main; sys.exit(main())"  # main() returns its exit status
     command = [sys.executable, "-B", "-c", run, "--project-dir", str(project), *arguments]
     environment = {**os.environ, "AWS_DEFAULT_REGION": region, "PYTHONPATH": str(project)}

@@ -28,6 +28,11 @@ class Stage:
         return f"{APP}-{self.name}-data"
 
     @property
+    def protected(self) -> bool:
+        """Whether `make destroy` has to be told to lift the stack's termination protection first."""
+        return self.name == "prod"
+
+    @property
     def prefix(self) -> str:
         return f"{APP}-{self.name}"
 

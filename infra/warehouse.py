@@ -28,6 +28,7 @@ DATABASE = "tweets"
 MIGRATOR = "disaster_migrator"
 """The database role of the function that applies migrations: Redshift grants CREATE ROLE to roles alone."""
 PATIENCE = 600.0  # seconds that a statement may take; the first one wakes the warehouse
+POLL = 3.0  # seconds between looks at a namespace that changes
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,28 @@ def administrator(of: Stage) -> Administrator:
     return Administrator(
         {"WorkgroupName": workgroup, "Database": DATABASE, **({"SecretArn": secret} if secret else {})}
     )
+
+
+def attach_copy_role(of: Stage, role_arn: str) -> bool:
+    """Attach the role that COPY reads S3 with to our own namespace; return whether it was missing.
+
+    A namespace that an earlier `make destroy` kept has the role of the stack that is gone: importing a resource changes
+    nothing about it (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html).
+    Raise InfraError if the namespace is not available again in time.
+    """
+    if of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster"):
+        return False
+    serverless: Any = boto3.client("redshift-serverless")
+    namespace = serverless.get_namespace(namespaceName=of.prefix)["namespace"]
+    if any(role_arn in role for role in namespace.get("iamRoles", ())):
+        return False
+    serverless.update_namespace(namespaceName=of.prefix, iamRoles=[role_arn])
+    deadline = time.monotonic() + PATIENCE
+    while serverless.get_namespace(namespaceName=of.prefix)["namespace"]["status"] != "AVAILABLE":
+        if time.monotonic() > deadline:
+            raise InfraError(f"The namespace {of.prefix} is not available after {PATIENCE:.0f} s: make deploy again")
+        time.sleep(POLL)
+    return True
 
 
 def firehose_login(secret_arn: str) -> Login:

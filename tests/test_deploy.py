@@ -29,6 +29,7 @@ LOCAL = Stage("local", {"ExistingBucket": "disaster-tweets-local"})
 LOGIN = warehouse.Login("firehose_local", "Correct1Horse", "version-1")
 DEV = Stage("dev", {})
 BUCKET = "disaster-tweets-dev-123456789012-us-east-1"
+ROLE = "arn:aws:iam::123456789012:role/disaster-tweets-dev-data-CopyRole-2"
 RESOURCES = {"Bucket": "AWS::S3::Bucket", "Alerts": "AWS::SNS::Topic"}
 NAMED_BY = {"Bucket": "BucketName", "Namespace": "NamespaceName"}
 """The resources that outlive their stack, and the property that holds their name."""
@@ -55,13 +56,14 @@ class CloudFormation:
         self.executed = 0
         self.refuses = self.fails = ""
         self.named: set[str] = set()  # a change set keeps its name until it is deleted
+        self.protected = False
         self.policies: dict[str, str] = {}  # of the stack's resources, by logical name
         self.kept: set[str] = set()  # logical names of the resources that outlived their stack
 
     def describe_stacks(self, StackName: str) -> Any:
         if self.parameters is None:
             raise refusal("ValidationError", f"Stack with id {StackName} does not exist")
-        outputs = {"Bucket": BUCKET, "Stream": "disaster-tweets-local"}
+        outputs = {"Bucket": BUCKET, "Stream": "disaster-tweets-local", "CopyRole": ROLE}
         found = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
         return {"Stacks": [{"StackStatus": self.status, "Outputs": found}]}
 
@@ -116,7 +118,14 @@ class CloudFormation:
         started = {"LogicalResourceId": StackName, "ResourceStatusReason": "User Initiated"}
         return {"StackEvents": [event, started]}
 
+    def update_termination_protection(self, StackName: str, EnableTerminationProtection: bool) -> None:
+        self.protected = EnableTerminationProtection
+
     def delete_stack(self, StackName: str) -> None:
+        if self.protected:
+            raise refusal(
+                "ValidationError", f"Stack [{StackName}] cannot be deleted while TerminationProtection is enabled"
+            )
         if self.status != "ROLLBACK_COMPLETE":
             self.keep("Retain", "RetainExceptOnCreate")
         self.parameters, self.status = None, ""
@@ -335,6 +344,34 @@ def test_what_redshift_refuses_is_told(stack: LocalAws) -> None:
         Recorder().real.run(["INSERT INTO disaster.nowhere VALUES (1)"])
 
 
+class Serverless:
+    """A namespace with the roles that it has: docs.aws.amazon.com/redshift-serverless/latest/APIReference."""
+
+    def __init__(self, *roles: str) -> None:
+        self.roles, self.looks = list(roles), 0
+
+    def get_namespace(self, namespaceName: str) -> Any:
+        self.looks += 1
+        roles = [f"IamRole(applyStatus=in-sync, iamRoleArn={role})" for role in self.roles]
+        status = "MODIFYING" if self.looks == 2 else "AVAILABLE"
+        return {"namespace": {"namespaceName": namespaceName, "iamRoles": roles, "status": status}}
+
+    def update_namespace(self, namespaceName: str, iamRoles: list[str]) -> None:
+        self.roles = iamRoles
+
+
+@pytest.mark.parametrize(("has", "missing"), [(ROLE.replace("-2", "-1"), True), (ROLE, False)])
+def test_a_namespace_that_was_kept_gets_the_role_of_the_new_stack(
+    monkeypatch: pytest.MonkeyPatch, has: str, missing: bool
+) -> None:
+    serverless = Serverless(has)
+    monkeypatch.setattr(boto3, "client", lambda _: serverless)
+    monkeypatch.setattr(warehouse, "POLL", 0)
+    assert warehouse.attach_copy_role(DEV, ROLE) is missing
+    assert serverless.roles == [ROLE]
+    assert serverless.looks == (3 if missing else 1)  # waits until the change is done
+
+
 # ---- the smoke test
 
 
@@ -419,6 +456,28 @@ def test_without_credentials_there_is_nothing_more_to_look_at(monkeypatch: pytes
         checks.report(Stage("dev", {}), Console(file=io.StringIO()))
 
 
+def test_the_same_stage_in_another_region_is_found_by_its_roles(stack: LocalAws) -> None:
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="disaster-tweets-dev-jobs", AssumeRolePolicyDocument="{}")
+    try:
+        finding = findings(DEV)["role disaster-tweets-dev-jobs is taken"]
+        assert finding.fine is False and "another Region" in finding.advice
+    finally:
+        iam.delete_role(RoleName="disaster-tweets-dev-jobs")
+
+
+@pytest.mark.parametrize(("mode", "used", "fine"), [("off", 4, True), ("block-ingress", 4, False), ("off", 5, False)])
+def test_a_public_warehouse_needs_an_address_and_no_block_on_public_access(mode: str, used: int, fine: bool) -> None:
+    ec2 = SimpleNamespace(
+        describe_vpc_block_public_access_options=lambda: {
+            "VpcBlockPublicAccessOptions": {"InternetGatewayBlockMode": mode}
+        },
+        describe_addresses=lambda: {"Addresses": [{}] * used},
+    )
+    quotas = SimpleNamespace(get_service_quota=lambda **_: {"Quota": {"Value": 5.0}})
+    assert all(finding.fine for finding in checks.public_access(ec2, quotas)) is fine
+
+
 def test_what_is_to_be_used_has_to_exist(stack: LocalAws) -> None:
     assert findings(Stage("dev", {"ExistingBucket": "no-such-bucket"}))["bucket no-such-bucket"].fine is False
 
@@ -449,6 +508,7 @@ class Surroundings:
         patch.setattr(functions, "url", lambda _: aws.admin_url)
         patch.setattr(warehouse, "administrator", lambda of: Recorder().real)
         patch.setattr(destroy, "delete_namespace", self.deleted.append)
+        patch.setattr(warehouse, "attach_copy_role", lambda of, role: False)
         boto3.client("s3").create_bucket(Bucket=BUCKET)
 
 
@@ -479,6 +539,7 @@ def test_a_stage_is_deployed_again_deployed_and_destroyed(
     deploy.deploy(DEV)
     told = capsys.readouterr().out
     assert "Smoke test: 10 tweets are rows" in told
+    assert "Nobody is told when an alarm goes off: set AlertEmail" in told
     assert re.search(
         r"Admin API: http://127.0.0.1:\d+/\nCall it: .*curl --aws-sigv4 aws:amz:us-east-1:execute-api", told
     )
@@ -503,6 +564,19 @@ def test_a_stage_is_deployed_again_deployed_and_destroyed(
     assert BUCKET not in {bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]}
     assert dev.deleted == ["disaster-tweets-dev"]
     destroy.destroy(DEV, ask=False, data=False)  # where nothing is there is nothing to destroy
+
+
+def test_prod_is_protected_until_its_operator_agrees(
+    dev: Surroundings, monkeypatch: pytest.MonkeyPatch, quiet: Console
+) -> None:
+    prod = Stage("prod", {})
+    data_plane.apply(prod, quiet)
+    data_plane.protect(prod, True)
+    with pytest.raises(ClientError, match="TerminationProtection"):
+        data_plane.delete(prod, quiet)
+    monkeypatch.setattr(Console, "input", lambda *_: "prod")
+    destroy.destroy(prod, ask=True, data=False)
+    assert data_plane.stack(prod) is None
 
 
 def test_nothing_goes_without_the_stages_name(

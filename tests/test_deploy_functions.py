@@ -126,6 +126,25 @@ def test_a_failure_says_what_chalice_said_and_is_tried_again(monkeypatch: pytest
     assert functions.apply(OF, BUCKET, bundle().path) is True
 
 
+def test_a_late_failure_leaves_no_api_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chalice records what it made only at its end: the next attempt would make a second API."""
+    functions.delete(OF, BUCKET)
+    chalice = package.chalice
+
+    def fails_late(project: Path, *arguments: str) -> Any:
+        done = chalice(project, *arguments)
+        (project / ".chalice" / "deployed" / "dev.json").unlink()
+        done.returncode = 1
+        return done
+
+    with monkeypatch.context() as patch, pytest.raises(InfraError, match="chalice deploy failed"):
+        patch.setattr(package, "chalice", fails_late)
+        functions.apply(OF, BUCKET, bundle().path)
+    assert made()["apis"] == []
+    assert functions.apply(OF, BUCKET, bundle().path) is True
+    assert len(made()["apis"]) == 1
+
+
 def test_deletion_leaves_nothing() -> None:
     functions.delete(OF, BUCKET)
     assert made() == {"functions": {}, "roles": [], "apis": [], "rules": {}}
