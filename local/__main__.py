@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
-from local import server, wsgi
+from local import faults, server, wsgi
 
 HOME = Path(".local")
 
@@ -40,8 +41,8 @@ def serve(argv: Sequence[str]) -> int:
     except wsgi.PortTakenError as error:
         console.print(f"[red]{error}[/] Stop who does, or take another: --port, --api-port (0: any free one).")
         return 1
-    except server.HomeError as error:
-        console.print(f"[red]{error}[/]")
+    except (server.HomeError, faults.FaultsError) as error:
+        console.print(f"[red]{escape(str(error))}[/]")
         return 1
     try:
         console.print(welcome(aws), highlight=False, soft_wrap=True)

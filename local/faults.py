@@ -2,8 +2,9 @@
 
     LOCAL_FAULTS='{"seed": 7, "rates": {"copy_fails": 0.2, "statement_lost": 0.05}}' make local
 
-or the same JSON in `<home>/faults.json`, which is read again whenever it changes; removing it ends the faults.
-A name without a rate never strikes.
+or the same JSON in `<home>/faults.json`, which is read again whenever it changes; removing it ends the faults. A file
+that can't be read as such changes nothing: the terminal and the log of the services say why. A name without a rate
+never strikes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
+
+from local import logs
 
 KINDS: Mapping[str, str] = {
     "firehose_throttled": "PutRecordBatch is refused with ServiceUnavailableException",
@@ -94,7 +97,12 @@ class Faults:
         stamp = (status.st_mtime_ns, status.st_size)
         if stamp != self._stamp:
             self._stamp = stamp
-            self._set(*parse(self._file.read_text()))
+            try:
+                rates, seed = parse(self._file.read_text())
+            except (OSError, ValueError) as error:
+                logs.tell(f"{self._file} is ignored, and the faults stay as they were: {error}")
+                return
+            self._set(rates, seed)
 
 
 def parse(text: str) -> tuple[dict[str, float], int]:
@@ -102,7 +110,7 @@ def parse(text: str) -> tuple[dict[str, float], int]:
     try:
         found = json.loads(text)
         rates, seed = dict(found["rates"]), int(found.get("seed", 0))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FaultsError(f'Faults are {{"seed": 1, "rates": {{"copy_fails": 0.1}}}}, not {text[:80]!r}') from error
     checked(rates)
     return rates, seed
@@ -112,7 +120,7 @@ def checked(rates: Mapping[str, float]) -> None:
     for name, rate in rates.items():
         if name not in KINDS:
             raise FaultsError(f"There is no fault {name!r}; there are {', '.join(KINDS)}")
-        if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise FaultsError(f"The rate of {name} is from 0 to 1, not {rate!r}")
 
 

@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 from chalicelib.telemetry import logger
 
+log = logging.getLogger(__name__)
+
 _current: ContextVar[TextIO | None] = ContextVar("log", default=None)
 
 
@@ -93,6 +95,12 @@ class Logs:
             if function not in self._files:
                 self._files[function] = (self.folder / f"{function}.log").open("a", buffering=1, encoding="utf-8")
             return self._files[function]
+
+
+def tell(message: str) -> None:
+    """Say something to whoever started the server: on standard error, and in `services.log`."""
+    log.warning(message)
+    print(message, file=sys.stderr, flush=True)
 
 
 def running() -> str | None:

@@ -20,6 +20,7 @@ from local.firehose.buffer import Buffer, Hints
 from local.firehose.delivery import Outside, now
 from local.firehose.journal import Batch, Journal, Record
 from local.firehose.settings import AwsError, Place, Settings
+from local.logs import tell
 
 log = logging.getLogger(__name__)
 
@@ -151,11 +152,18 @@ class Stream:
     # Its threads
 
     def _run(self, loop: Callable[[], None]) -> None:
-        """An error that nobody foresaw, such as a full disk, stops the stream: it takes nothing that it can't keep."""
+        """Run a loop. An unforeseen error, such as a full disk, stops the stream: it takes nothing that it can't keep.
+
+        Who started the server is told, for no status of DescribeDeliveryStream means that.
+        """
         try:
             loop()
-        except Exception:
-            log.exception("Delivery stream %s stops; the next start goes on with what it has", self.settings.name)
+        except Exception as error:
+            log.exception("Delivery stream %s", self.settings.name)
+            tell(
+                f"Delivery stream {self.settings.name} has stopped ({type(error).__name__}: {error}). It takes no more "
+                "records; start the server again and it goes on with what it has."
+            )
             self._closing.set()
             with self._changed:
                 self._changed.notify_all()

@@ -88,12 +88,12 @@ class Trouble:
         return self._chance.uniform(1, 4)
 
     def strike(self, kinds: Sequence[str]) -> None:
-        """Set faults for a while and until each has struck, then lift them. Raises SoakError when one doesn't."""
+        """Set faults for a while and until each has struck, but not for ever; then lift them."""
         began, before = time.monotonic(), struck(self._aws.home)
         set_faults(self._aws.home, dict.fromkeys(kinds, RATE), self._chance.randrange(1 << 30))
         while (lasted := time.monotonic() - began) < FAULT_SECONDS or not self._struck_since(before, kinds):
             if lasted > STRIKE_SECONDS:
-                raise SoakError(f"Within {STRIKE_SECONDS:g} s not all of these faults had an occasion: {kinds}")
+                break  # the demands tell which one hasn't
             if "statement_lost" in kinds:  # the Data API is asked by reconciliations alone
                 self.reconcile()
             time.sleep(0.2)
