@@ -25,6 +25,12 @@ VERDICT = (
     b',"disaster_label":"%b","classifier_score":%.6f,"processing_time":%.6f'
     b',"relevance_label":"%b","relevance_score":%.6f,"classifier_version":"%b"'
 )
+EPOCH = 1_288_834_974_657
+"""The time of ID 0, in ms since 1970; an ID's lower 22 bits are the machine and a sequence. Both are from Twitter's own
+generator of IDs: `twepoch` and `timestampLeftShift` in IdWorker.scala, github.com/twitter-archive/snowflake, tag
+snowflake-2010."""
+FIRST = 1_288_915_200_000
+"""2010-11-05. Before, IDs were counted; taken for an ID that holds a time, such a one says 2010-11-04, EPOCH's day."""
 _DIGEST = hashlib.blake2b(digest_size=16)  # copied: three times as fast as made anew
 
 
@@ -39,7 +45,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
             "tweet_key": tweet_key(raw),
             "tweet_id": tweet_id,
             "user_id": user_id,
-            "created_at": created_at,
+            "created_at": created_at or (written(tweet_id, arrived) if tweet_id else None),
             "location": location,
             "lang": lang,
             "source_keyword": source_keyword,
@@ -57,14 +63,33 @@ def tweet_key(raw: bytes) -> str:
     return digest.hexdigest()
 
 
+def written(tweet_id: str, arrived: int) -> str | None:
+    """Return the time that a tweet's ID holds, as `timestamp` does; None where it can hold none.
+
+    An ID made since 2010-11-05 (a "Snowflake") begins with the ms since EPOCH. A time after the arrival (ms since 1970)
+    shows that it is no such ID. IDs that a spreadsheet has rounded are not used: `6.29587E+17`, or ten zeros at the
+    end, which leave more than a second unknown.
+    """
+    if not 15 <= len(tweet_id) <= 19 or not tweet_id.isdecimal() or tweet_id.endswith("0000000000"):
+        return None
+    ms = (int(tweet_id) >> 22) + EPOCH
+    return timestamp(ms) if FIRST <= ms <= arrived else None
+
+
 def timestamp(ms: int) -> str:
     """Milliseconds since the epoch as `YYYY-MM-DD HH:MM:SS.mmm`, UTC."""
     return f"{_second(ms // 1000)}.{ms % 1000:03}"
 
 
-@lru_cache(maxsize=1024)  # records of a batch share their seconds
+@lru_cache(maxsize=1024)  # the arrivals of a batch share their seconds, and mostly the tweets' own times do
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    day, second = divmod(seconds, 86_400)
+    return f"{_day(day)} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+@lru_cache(maxsize=1024)  # old tweets share days, and strftime takes as long as all the rest
+def _day(day: int) -> str:
+    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
 def verdict(prediction: Prediction, seconds: float) -> bytes:
