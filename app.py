@@ -40,6 +40,14 @@ def admin(view: str, **arguments: str) -> Response:
     return dispatch.answer(view, app.current_request, arguments)
 
 
+@app.middleware("http")
+def explain_refusal(event: Any, get_response: Any) -> Response:
+    """Say what to send instead, where Chalice itself refuses a request."""
+    from chalicelib.admin import dispatch
+
+    return dispatch.explained(get_response(event))
+
+
 @app.route("/", methods=["GET"], authorizer=IAM)
 def index() -> Response:
     return admin("index.show")

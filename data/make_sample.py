@@ -1,4 +1,5 @@
-"""Writes `sample_tweets.csv`: about 2,000 made-up tweets, in the columns and with all the dirt of the CrowdFlower set.
+"""Write `sample_tweets.csv`: about 2,000 made-up tweets, in the columns and with all the dirt of the CrowdFlower set;
+and `train.csv` and `test.csv`, made-up tweets with labels, in the form that Amazon Comprehend trains on.
 
     python data/make_sample.py
 
@@ -196,7 +197,23 @@ def tweets(rng: random.Random) -> list[list[str]]:
     return rows
 
 
+LABELLED = ("earthquake", "flood", "wildfire", "not_disaster")
+
+
+def labelled(rng: random.Random, each: int) -> str:
+    """Return `each` made-up tweets a label as CSV without a header, label and text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    figures = [template for templates in UNREAL.values() for template in templates]
+    rows = [(label, fill(rng.choice(REAL.get(label, figures)), rng)) for label in LABELLED for _ in range(each)]
+    rng.shuffle(rows)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def main() -> None:
+    for name, each, seed in (("train.csv", 60, SEED + 1), ("test.csv", 15, SEED + 2)):
+        Path(__file__).with_name(name).write_text(labelled(random.Random(seed), each), encoding="utf-8")
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import requests
@@ -39,7 +40,7 @@ class Admin:
 
     def job(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Starts a job and waits for its end: its result. Raises InfraError when it fails or takes too long."""
-        status_url = self.call("POST", path, body or {})["status_url"]
+        status_url = self._route(self.call("POST", path, body or {})["status_url"])
         deadline = time.monotonic() + JOB_PATIENCE
         while (found := self.call("GET", status_url))["status"] == "running":
             if time.monotonic() > deadline:
@@ -48,6 +49,10 @@ class Admin:
         if found["status"] != "succeeded":
             raise InfraError(f"POST {path} failed: {found.get('error')}")
         return found
+
+    def _route(self, status_url: str) -> str:
+        """Return the route of a `status_url`, which is a path on the API's host and so begins with the stage."""
+        return status_url.removeprefix(urlsplit(self.url).path)
 
     def _send(self, method: str, path: str, body: str | None) -> requests.Response:
         session = boto3.Session()

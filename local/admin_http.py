@@ -1,7 +1,9 @@
-"""API Gateway: the admin API over HTTP, from the app's own routes.
+"""Serve the admin API over HTTP as API Gateway does, from the app's own routes.
 
-Signatures are not checked, and calls without one are let in: 127.0.0.1 is the only way here. Whoever signs is known by
-the access key's name.
+A call without a signature is let in, where API Gateway answers 403 "Missing Authentication Token": 127.0.0.1 is the
+only way here, and curl should do. What is sent as a signature must have Signature Version 4's form and scope, or it is
+refused as API Gateway refuses it. The signature itself can't be checked, for any two words are a key; whoever signs is
+known by the access key's name.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from urllib.parse import unquote
 
 from chalice.local import LambdaEventConverter, LocalChalice, RouteMatcher
 from moto.core import DEFAULT_ACCOUNT_ID
+from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
 from local.functions import Context
@@ -25,7 +28,10 @@ from local.logs import Logs
 MOST_BYTES = 10 * 1024 * 1024
 TIMEOUT = 29  # seconds
 """docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
-CREDENTIAL = re.compile(r"Credential=([\w+=,.@-]{1,64}?)/")
+ALGORITHM = "AWS4-HMAC-SHA256"
+PARTS = ("Credential", "Signature", "SignedHeaders")
+CREDENTIAL = re.compile(r"(?P<key>[\w.-]{1,128})/\d{8}/[a-z0-9-]+/(?P<service>[a-z0-9-]+)/aws4_request", re.ASCII)
+"""docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html"""
 
 
 def application(logs: Logs) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
@@ -42,6 +48,8 @@ def application(logs: Logs) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
             event = event_of(events, request)
         except ValueError:
             return failure(404, "NotFoundError", f"There is no {request.path}; GET / tells what there is")
+        if wrong := signature_fault(request.headers):
+            return gateway_failure(*wrong)
         context = Context("disaster-tweets-local", 512, time.monotonic() + TIMEOUT)
         with logs.of("api_handler"):
             found = app(event, context)
@@ -59,9 +67,48 @@ def event_of(events: LambdaEventConverter, request: Request) -> dict[str, Any]:
     event: dict[str, Any] = events.create_lambda_event(request.method, path, headers, request.get_data() or None)
     event["pathParameters"] = {name: unquote(value) for name, value in event["pathParameters"].items()}
     event["requestContext"]["requestId"] = str(uuid.uuid4())
-    if signed := CREDENTIAL.search(headers.get("authorization", "")):
-        event["requestContext"]["identity"]["userArn"] = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:user/{signed[1]}"
+    if signed := CREDENTIAL.search(headers.get("authorization", "").partition("Credential=")[2]):
+        event["requestContext"]["identity"]["userArn"] = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:user/{signed['key']}"
     return event
+
+
+def signature_fault(headers: Headers) -> tuple[str, str] | None:
+    """Return AWS's error code and message for an Authorization header that is no signature for API Gateway, else None.
+
+    AWS's words, as people report them: repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden and
+    repost.aws/knowledge-center/api-gateway-authentication-token-errors
+    """
+    given = headers.get("Authorization")
+    if given is None:
+        return None
+    algorithm, _, rest = given.strip().partition(" ")
+    parts = dict[str, str]()
+    for part in filter(None, (piece.strip() for piece in rest.split(","))):
+        name, equals, value = part.partition("=")
+        if not equals:
+            message = f"{part!r} not a valid key=value pair (missing equal-sign) in Authorization header: {given!r}."
+            return "IncompleteSignatureException", message
+        parts[name] = value
+    missing = [f"Authorization header requires '{name}' parameter." for name in PARTS if not parts.get(name)]
+    if "X-Amz-Date" not in headers and "Date" not in headers:
+        missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if missing:
+        return "IncompleteSignatureException", f"{' '.join(missing)} Authorization={given}"
+    if algorithm != ALGORITHM:
+        return "MissingAuthenticationTokenException", "Missing Authentication Token"
+    scope = CREDENTIAL.fullmatch(parts["Credential"])
+    if not scope or scope["service"] != "execute-api":
+        return "InvalidSignatureException", "Credential should be scoped to correct service: 'execute-api'."
+    return None
+
+
+def gateway_failure(code: str, message: str) -> Response:
+    """Return a 403 in API Gateway's own form, which is not the app's.
+
+    docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+    """
+    body, headers = json.dumps({"message": message}), {"x-amzn-ErrorType": code}
+    return Response(body, 403, headers, content_type="application/json")
 
 
 def failure(status: int, code: str, message: str) -> Response:

@@ -39,6 +39,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[int, di
         ("ResourceNotFoundException", 400, 404),
         ("InvalidRequestException", 400, 400),
         ("AccessDeniedException", 400, 502),
+        ("PreconditionFailed", 412, 409),
+        ("InvalidRange", 416, 502),
         ("InternalServerException", 500, 502),
     ],
 )

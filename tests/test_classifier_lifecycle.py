@@ -15,6 +15,9 @@ WORDS = {
 }
 
 
+RELEVANCE = {"relevant": "flood water in the streets", "not_relevant": "pizza and a movie"}
+
+
 def labelled(each: int, seed: int) -> str:
     rng = random.Random(seed)
     rows = [f"{k},the {' '.join(rng.sample(w, 2))} of today {i}" for i in range(each) for k, w in WORDS.items()]
@@ -90,7 +93,6 @@ def test_an_endpoint_takes_other_units(api: Api, version: str) -> None:
     [
         ("few.csv", "line 1, column 1: label wildfire has 49 documents, 50 are needed"),
         ("latin.csv", "column 2: not UTF-8"),
-        ("none.csv", "There is nothing at"),
     ],
 )
 def test_a_file_that_cannot_train_is_refused_before_it_costs(api: Api, name: str, complaint: str) -> None:
@@ -110,7 +112,10 @@ def test_a_file_that_cannot_train_is_refused_before_it_costs(api: Api, name: str
         ("PUT", "/classifier/active", {"version": "nope"}, 404),
         ("PUT", "/classifier/active", {"version": "bundled-1", "endpoint": 1}, 400),
         ("POST", "/classifier/train", {"data": f"s3://{BUCKET}/tweets/train.csv"}, 400),
-        ("POST", "/classifier/evaluate", {"data": f"s3://{BUCKET}/classifier/none", "versions": ["bundled-1"]}, 400),
+        ("POST", "/classifier/evaluate", {"data": f"s3://{BUCKET}/classifier/none", "versions": ["bundled-1"]}, 404),
+        ("POST", "/classifier/train", {"data": f"s3://{BUCKET}/classifier/data/none.csv"}, 404),
+        ("POST", "/classifier/train", {"data": "s3://somebody-elses/classifier/data/train.csv"}, 404),
+        ("POST", "/classifier/train", {"data": f"s3://{BUCKET}/classifier/data/t"}, 404),
     ],
 )
 def test_what_cannot_be_done_is_answered_with_the_reason(
@@ -191,3 +196,31 @@ def test_a_version_labels_tweets_until_its_endpoint_is_deleted(api: Api, version
     assert api("GET", "/classifier/active")["backend"] == "bundled"
     assert api.until(f"/classifier/versions/{version}", lambda body: body["endpoint"] is None)["ready"] is False
     api("DELETE", f"/classifier/versions/{version}/endpoint", expect=404)
+
+
+def test_relevance_labels_lead_to_a_next_step_at_every_turn(api: Api, version: str) -> None:
+    lines = [f"{label},{text} of today {i}\n" for i in range(55) for label, text in RELEVANCE.items()]
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="classifier/data/relevance.csv", Body="".join(lines).encode())
+    started = api("POST", "/classifier/train", {"data": f"s3://{BUCKET}/classifier/data/relevance.csv"}, expect=202)
+    mine = started["id"]
+    beside = f'"relevance_version": "{mine}"'
+    assert started["head"] == "relevance" and beside in started["message"]
+    assert f"/classifier/versions/{mine}/endpoint" in started["message"]
+    assert api.until(started["status_url"])["head"] == "relevance"
+
+    refused = api("PUT", "/classifier/active", {"version": mine}, expect=409)["Message"]
+    assert beside in refused and version in refused, "names the versions that go with it"
+    other = api("PUT", "/classifier/active", {"version": version, "relevance_version": version}, expect=409)["Message"]
+    assert other
+
+    for each in (version, mine):
+        api("POST", f"/classifier/versions/{each}/endpoint", {}, expect=202)
+        api.until(f"/classifier/versions/{each}", lambda body: body["ready"])
+    said = json.loads("{" + f'"version": "{version}", {beside}' + "}")
+    try:
+        assert api("PUT", "/classifier/active", said)["relevance_endpoint_arn"]
+    finally:
+        for each in (version, mine):
+            api("DELETE", f"/classifier/versions/{each}/endpoint", expect=202)
+            api.until(f"/classifier/versions/{each}", lambda body: body["endpoint"] is None)

@@ -10,6 +10,49 @@ import pytest
 import requests
 
 
+def test_a_body_of_another_type_is_told_what_to_send(stack: Any) -> None:
+    answer = requests.post(stack.admin_url + "/reconciliations", data={"repair": "true"}, timeout=30)
+    assert answer.json()["Message"] == (
+        "Unsupported media type: application/x-www-form-urlencoded."
+        " Send JSON with the header Content-Type: application/json; curl --json does"
+    )
+
+
+def test_another_method_is_told_which_there_are(stack: Any) -> None:
+    answer = requests.put(stack.admin_url + "/reconciliations", json={}, timeout=30)
+    assert answer.headers["Allow"] in ("POST, GET", "GET, POST")
+    assert answer.json()["Message"].endswith(f"Allowed here: {answer.headers['Allow']}; GET / lists every route")
+
+
+SCOPE = "AWS4-HMAC-SHA256 Credential=ada/20260203/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0f"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "date", "code", "said"),
+    [
+        ("Bearer token", True, "IncompleteSignatureException", "'token' not a valid key=value pair"),
+        ("Basic dXNlcjpzZWNyZXQ=", True, "IncompleteSignatureException", "requires 'Credential' parameter"),
+        ("", True, "IncompleteSignatureException", "requires 'Signature' parameter"),
+        (SCOPE.format("execute-api"), False, "IncompleteSignatureException", "either a 'X-Amz-Date' or a 'Date'"),
+        (SCOPE.format("s3"), True, "InvalidSignatureException", "scoped to correct service: 'execute-api'"),
+        (SCOPE.format("execute-api").replace("/us-east-1", ""), True, "InvalidSignatureException", "execute-api"),
+        (SCOPE.format("execute-api").replace("AWS4", "AWS3"), True, "MissingAuthenticationTokenException", "Missing"),
+    ],
+)
+def test_what_is_no_signature_is_refused_as_api_gateway_does(
+    stack: Any, authorization: str, date: bool, code: str, said: str
+) -> None:
+    headers = {"Authorization": authorization} | ({"X-Amz-Date": "20260203T040506Z"} if date else {})
+    answer = requests.get(stack.admin_url + "/", headers=headers, timeout=30)
+    assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (403, code), answer.text
+    assert said in answer.json()["message"] and list(answer.json()) == ["message"]
+
+
+def test_a_signature_of_the_right_form_is_let_in(stack: Any) -> None:
+    headers = {"Authorization": SCOPE.format("execute-api"), "X-Amz-Date": "20260203T040506Z"}
+    assert requests.get(stack.admin_url + "/", headers=headers, timeout=30).json()["caller"].endswith(":user/ada")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "how", "status", "code"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from chalice.app import BadRequestError, ConflictError, NotFoundError
+from chalice.app import BadRequestError, ChaliceViewError, ConflictError, NotFoundError
 
 from chalicelib import jobs
 from chalicelib.admin.http import Answer, Request, accepted, report
@@ -15,8 +15,8 @@ from chalicelib.classifier.active import TIME_TO_LIVE, Active
 
 S3_URI = {
     "type": "string",
-    "pattern": r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/=+,@:-]{1,900}$",
-    "description": "an object in S3, s3://bucket/key, its key of letters, digits and !_.*'()/=+,@:-",
+    "pattern": r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/classifier/[A-Za-z0-9!_.*'()/=+,@:-]{1,900}$",
+    "description": "an object in S3, s3://bucket/classifier/name, its name of letters, digits and !_.*'()/=+,@:-",
 }
 VERSION = {"type": "string", "minLength": 1, "maxLength": 63, "description": "one of GET /classifier/versions"}
 TRAIN = {
@@ -67,11 +67,14 @@ def train(request: Request) -> Answer:
     try:
         version, checked = training.start(body["data"], body.get("test_data"), body["language"], body["name"])
     except labelled.DataError as error:
-        raise BadRequestError(str(error)) from error
+        raise refused(error) from error
+    except endpoints.RefusedError as error:
+        raise ConflictError(str(error)) from error
     found = existing(version)
-    job = {"id": version, "status": found["status"], "status_url": f"/classifier/versions/{version}"}
     looked_at = {"documents": dict(checked.classes.most_common()), "complete": checked.complete}
-    return Answer({**job, "checked": looked_at}, status=202, headers={"Location": job["status_url"]})
+    return accepted(
+        request, as_job(version, found["status"]), checked=looked_at, head=checked.head, message=use(version)
+    )
 
 
 def list_versions(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
@@ -91,16 +94,15 @@ def create_endpoint(request: Request, version: str) -> Answer:
     except endpoints.RefusedError as error:
         raise ConflictError(str(error)) from error
     price = versions.usd_a_day(units)
-    url = f"/classifier/versions/{version}"
-    body = {
-        "id": version,
-        "status": "running" if started else "succeeded",
-        "status_url": url,
-        "inference_units": units,
-        "usd_a_day": price,
-        "message": f"{units} inference unit(s) cost {price:.2f} USD a day, asked or not, until the endpoint is deleted",
-    }
-    return Answer(body, status=202 if started else 200, headers={"Location": url})
+    message = f"{units} inference unit(s) cost {price:.2f} USD a day, asked or not, until the endpoint is deleted"
+    return accepted(
+        request,
+        as_job(version, "running" if started else "succeeded"),
+        status=202 if started else 200,
+        inference_units=units,
+        usd_a_day=price,
+        message=message,
+    )
 
 
 def delete_endpoint(request: Request, version: str) -> Answer:
@@ -108,9 +110,7 @@ def delete_endpoint(request: Request, version: str) -> Answer:
     if not endpoint:
         raise NotFoundError(f"{version} has no endpoint")
     switched = endpoints.remove(endpoint, request.caller)
-    url = f"/classifier/versions/{version}"
-    body = {"id": version, "status": "running", "status_url": url, "switched_to_bundled": switched}
-    return Answer(body, status=202, headers={"Location": url})
+    return accepted(request, as_job(version, "running"), switched_to_bundled=switched)
 
 
 def show_active(request: Request) -> Answer:  # noqa: ARG001
@@ -145,10 +145,10 @@ def evaluate(request: Request) -> Answer:
             if version != bundled.version():
                 hosted(version, versions.head(version), ask=False)
     except labelled.DataError as error:
-        raise BadRequestError(str(error)) from error
+        raise refused(error) from error
     except endpoints.RefusedError as error:
         raise ConflictError(str(error)) from error
-    return accepted(jobs.start("evaluations", body))
+    return accepted(request, jobs.start("evaluations", body))
 
 
 def show_evaluation(request: Request, job_id: str) -> Answer:
@@ -157,6 +157,27 @@ def show_evaluation(request: Request, job_id: str) -> Answer:
     if not job:
         raise NotFoundError(f"There is no evaluation {job_id}")
     return report(request, job)
+
+
+def as_job(version: str, status: str) -> dict[str, str]:
+    """Return a version as a job: its training and hosting go on in Comprehend."""
+    return {"id": version, "status": status, "status_url": f"/classifier/versions/{version}"}
+
+
+def use(version: str) -> str:
+    """Return what to do with a version once it is trained, as its head has it."""
+    host = f"Once it is trained: POST /classifier/versions/{version}/endpoint, then PUT /classifier/active with "
+    if versions.head(version) == "kind":
+        return host + f'{{"version": "{version}"}}'
+    kind = '"version": "<a Comprehend version that tells the kind>"'
+    return host + f'{{{kind}, "relevance_version": "{version}"}}: it tells relevance, and needs one beside it'
+
+
+def refused(error: labelled.DataError) -> ChaliceViewError:
+    """Return the answer to a file that can't be used: 404 not there, 409 not this one alone, 400 its content."""
+    if isinstance(error, labelled.NotThereError):
+        return NotFoundError(str(error))
+    return ConflictError(str(error)) if isinstance(error, labelled.SharedError) else BadRequestError(str(error))
 
 
 def existing(version: str) -> dict[str, Any]:
@@ -180,7 +201,7 @@ def hosted(version: str, head: str, ask: bool = True) -> Active:
     """A version for a head, its endpoint in service (and answering, when asked). Raises RefusedError, NotFoundError."""
     endpoint = versions.endpoints().get(trained(version)["DocumentClassifierArn"])
     if versions.head(version) != head:
-        raise endpoints.RefusedError(f"{version} tells {versions.head(version)}, not {head}")
+        raise endpoints.RefusedError(other_head(version))
     if not endpoint:
         raise endpoints.RefusedError(f"{version} has no endpoint: POST /classifier/versions/{version}/endpoint")
     if endpoint["Status"] not in versions.SERVING:
@@ -189,6 +210,18 @@ def hosted(version: str, head: str, ask: bool = True) -> Active:
         endpoints.probe(endpoint, head)
     units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
     return Active(version, "comprehend", endpoint["EndpointArn"], units)
+
+
+def other_head(version: str) -> str:
+    """Return what to do with a version that stands where one of the other head belongs."""
+    if versions.head(version) == "kind":
+        return f'{version} tells the kind of disaster, not relevance: it goes into "version"'
+    kinds = [p["VersionName"] for p in versions.trained_here() if versions.head(p["VersionName"]) == "kind"]
+    first = f"one of {', '.join(kinds)}" if kinds else "none yet: POST /classifier/train with labels like flood"
+    return (
+        f"{version} tells relevance, not the kind of disaster. Activate it beside a Comprehend version that tells the"
+        f' kind ({first}): {{"version": "<that one>", "relevance_version": "{version}"}}'
+    )
 
 
 def shown(active: Active) -> dict[str, Any]:

@@ -16,15 +16,28 @@ MOST_AUDITED = 1000  # bytes of a body: more than any that is accepted needs
 
 
 def read(chalice_request: Any) -> Request:
-    """Chalice's current request as ours."""
+    """Return Chalice's current request as ours."""
     context = chalice_request.context
     return Request(
+        base=base(context.get("path", ""), context.get("resourcePath", "")),
         caller=(context.get("identity") or {}).get("userArn") or "anonymous",
         request_id=context.get("requestId", ""),
         raw_body=chalice_request.raw_body,
         query=chalice_request.query_params or {},
         accept=chalice_request.headers.get("accept", ""),
     )
+
+
+def base(path: str, resource: str) -> str:
+    """Return what stands before the route in a request's path: "/api" of "/api/warehouse/setup/7", else "".
+
+    `resource` is the route, "/warehouse/setup/{job_id}". API Gateway's request context has both; its `path` begins with
+    the stage, or with what a domain of one's own is mapped at:
+    docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
+    parts, own = path.strip("/").split("/"), [part for part in resource.split("/") if part]
+    before = [part for part in parts[: len(parts) - len(own)] if part]
+    return "".join(f"/{part}" for part in before)
 
 
 def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Response:
@@ -56,6 +69,17 @@ def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Res
     return Response(result.body, status_code=result.status, headers=headers)
 
 
+def explained(response: Response) -> Response:
+    """Return the response; where Chalice refused a body's type or a method, with a message that says what to send."""
+    if response.status_code == 415:
+        said = response.body["Message"]
+        response.body["Message"] = f"{said}. Send JSON with the header Content-Type: application/json; curl --json does"
+    elif response.status_code == 405:
+        said, allowed = response.body["Message"], response.headers.get("Allow", "none")
+        response.body["Message"] = f"{said}. Allowed here: {allowed}; GET / lists every route"
+    return response
+
+
 STATUSES = {
     "AccessDenied": 502,  # ours, not the caller's: the function's role lacks it
     "AccessDeniedException": 502,
@@ -64,6 +88,7 @@ STATUSES = {
     "ResourceInUseException": 409,
     "ResourceUnavailableException": 409,
     "ConflictException": 409,
+    "PreconditionFailed": 409,  # an object in S3 that has changed since it was looked at
     "ServiceQuotaExceededException": 429,
 }
 """Where AWS's own status would mislead: most of its services answer 400 to all of these."""
@@ -74,7 +99,7 @@ def from_aws(error: ClientError) -> Response:
     detail, meta = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     code, given = str(detail.get("Code", "Unknown")), int(meta.get("HTTPStatusCode", 500))
     throttled = any(word in code for word in ("Throttl", "TooMany", "LimitExceeded", "SlowDown"))
-    status = 429 if throttled else STATUSES.get(code, given if 400 <= given < 500 else 502)
+    status = 429 if throttled else STATUSES.get(code, given if given in (400, 404, 409) else 502)
     message = f"{error.operation_name}: {detail.get('Message', '')} (AWS request id {meta.get('RequestId', 'unknown')})"
     logger.warning("AWS refused", extra={"operation": error.operation_name, "code": code, "status": status})
     return failure(status, code, message)

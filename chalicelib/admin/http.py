@@ -14,10 +14,14 @@ from chalicelib import jobs
 
 @dataclass(frozen=True)
 class Request:
-    """One call: who calls (an ARN), what they sent, what they accept."""
+    """One call: who calls (an ARN), what they sent, what they accept.
+
+    `base`: where the API begins on its host, "/api" behind API Gateway's stage of that name, empty on `make local`.
+    """
 
     caller: str
     request_id: str
+    base: str = ""
     raw_body: bytes = b""
     query: Mapping[str, str] = field(default_factory=dict)
     accept: str = "application/json"
@@ -38,6 +42,10 @@ class Request:
     def wants_html(self) -> bool:
         return "text/html" in self.accept
 
+    def placed(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the job with its `status_url` as a client finds it: a path on the API's host."""
+        return {**job, "status_url": self.base + job["status_url"]}
+
 
 def _not_json(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
@@ -54,13 +62,13 @@ class Answer:
 
 
 def report(request: Request, job: jobs.Job) -> Answer:
-    """Status and report of a job in one; its page for Accept: text/html once it has succeeded."""
+    """Return status and report of a job in one; its page for Accept: text/html once it has succeeded."""
     if request.wants_html and job["status"] == "succeeded":
         return Answer(jobs.page(job), content_type="text/html; charset=utf-8")
-    return Answer(job)
+    return Answer(request.placed(job))
 
 
-def accepted(job: Mapping[str, Any]) -> Answer:
-    """202 for a job that goes on: `{"id", "status", "status_url"}` and `Location`."""
-    body = {key: job[key] for key in ("id", "status", "status_url")}
-    return Answer(body, status=202, headers={"Location": job["status_url"]})
+def accepted(request: Request, job: Mapping[str, Any], status: int = 202, **more: Any) -> Answer:
+    """Return 202 for a job that goes on: `{"id", "status", "status_url"}`, what `more` there is to say, `Location`."""
+    body = request.placed({key: job[key] for key in ("id", "status", "status_url")})
+    return Answer(body | more, status=status, headers={"Location": body["status_url"]})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from chalice.app import BadRequestError, NotFoundError
 
@@ -11,9 +10,15 @@ from chalicelib import jobs
 from chalicelib.admin.http import Answer, Request, accepted, report
 from chalicelib.admin.validation import validate
 
+DAY = (  # of the Gregorian calendar, years 0001 to 9999, so that what fits is a day
+    r"(?!0000)\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    r"|02-(?:0[1-9]|1\d|2[0-8]))"
+    r"|(?!0000)(?:\d\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29"
+)
+CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,6})?)?(?:Z|\+00:00)?"
 TIME = {
     "type": "string",
-    "pattern": r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|\+00:00)?)?$",
+    "pattern": f"^(?:{DAY})(?:T{CLOCK})?$",
     "description": "a time in UTC as ISO 8601, like 2026-01-31T12:00:00Z",
 }
 START = {
@@ -44,15 +49,16 @@ LISTED = (
 def start(request: Request) -> Answer:
     """Starts a run on the hours that are due, or on those from `from` to `to`."""
     body = validate(request.body(), START)
-    start, stop = (time(body, name) for name in ("from", "to"))
-    if start and stop and start >= stop:
+    start, stop = (datetime.fromisoformat(body[name]) if name in body else None for name in ("from", "to"))
+    if start and stop and start.replace(tzinfo=UTC) >= stop.replace(tzinfo=UTC):
         raise BadRequestError(f"from must be before to, but is {body['from']}, and to is {body['to']}")
-    return accepted(jobs.start("reconciliations", body))
+    return accepted(request, jobs.start("reconciliations", body))
 
 
-def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
-    """The newest runs with their numbers; each one's report is at its `status_url`."""
-    runs = [{key: job[key] for key in LISTED if key in job} for job in jobs.list_all("reconciliations")]
+def list_all(request: Request) -> Answer:
+    """Return the newest runs with their numbers; each one's report is at its `status_url`."""
+    found = map(request.placed, jobs.list_all("reconciliations"))
+    runs = [{key: job[key] for key in LISTED if key in job} for job in found]
     return Answer({"reconciliations": runs})
 
 
@@ -63,14 +69,3 @@ def show(request: Request, job_id: str) -> Answer:
         what = "no reconciliation yet: POST /reconciliations" if job_id == "latest" else f"no reconciliation {job_id}"
         raise NotFoundError(f"There is {what}")
     return report(request, job)
-
-
-def time(body: dict[str, Any], name: str) -> datetime | None:
-    """A time of the body, None where it has none. Raises BadRequestError for one that no calendar has."""
-    if name not in body:
-        return None
-    try:
-        found = datetime.fromisoformat(body[name])
-    except ValueError as error:
-        raise BadRequestError(f"{name} must be {TIME['description']}, but is {body[name]}: {error}") from error
-    return found.replace(tzinfo=UTC)

@@ -16,14 +16,16 @@ from chalicelib.warehouse.migrations import MigrationError
 
 NOTHING: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
 
-PATIENCE = 0.9  # seconds: the caller is told within one, though a warehouse that slept takes a minute
+PATIENCE = 25.0
+"""Seconds that a warehouse which slept is given to answer: as many as fit into the 29 that API Gateway waits
+(docs.aws.amazon.com/apigateway/latest/developerguide/limits.html), less those that the function needs itself."""
 SAME = timedelta(minutes=2)
 """A setup that began less than this ago and has not ended is the one to wait for. An older one may have died, and
 another beside it does no harm: the warehouse itself lets but one apply a migration."""
 
 
 def show(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
-    """Migrations applied and pending, rows a table; or that the warehouse is waking up."""
+    """Return migrations applied and pending, rows a table; or, after `PATIENCE`, that the warehouse is waking up."""
     try:
         return Answer(status.overview(PATIENCE))
     except MigrationError as error:
@@ -36,15 +38,15 @@ def set_up(request: Request) -> Answer:
     """Starts a setup, or answers the one that is under way: 202 either way."""
     validate(request.body(), NOTHING)
     under_way = [job for job in jobs.list_all("setup", 1) if _goes_on(job, datetime.now(UTC))]
-    return accepted(under_way[0] if under_way else jobs.start("setup", {}))
+    return accepted(request, under_way[0] if under_way else jobs.start("setup", {}))
 
 
-def show_setup(request: Request, job_id: str) -> Answer:  # noqa: ARG001
-    """How a setup is getting on; once done, what it applied."""
+def show_setup(request: Request, job_id: str) -> Answer:
+    """Return how a setup is getting on; once done, what it applied."""
     job = jobs.get("setup", job_id)
     if not job:
         raise NotFoundError(f"There is no setup {job_id}")
-    return Answer(job)
+    return Answer(request.placed(job))
 
 
 def _goes_on(job: jobs.Job, now: datetime) -> bool:

@@ -40,6 +40,14 @@ class DataError(Exception):
     """The file can't be used; says why and what to do."""
 
 
+class NotThereError(DataError):
+    """There is no such object, or none that this stage may read."""
+
+
+class SharedError(DataError):
+    """Other objects' keys begin with this one's key, and Comprehend would read them too."""
+
+
 class Located(NamedTuple):
     """An object in S3, as it is now."""
 
@@ -90,17 +98,17 @@ class Checked:
 
 
 def locate(uri: str) -> Located:
-    """The one object that `uri` (`s3://bucket/key`) names. Raises DataError, also when others share its beginning."""
+    """Return the one object that `uri` (`s3://bucket/key`) names. Raises NotThereError, SharedError."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if bucket != settings().bucket or not key.startswith(PREFIX):
-        raise DataError(f"{uri} is out of Comprehend's reach: put it under s3://{settings().bucket}/{PREFIX}")
+        raise NotThereError(f"{uri} is out of Comprehend's reach: put it under s3://{settings().bucket}/{PREFIX}")
     found = clients.s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=2).get("Contents", [])
     exact = [item for item in found if item["Key"] == key]
     if not exact:
-        raise DataError(f"There is nothing at {uri}")
+        raise NotThereError(f"There is nothing at {uri}")
     if len(found) > 1:
         others = ", ".join(item["Key"] for item in found if item["Key"] != key)
-        raise DataError(f"Comprehend takes {uri} as a prefix, which {others} shares: move one of them")
+        raise SharedError(f"Comprehend takes {uri} as a prefix, which {others} shares: move one of them")
     return Located(bucket, key, exact[0]["Size"], exact[0]["ETag"].strip('"'))
 
 

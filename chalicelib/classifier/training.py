@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib import clients
 from chalicelib.classifier import labelled, versions
+from chalicelib.classifier.endpoints import RefusedError
 from chalicelib.settings import Settings, settings
 
 LANGUAGES = ("en", "es", "de", "it", "fr", "pt")
@@ -24,9 +25,9 @@ def identity(name: str, head: str, parameters: dict[str, Any]) -> tuple[str, str
 
 
 def start(data: str, test_data: str | None, language: str, name: str) -> tuple[str, labelled.Checked]:
-    """Checks the files and starts the training, unless the very same has been started before.
+    """Check the files and start the training, unless the very same has been started before.
 
-    Returns the version and what the check found. Raises labelled.DataError, and ClientError from Comprehend.
+    Returns the version and what the check found. Raises labelled.DataError, RefusedError, and Comprehend's ClientError.
     """
     file = labelled.locate(data)
     checked = labelled.check_file(file)
@@ -48,9 +49,9 @@ def request(
     file: labelled.Located,
     test: labelled.Located | None,
 ) -> Any:
-    """CreateDocumentClassifier's parameters."""
+    """Return CreateDocumentClassifier's parameters. Raises RefusedError where the stage has no role for Comprehend."""
     if not where.comprehend_role_arn:
-        raise labelled.DataError("This stage has no role for Comprehend (SSM comprehend_role_arn): run make deploy")
+        raise RefusedError("This stage has no role for Comprehend (SSM comprehend_role_arn): run make deploy")
     return {
         "DocumentClassifierName": versions.classifier_name(where.stage),
         "VersionName": version,
