@@ -42,4 +42,13 @@ COLUMNS = (
 )
 """65,535 is the most a VARCHAR holds; the longest post on X is 25,000 characters, up to 100,000 bytes."""
 
+BYTES = {column.name: column.bytes or 0 for column in COLUMNS}
+
 NAMES = tuple(column.name for column in COLUMNS)
+
+
+def cut(text: str, size: int) -> str:
+    """Return the text's first characters that fit into `size` bytes of UTF-8."""
+    if len(text) * 4 <= size:
+        return text
+    return text.encode()[:size].decode(errors="ignore")

@@ -1,5 +1,7 @@
 """Labelled tweets are checked before they cost money; each complaint names line and column."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +72,34 @@ def test_only_the_first_complaints_are_listed_and_the_rest_counted() -> None:
     checked = check([*good(), *[b"flood\n"] * 30], complete=True)
     assert (len(checked.complaints), checked.found) == (labelled.MAX_COMPLAINTS, 30)
     assert checked.message("s3://b/k").endswith("; and 20 more")
+
+
+@pytest.mark.parametrize("line", [b"\n", b"\xff\n", b'"\n', b'flood,"a" b\n', b"flood\n"])
+def test_a_file_of_nothing_but_faults_is_not_looked_at_to_its_end(line: bytes) -> None:
+    looked_at = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal looked_at
+        for looked_at in range(1, 100_001):  # noqa: B007
+            yield line
+
+    checked = check(lines(), complete=True)
+    assert looked_at <= 2 * labelled.ENOUGH_COMPLAINTS + 10
+    assert labelled.ENOUGH_COMPLAINTS <= checked.found <= labelled.ENOUGH_COMPLAINTS + 10
+    assert checked.message("s3://b/k").endswith(" more, and no more was looked at")
+
+
+def test_a_file_of_too_many_labels_is_not_looked_at_to_its_end() -> None:
+    checked = check((b"%d,text\n" % n for n in range(100_000)), complete=True)
+    assert len(checked.classes) == labelled.MAX_LABELS + 1
+    assert "more than 1,000 labels" in checked.complaints[0]
+
+
+def test_a_file_of_too_many_documents_is_not_looked_at_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelled, "MAX_DOCUMENTS", 1_000)
+    checked = check(good(10_000), complete=True)
+    assert checked.classes.total() == 1_001
+    assert checked.complaints == ["line 1001, column 1: more than 1,000 documents"]
 
 
 @given(st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=20))  # type: ignore[misc]

@@ -129,3 +129,23 @@ def test_manifests_that_firehose_gave_up_on_are_named() -> None:
     files.put_object(key := f"{unanswered.GIVEN_UP}{hour:%Y/%m/%d/%H}/manifest-1", b"{}")
     report = files.reconcile(hour)
     assert report["given_up"] == {"manifests": 1, "shown": [key]} and report["verdict"] == "well"
+
+
+def test_a_rejected_file_over_its_budget_is_counted_up_to_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = files.an_hour()
+    line = json.dumps({"reason": "not_json", "raw": "x" * 1000}).encode() + b"\n"
+    monkeypatch.setattr(rejected, "MOST_BYTES", 3 * len(line))
+    files.put_object(f"{rejected.FOLDER}{hour:dt=%Y-%m-%d/hh=%H}/d-5.ndjson.gz", gzip.compress(line * 5))
+    report = files.reconcile(hour)
+    assert report["rejected"]["reasons"] == [{"reason": "not_json", "tweets": 3}]
+    assert (report["rejected"]["tweets"], report["rejected"]["unread_tweets"]) == (5, 2)
+
+
+def test_a_file_of_firehose_over_its_budget_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = files.an_hour()
+    monkeypatch.setattr(unanswered, "MOST_LINE", 1000)
+    name = failed(hour, error_line(b'{"text": "one"}'), error_line(b'{"text": "%b"}' % (b"x" * 1000)), packed=True)
+    report = files.reconcile(hour)
+    (shown,) = report["unanswered"]["shown"]
+    assert (shown["s3_key"], shown["tweets"], shown["lost"]) == (name, 1, 1)
+    assert "a line has more than 1,000 bytes" in shown["trouble"]

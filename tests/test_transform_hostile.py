@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections import Counter
 from typing import Any
 from unittest import mock
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from chalicelib.transform import handler, put_back
 from chalicelib.transform.put_back import PutBackError
 from chalicelib.transform.unpack import unpack
+from tests import attack_corpus
 from tests.aws_in_memory import SOURCE, Aws, aws, event, results, rows
 
 LIMIT = 6 * 1000 * 1000  # bytes of a Lambda's answer, counted the stricter way
@@ -181,3 +183,38 @@ def test_what_came_from_a_kinesis_data_stream_goes_back_there_with_its_partition
     dropped = [n for n, result in enumerate(results(response)) if result == "Dropped"]
     assert [record["PartitionKey"] for record in sent] == [f"user-{n}" for n in dropped]
     assert dropped
+
+
+def test_slow_texts_harm_no_other_record_and_are_stored_themselves() -> None:
+    sent = event(*attack_corpus.five_slow_texts_among_good_ones())
+    with aws():
+        began = time.process_time()
+        response = handler.transform(sent, None)
+        seconds = time.process_time() - began
+    check_answer(sent, response)
+    found = rows(response)
+    assert results(response) == ["Ok"] * 301
+    assert [row["original_text"] for row in found[150:155]] == [
+        text.encode()[:65_535].decode(errors="ignore") for text in attack_corpus.SLOW_TEXTS
+    ]
+    assert len(found) == 305
+    assert seconds < 10, "it takes 0.1 s; with any quadratic step left it took minutes"
+
+
+@pytest.mark.parametrize(
+    ("written", "cleaned"),
+    [("#" + "aB" * 32_000, "a" + " Ba" * 32_000), ("&nGt;" * 13_000, "\u226b\u20d2" * 13_000)],
+    ids=["hashtag", "entity"],
+)
+def test_a_cleaned_text_over_its_column_is_cut_and_marked(written: str, cleaned: str) -> None:
+    with aws():
+        [row] = rows(handler.transform(event(json.dumps({"text": written}).encode()), None))
+    kept = row["cleaning_text"]
+    assert (row["original_text"], row["truncated"]) == (written, True)
+    assert len(kept.encode()) <= 65_535 and cleaned.startswith(kept) and len(kept.encode()) > 65_530
+
+
+def test_a_cleaned_text_that_fits_is_not_marked() -> None:
+    with aws():
+        [row] = rows(handler.transform(event(json.dumps({"text": "x" * 65_535}).encode()), None))
+    assert (len(row["cleaning_text"]), row["truncated"]) == (65_535, False)

@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from itertools import combinations
+from itertools import combinations, islice
 from math import comb, sqrt
 from typing import Any
 
@@ -32,7 +32,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     """
     file = labelled.locate(arguments["data"])
     checked = labelled.Checked(complete=file.size <= labelled.CHECKED_BYTES)
-    documents = list(labelled.documents(labelled.lines(file), checked.complain))
+    documents = list(islice(labelled.documents(labelled.lines(file), checked.complain), labelled.MAX_DOCUMENTS))
     checked.classes.update(document.label for document in documents)
     if unknown := sorted(set(checked.classes) - set(labelled.LABELS[checked.head])):
         raise labelled.DataError(f"{file.uri} has labels that no version answers: {', '.join(unknown)[:200]}")

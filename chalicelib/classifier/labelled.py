@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
+from itertools import takewhile
 from typing import NamedTuple, cast
 
 from chalicelib import clients
@@ -31,6 +32,10 @@ MAX_TOTAL_BYTES = 5 * 1024**3
 CHECKED_BYTES = 32 * 1024**2
 """A request must be answered soon, so a longer file is checked this far (some 250,000 tweets), as the answer says."""
 MAX_COMPLAINTS = 10
+ENOUGH_COMPLAINTS = 1_000
+"""Then a check looks no further: 32 MB of newlines would take 27 of a request's 29 seconds."""
+MAX_LABELS = 1_000
+"""Of a custom classifier, by the same page of limits; more than there are kinds."""
 
 Complain = Callable[[int, int, str], None]
 """Takes line and column (1: label, 2: text) and what is wrong there."""
@@ -94,6 +99,8 @@ class Checked:
 
     def message(self, uri: str) -> str:
         more = f"; and {self.found - len(self.complaints)} more" if self.found > len(self.complaints) else ""
+        if self.found >= ENOUGH_COMPLAINTS:
+            more += ", and no more was looked at"
         return f"{uri}: {'; '.join(self.complaints)}{more}"
 
 
@@ -173,13 +180,21 @@ def _problem(row: list[str], further_lines: int) -> tuple[int, str] | None:
 def check(
     raw: Iterable[bytes], complete: bool, least: int = MIN_DOCUMENTS, among: Iterable[str] | None = None
 ) -> Checked:
-    """Checks a file's lines. `least`: documents a class must have; `among`: the classes there may be (of training)."""
+    """Check a file's lines, up to ENOUGH_COMPLAINTS.
+
+    `least`: documents a class must have; `among`: the classes there may be (of training).
+    """
     checked, first_seen = Checked(complete), dict[str, int]()
-    for number, document in enumerate(documents(raw, checked.complain), 1):
+    looked_at = takewhile(lambda _: checked.found < ENOUGH_COMPLAINTS, raw)
+    for number, document in enumerate(documents(looked_at, checked.complain), 1):
         checked.classes[document.label] += 1
         first_seen.setdefault(document.label, document.line)
-        if number == MAX_DOCUMENTS + 1:
+        if number > MAX_DOCUMENTS:
             checked.complain(document.line, 1, f"more than {MAX_DOCUMENTS:,} documents")
+            break
+        if len(first_seen) > MAX_LABELS:
+            checked.complain(document.line, 1, f"more than {MAX_LABELS:,} labels")
+            break
     allowed = set(among if among is not None else LABELS[checked.head])
     for label, line in first_seen.items():
         if label not in allowed:

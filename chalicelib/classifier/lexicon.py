@@ -241,13 +241,13 @@ def literal(tokens: Sequence[str], matches: Iterable[Match]) -> list[str]:
 
 
 def weigh(matches: Sequence[Match]) -> Evidence:
-    """The sum of what terms say, each counted once, however often it stands there."""
+    """Return the sum of what terms say, each counted once, however often it stands there."""
     if len(matches) == 1:
         return matches[0].sense.evidence
     weights: dict[str, int] = {}
     figurative = False
     seen: set[str] = set()
-    for _, _, sense in matches:
+    for sense in dict.fromkeys(match.sense for match in matches):
         figurative |= sense.evidence.figurative
         if not seen.isdisjoint(sense.words):
             sense = Sense.of(tuple(term for term in sense.terms if term.words not in seen))

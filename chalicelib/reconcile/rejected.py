@@ -1,8 +1,10 @@
-"""What the transform refused, by reason: read from `rejected/dt=…/hh=…/`. How many there are is in the files' names."""
+"""Count what the transform refused, by reason, from `rejected/dt=…/hh=…/`.
+
+How many refusals there are is in the files' names.
+"""
 
 from __future__ import annotations
 
-import gzip
 import re
 import time
 import zlib
@@ -11,10 +13,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients
+from chalicelib import bodies, clients
 from chalicelib.reconcile import listing
 from chalicelib.reconcile.hours import Range
 
@@ -24,6 +25,10 @@ MOST_READ = 5000
 """Files read for their reasons; about 20 seconds. Of those before them, the newest being read first, only the number of
 tweets is known."""
 READERS = 16
+MOST_BYTES = 64 << 20
+"""Of one file, unpacked. A batch of 6 MB with as many refusals as its records may have makes some 25 MB."""
+REASON = re.compile(rb'\{\s*"reason"\s*:\s*"(\w{1,64})"')  # first in its line: see transform.files.refusal_line
+HEAD = 256  # bytes of a line that are read for it; the rest, the source in base64, is passed over
 
 
 @dataclass
@@ -37,7 +42,7 @@ class Rejected:
 
 
 def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
-    """Counts the refused tweets of some ranges; reasons are read until `deadline` (monotonic)."""
+    """Count the refused tweets of some ranges; reasons are read until `deadline` (monotonic)."""
     found = Rejected()
     newest: deque[str] = deque(maxlen=MOST_READ)
     for span in reversed(spans):
@@ -54,11 +59,20 @@ def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
 
 
 def _reasons(bucket: str, key: str, deadline: float) -> Counter[str]:
-    """The reasons in one file; none where there is no time left, or it can't be read."""
+    """Return the reasons in one file; none where there is no time left, or it can't be read.
+
+    Of a file of more than MOST_BYTES the reasons up to there.
+    """
+    found: Counter[str] = Counter()
     if time.monotonic() > deadline:
-        return Counter()
+        return found
     try:
-        body = gzip.decompress(clients.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
-        return Counter(str(orjson.loads(line)["reason"]) for line in body.splitlines())
-    except (ClientError, BotoCoreError, OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+        for head in bodies.heads(clients.s3().get_object(Bucket=bucket, Key=key)["Body"], MOST_BYTES, HEAD):
+            if not (reason := REASON.match(head)):
+                return Counter()
+            found[reason[1].decode()] += 1
+    except bodies.TooLargeError:
+        return found
+    except (ClientError, BotoCoreError, OSError, EOFError, zlib.error):
         return Counter()
+    return found

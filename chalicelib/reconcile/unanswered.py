@@ -7,7 +7,6 @@ Firehose's format: docs.aws.amazon.com/firehose/latest/dev/data-transformation.h
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import time
 import zlib
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients
+from chalicelib import bodies, clients
 from chalicelib.reconcile import listing, transaction
 from chalicelib.reconcile.hours import Range
 from chalicelib.settings import settings
@@ -31,6 +30,11 @@ FOLDER = "delivery/processing-failed/"
 GIVEN_UP = "delivery/errors/manifests/"
 REFUSED = "Lambda.ProcessingFailedStatus"  # the transform's own answer: those are in its rejected files
 SHOWN = 100  # manifests
+MOST_BYTES = 256 << 20
+"""Of one file, unpacked: Firehose gathers up to 128 MB.
+docs.aws.amazon.com/firehose/latest/dev/create-configure-backup.html"""
+MOST_LINE = 16 << 20
+"""Bytes of a record with what Firehose says of it: its data in base64 came in a request of 6 MB."""
 MOST_FILES = 1000  # read at a run, the newest first; each has up to some MB
 HOUR = "%Y/%m/%d/%H/"  # of Firehose's keys, UTC
 
@@ -117,12 +121,9 @@ def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
 
 
 def read(bucket: str, file: File) -> Iterator[str]:
-    """The `tweet_key` of every tweet in a file of Firehose's; counts in `file` what it holds."""
+    """Yield the `tweet_key` of every tweet in a file of Firehose's; count in `file` what it holds."""
     try:
-        body = clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"].read()
-        if body[:2] == b"\x1f\x8b":
-            body = gzip.decompress(body)
-        for line in body.splitlines():
+        for line in bodies.lines(clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"], MOST_BYTES, MOST_LINE):
             yield from tweet_keys(orjson.loads(line), file)
     except (ClientError, BotoCoreError, OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         file.trouble = f"it can't be read: {type(error).__name__}: {error}"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import orjson
 from botocore.exceptions import ClientError
 
+from chalicelib import bodies
+from chalicelib.transform.answer import MOST_BYTES
 from chalicelib.transform.batch import Batch, Record
 from chalicelib.transform.rows import timestamp
 from chalicelib.transform.unpack import Refusal
@@ -47,14 +49,16 @@ def compress(lines: Iterable[bytes]) -> bytes:
 
 
 def write(s3: S3Client, bucket: str, key: str, lines: Iterable[bytes]) -> None:
-    """Writes the lines, over the same ones if a former attempt has. Raises what boto3 raises."""
+    """Write the lines, over the same ones if a former attempt has. Raises what boto3 raises."""
     s3.put_object(Bucket=bucket, Key=key, Body=compress(lines))
 
 
 def write_once(s3: S3Client, bucket: str, key: str, lines: Sequence[bytes]) -> tuple[Sequence[bytes], bool]:
-    """(the lines under the key, whether they were there before): a retried batch answers what its first attempt wrote.
+    """Return the lines under the key, and whether they were there before.
 
-    Raises what boto3 raises; ValueError if the file there has another number of lines.
+    Then a former attempt at the batch wrote them, and the retry answers the same.
+
+    Raises what boto3 raises; ValueError if the file there has another number of lines, or more than an answer's bytes.
     """
     body = compress(lines)
     for attempt in range(CONFLICTS):
@@ -67,7 +71,7 @@ def write_once(s3: S3Client, bucket: str, key: str, lines: Sequence[bytes]) -> t
                 break
             if code != "ConditionalRequestConflict" or attempt == CONFLICTS - 1:
                 raise
-    stored = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).splitlines(keepends=True)
+    stored = list(bodies.lines(s3.get_object(Bucket=bucket, Key=key)["Body"], MOST_BYTES, MOST_BYTES))
     if len(stored) != len(lines):
         raise ValueError(f"s3://{bucket}/{key} has {len(stored)} lines; remove it and Firehose's retry writes it anew")
     return stored, True

@@ -11,11 +11,13 @@ from chalicelib import clients
 from chalicelib.classifier import backends
 from chalicelib.classifier.active import Active, active
 from chalicelib.classifier.text import clean
+from chalicelib.columns import BYTES, cut
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
 from chalicelib.transform import answer, files, plan, rows
 from chalicelib.transform.batch import Batch, read
 from chalicelib.transform.put_back import put_back
+from chalicelib.transform.unpack import Tweet
 
 PATIENCE = 0.75  # of the time the invocation has left, for Comprehend; the rest is for S3 and the stream
 SECONDS_WITHOUT_CONTEXT = 60.0
@@ -60,11 +62,12 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def decide(batch: Batch, by: Active, deadline: float) -> Outcome:
-    """Classifies the batch's tweets and decides what becomes of each. `deadline` on the clock of time.monotonic()."""
+    """Classify the batch's tweets and decide what becomes of each. `deadline` on the clock of time.monotonic()."""
     capacity = answer.capacity(record.id for record in batch.records)
     candidates = [(record.arrived, tweet) for record in batch.records for tweet in record.tweets]
     del candidates[capacity // rows.SMALLEST_ROW :]
     cleaned = [clean(tweet.text) for _, tweet in candidates]
+    _cut(candidates, cleaned)
     own = backends.bundled_verdicts(cleaned)
     facts = [
         rows.facts(tweet, arrived, text, verdict.prediction.keywords)
@@ -88,6 +91,18 @@ def decide(batch: Batch, by: Active, deadline: float) -> Outcome:
             again += left
             rejected += [files.refusal_line(share.record, refusal) for refusal in refusals]
     return Outcome(batch, shares, key, lines, rejected, again, verdicts)
+
+
+def _cut(candidates: list[tuple[int, Tweet]], cleaned: list[str]) -> None:
+    """Cut cleaned texts to their column and mark their tweets as truncated, both in place.
+
+    The tweets' own texts are within their column already, but a cleaned one may be longer: `#aBaB` becomes `a Ba B`.
+    """
+    size = BYTES["cleaning_text"]
+    for at, text in enumerate(cleaned):
+        if len(text) * 4 > size and (kept := cut(text, size)) != text:
+            arrived, tweet = candidates[at]
+            cleaned[at], candidates[at] = kept, (arrived, tweet._replace(truncated=True))
 
 
 def _deadline(context: Any) -> float:

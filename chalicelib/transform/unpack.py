@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib.columns import COLUMNS
+from chalicelib.columns import BYTES, cut
 
-BYTES = {column.name: column.bytes or 0 for column in COLUMNS}
 TEXT = ("full_text", "text")
 TWEET_ID = ("tweet_id", "id_str", "id", "tweetid")
 USER_ID = ("user_id", "userid", "author_id")
@@ -153,16 +152,17 @@ def _parse_leniently(source: bytes) -> Any:
     Floats and integers of 19 digits or more become Fragments of the digits as written, for an ID must not lose any.
     """
     try:
-        document = json.loads(
-            source.decode("utf-8", "cp1252"),
-            strict=False,
-            parse_float=orjson.Fragment,
-            parse_constant=lambda _: None,
-            parse_int=lambda digits: int(digits) if len(digits) < 19 else orjson.Fragment(digits),
-        )
-        return _storable_throughout(document)
+        return _storable_throughout(_LENIENT.decode(source.decode("utf-8", "cp1252")))
     except (ValueError, RecursionError):
         return NOT_JSON
+
+
+_LENIENT = json.JSONDecoder(
+    strict=False,
+    parse_float=orjson.Fragment,
+    parse_constant=lambda _: None,
+    parse_int=lambda digits: int(digits) if len(digits) < 19 else orjson.Fragment(digits),
+)
 
 
 def _decode_as_cp1252(error: UnicodeError) -> tuple[str, int]:
@@ -311,7 +311,7 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         text = storable(text)
     if not text or text.isspace():
         raise _RefusalError("no_text", "the text is blank")
-    kept = _cut(text, BYTES["original_text"])
+    kept = cut(text, BYTES["original_text"])
     created_at, lang, keyword = get("created_at"), get("lang"), _first(source, KEYWORD)
     return Tweet(
         raw,
@@ -346,14 +346,7 @@ def _identifier(name: str, value: Any) -> str | None:
 def _optional(value: Any, size: int, plain: bool) -> str | None:
     if not isinstance(value, str):
         return None
-    return _cut(value if plain else storable(value), size) or None
-
-
-def _cut(text: str, size: int) -> str:
-    """Return the text's first characters that fit into so many bytes of UTF-8."""
-    if len(text) * 4 <= size:
-        return text
-    return text.encode()[:size].decode(errors="ignore")
+    return cut(value if plain else storable(value), size) or None
 
 
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[3 * n : 3 * n + 3]: f"{n + 1:02}" for n in range(12)}
