@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,8 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 
 def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Found:
     """Looks, and repairs."""
-    bucket, folder, now = settings().bucket, f"reports/work/{job_id}/", datetime.now(UTC)
+    bucket, now = settings().bucket, datetime.now(UTC)
+    folder = f"reports/work/{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
     known = compare.known(now)
     job = plan(arguments, job_id, now, known)
     spans = hours.ranges(which(arguments, job, known))
