@@ -1,14 +1,16 @@
 """Migrations are applied once, in order, recorded with what they were, and never changed afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.warehouse import migrations
+from chalicelib.warehouse import data_api, migrations
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
 from local.warehouse.errors import WarehouseError
 from tests.warehouses import Scratch, scratch
@@ -118,3 +120,139 @@ def test_each_migration_fits_a_transaction_of_the_data_api() -> None:
     many = Migration(1, "many", "SELECT 1;" * 40)
     with pytest.raises(MigrationError, match="split it into two"):
         migrations.transaction(many)
+
+
+# ------------------------------------------------------------------ applied over the Data API
+
+
+class Warehouse:
+    """What the Data API is asked. `ends` are the errors with which transactions end, one each; then they succeed."""
+
+    def __init__(self) -> None:
+        self.done: list[Applied] = []
+        self.ran: list[str] = []
+        self.ends: list[Exception] = []
+        self.roles_asked = 0
+
+    def query(self, sql: str, patience: float) -> list[dict[str, Any]]:
+        assert patience > 0
+        if sql == migrations.TABLES:
+            return [{"name": "migration"}]
+        if sql == migrations.APPLIED:
+            return [asdict(row) for row in self.done]
+        self.roles_asked += 1
+        return [{"role_name": "reader"}]
+
+    def run(self, statements: Sequence[str], parameters: Mapping[str, str], patience: float) -> str:
+        assert patience > 0
+        self.ran.append(parameters["name"])
+        self.statements = statements
+        if self.ends:
+            raise self.ends.pop(0)
+        self.record(*(each for each in (ONE, TWO, THREE) if each.name == parameters["name"]))
+        return "s1"
+
+    def record(self, *migrations: Migration) -> None:
+        self.done += applied(*migrations)
+
+
+THREE = Migration(3, "three", "CREATE ROLE Reader; CREATE ROLE writer; SELECT 1;")
+
+
+@pytest.fixture
+def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    found = Warehouse()
+    monkeypatch.setattr(data_api, "query", found.query)
+    monkeypatch.setattr(data_api, "run", found.run)
+    return found
+
+
+def test_all_that_is_pending_is_applied_in_order_and_told(warehouse: Warehouse) -> None:
+    warehouse.record(ONE)
+    assert migrations.apply([ONE, TWO, THREE]) == [TWO, THREE]
+    assert warehouse.ran == ["two", "three"]
+    assert migrations.apply([ONE, TWO, THREE]) == []
+
+
+def test_a_transaction_that_still_runs_has_not_failed_and_is_not_started_again(warehouse: Warehouse) -> None:
+    warehouse.ends = [data_api.StillRunningError("Not done in time (STARTED)", "s1")]
+    with pytest.raises(data_api.StillRunningError):
+        migrations.apply([ONE])
+    assert warehouse.ran == ["one"]
+
+
+def test_a_transaction_that_was_lost_is_tried_twice_more(warehouse: Warehouse) -> None:
+    lost = data_api.StatementLostError("forgotten", "s1")
+    warehouse.ends = [lost, lost]
+    assert migrations.apply([ONE]) == [ONE]
+    assert warehouse.ran == ["one"] * 3
+    warehouse.ends = [lost] * 3
+    with pytest.raises(data_api.StatementLostError):
+        migrations.apply([ONE, TWO])
+    assert warehouse.ran[3:] == ["two"] * 3
+
+
+def test_a_transaction_that_failed_because_another_was_quicker_is_no_failure(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beaten(statements: Sequence[str], parameters: Mapping[str, str], patience: float) -> str:
+        warehouse.record(ONE)
+        raise data_api.WarehouseError("applied meanwhile", "s1")
+
+    monkeypatch.setattr(data_api, "run", beaten)
+    assert migrations.apply([ONE]) == []
+
+
+def test_a_transaction_that_failed_names_its_migration_and_why(warehouse: Warehouse) -> None:
+    warehouse.ends = [data_api.WarehouseError('relation "a" already exists', "s1")]
+    with pytest.raises(MigrationError, match=r'^Migration 0001_one: relation "a" already exists'):
+        migrations.apply([ONE])
+
+
+def test_roles_are_asked_for_only_by_a_migration_that_makes_some(warehouse: Warehouse) -> None:
+    migrations.apply([ONE, TWO])
+    assert warehouse.roles_asked == 0
+    migrations.apply([ONE, TWO, THREE])
+    assert warehouse.roles_asked == 1
+    assert [sql for sql in warehouse.statements if "ROLE" in sql] == ["CREATE ROLE writer"]
+
+
+def test_the_time_for_all_is_not_given_to_each(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, given = [1000.0], []
+    monkeypatch.setattr(migrations.time, "monotonic", lambda: now[0])
+    run = warehouse.run
+
+    def slow(statements: Sequence[str], parameters: Mapping[str, str], patience: float) -> str:
+        given.append(patience)
+        now[0] += 10
+        return run(statements, parameters, patience)
+
+    monkeypatch.setattr(data_api, "run", slow)
+    migrations.apply([ONE, TWO], patience=60.0)
+    assert given == [60.0, 50.0]
+
+
+def test_a_warehouse_without_the_table_of_migrations_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_api, "query", lambda sql, patience: [{"name": "tweet_file"}])
+    assert migrations.applied() == []
+
+
+def test_a_later_migration_that_is_applied_makes_a_new_number_necessary() -> None:
+    with pytest.raises(MigrationError, match=r"0001_one is pending, but the later 0002_two was applied"):
+        migrations.plan([ONE, TWO], applied(TWO))
+
+
+def test_a_transaction_takes_the_lock_looks_again_and_records_what_it_did_in_this_order() -> None:
+    planned = migrations.transaction(TWO)
+    assert planned.statements == (migrations.LOCK, migrations.GUARD, "CREATE TABLE c (d INTEGER)", migrations.RECORD)
+    assert planned.parameters == {"version": "2", "name": "two", "checksum": TWO.checksum}
+    assert migrations.transaction(ONE).statements == ("CREATE TABLE a (b INTEGER)", migrations.RECORD)
+
+
+def test_a_transaction_holds_just_what_the_data_api_takes() -> None:
+    assert len(migrations.transaction(Migration(2, "most", "SELECT 1;" * 37)).statements) == 40
+    with pytest.raises(MigrationError, match=r"0002_more has 38 statements, more than 37"):
+        migrations.transaction(Migration(2, "more", "SELECT 1;" * 38))
+    assert migrations.transaction(Migration(1, "long", "x" * 100_000))
+    with pytest.raises(MigrationError, match=r"0001_long: a statement has over 100000 bytes"):
+        migrations.transaction(Migration(1, "long", "é" * 50_001))

@@ -198,6 +198,58 @@ def test_an_error_that_retries_will_not_mend_stops_at_once_and_keeps_the_batch()
     assert [failure.record.data for failure in kept] == [b"1", b"2"]
 
 
+class Client:
+    """Firehose's and Kinesis's client: refuses a record of a call where `refuses(call, data)` says so."""
+
+    def __init__(self, refuses: Callable[[int, bytes], bool]) -> None:
+        self.refuses = refuses
+        self.calls: list[list[bytes]] = []
+        self.keys: list[str] = []
+
+    def _answers(self, records: Sequence[dict[str, Any]]) -> tuple[int, list[dict[str, str]]]:
+        self.calls.append([record["Data"] for record in records])
+        refused = {"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."}
+        answers = [refused if self.refuses(len(self.calls), data) else {} for data in self.calls[-1]]
+        return sum(map(bool, answers)), answers
+
+    def put_record_batch(self, *, DeliveryStreamName: str, Records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        assert DeliveryStreamName == "tweets"
+        failed, answers = self._answers(Records)
+        return {"FailedPutCount": failed, "RequestResponses": answers}
+
+    def put_records(self, *, StreamName: str, Records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        assert StreamName == "tweets"
+        self.keys += [record["PartitionKey"] for record in Records]
+        failed, answers = self._answers(Records)
+        return {"FailedRecordCount": failed, "Records": answers}
+
+
+@pytest.mark.parametrize("kind", [producer.Firehose, producer.Kinesis])
+def test_records_that_an_answer_of_200_calls_failed_are_sent_again(kind: Callable[[Client, str], Any]) -> None:
+    client = Client(lambda call, data: call == 1 and data == b"2")
+    summary = producer.send(kind(client, "tweets"), [Record(b"1"), Record(b"2"), Record(b"3")])
+    assert client.calls == [[b"1", b"2", b"3"], [b"2"]]
+    assert (summary.sent, summary.retried, summary.complete) == (3, 1, True)
+
+
+@pytest.mark.parametrize("kind", [producer.Firehose, producer.Kinesis])
+def test_records_that_fail_in_every_answer_are_unsent_with_the_streams_reason(
+    kind: Callable[[Client, str], Any],
+) -> None:
+    client = Client(lambda call, data: data == b"2")
+    summary = producer.send(kind(client, "tweets"), [Record(b"1"), Record(b"2")])
+    assert summary.unsent == {"ServiceUnavailableException: Slow down.": 1}
+    assert (summary.tweets, summary.sent, summary.retried) == (2, 1, producer.ATTEMPTS - 1)
+    assert client.calls[1:] == [[b"2"]] * (producer.ATTEMPTS - 1)
+
+
+def test_records_are_spread_over_the_shards_of_a_data_stream_and_a_repeated_one_goes_to_its_own() -> None:
+    client = Client(lambda call, data: call == 1 and data == b"2")
+    producer.send(producer.Kinesis(client, "tweets"), [Record(b"1"), Record(b"2")])
+    [first, second, again] = client.keys
+    assert first != second == again
+
+
 # ------------------------------------------------------------------ the command
 
 

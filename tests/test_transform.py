@@ -15,10 +15,11 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
     KinesisFirehoseDataTransformationResponse,
 )
 
-from chalicelib.classifier import taxonomy
+from chalicelib.classifier import Prediction, taxonomy
 from chalicelib.columns import COLUMNS, NAMES
 from chalicelib.transform import files
 from chalicelib.transform.handler import transform
+from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, verdict
 
 EVENTS = Path(__file__).parent / "events"
 
@@ -191,6 +192,15 @@ def test_another_batch_gets_another_file() -> None:
     assert len(world.objects) == 3
 
 
+def test_records_with_other_ids_are_another_batch_though_they_say_the_same_at_the_same_time() -> None:
+    again = event(b'{"text":"a"}')
+    again["records"][0]["recordId"] = "another"
+    with aws() as world:
+        transform(event(b'{"text":"a"}'), None)
+        transform(again, None)
+    assert len(world.objects) == 2
+
+
 @pytest.mark.parametrize("broken", ["tweets/", "rejected/"])
 def test_a_file_that_cannot_be_written_fails_the_batch_and_the_retry_completes_it(broken: str) -> None:
     sent = event(b'{"text":"a"}\nbroken')
@@ -230,6 +240,63 @@ def test_two_attempts_at_once_end_with_one_file() -> None:
         world.s3.put_object.side_effect = [*conflicts, client_error("PreconditionFailed")]
         world.s3.get_object.side_effect = lambda **_: {"Body": io.BytesIO(files.compress([b"{}\n"]))}
         assert rows(transform(event(b'{"text":"a"}'), None)) == [{}]
+
+
+def test_a_conflict_that_lasts_is_not_taken_for_a_file_that_is_there() -> None:
+    """409 says that another write is under way, not that it succeeded."""
+    with aws() as world:
+        world.objects["tweets/"] = b""
+        world.s3.put_object.side_effect = client_error("ConditionalRequestConflict")
+        with pytest.raises(Exception, match="ConditionalRequestConflict"):
+            transform(event(b'{"text":"a"}'), None)
+    assert world.s3.put_object.call_count == files.CONFLICTS
+    assert not world.s3.get_object.called
+
+
+@pytest.mark.parametrize("stored", [[], [b"{}\n"] * 2])
+def test_a_stored_file_with_another_number_of_lines_answers_nothing(stored: list[bytes]) -> None:
+    with aws() as world:
+        world.s3.put_object.side_effect = client_error("PreconditionFailed")
+        world.s3.get_object.side_effect = lambda **_: {"Body": io.BytesIO(files.compress(stored))}
+        with pytest.raises(ValueError, match=f"has {len(stored)} lines"):
+            transform(event(b'{"text":"a"}'), None)
+
+
+# ------------------------------------------------------------------ what does not fit
+
+
+def halves() -> bytes:
+    """A record whose tweets are more than an answer holds, with a broken line before them."""
+    return b"broken\n" + b"\n".join(b'{"text":"%s %d"}' % (b"storm " * 120, n) for n in range(2500))
+
+
+def test_nothing_is_put_back_before_the_tweet_file_is_written() -> None:
+    """Else a batch that fails there would leave its last tweets in the stream, once more for each attempt."""
+    with aws() as world:
+        world.s3.put_object.side_effect = [None, client_error("InternalError")]  # the rejected file, the tweet file
+        with pytest.raises(Exception, match="InternalError"):
+            transform(event(halves()), None)
+        assert world.taken_back == []
+        world.objects.clear()
+        world.s3.put_object.side_effect = world.put_object
+        transform(event(halves()), None)
+        assert world.taken_back
+
+
+def test_what_is_refused_of_a_record_that_is_cut_in_two_is_kept_too() -> None:
+    with aws() as world:
+        response = transform(event(halves()), None)
+        assert world.taken_back, "the record is more than an answer holds"
+    assert results(response) == ["Ok"]
+    assert [base64.b64decode(line["raw"]) for line in world.lines("rejected/")] == [b"broken"]
+
+
+def test_a_verdict_keeps_to_its_bytes_whatever_the_classifier_is_called() -> None:
+    """How many rows fit an answer is decided before the verdicts are known, so they may not be longer than said."""
+    longest = max(taxonomy.CODES, key=len)
+    said = verdict(Prediction(longest, 1.0, 0.0, (), "v" * 500), 9999.0)
+    assert len(said) <= VERDICT_BYTES
+    assert json.loads(b"{" + said[1:] + b"}")["classifier_version"] == "v" * MOST_VERSION_CHARACTERS
 
 
 # ------------------------------------------------------------------ what it says of itself
