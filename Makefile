@@ -9,7 +9,7 @@ MINUTES ?= 5
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 
-.PHONY: setup demo test lint local bench package deploy destroy soak pins
+.PHONY: setup demo test lint local bench package deploy destroy soak mutants pins
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
@@ -39,6 +39,16 @@ bench: setup
 soak: setup
 	@$(PY) -m local soak --minutes $(MINUTES)
 
+# What the tests don't notice: one small change to the code at a time. PATHS=producer.py a part; SAMPLE=200 so many of them.
+mutants: .venv-mutants/.installed
+	@.venv-mutants/bin/python -m mutants $(PATHS) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
+
+.venv-mutants/.installed: requirements-mutants.txt
+	@echo "Setting up .venv-mutants (about a minute, once) ..."
+	@$(PYTHON) -m venv .venv-mutants
+	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-mutants.txt
+	@touch $@
+
 package: setup
 	@$(PY) -m infra package --stage $(STAGE)
 
@@ -52,3 +62,4 @@ destroy: setup
 pins:
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements.in -o requirements.txt
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements-mutants.in -o requirements-mutants.txt

@@ -1,0 +1,310 @@
+"""`python -m mutants [PATH ...]`: tries every mutant of the sources, prints the score and the survivors.
+
+Exit status: 0 if every survivor is explained in mutants/accepted.toml; 1 if one isn't, or an explanation is of no use
+any more; 2 if a test fails on the code as it is.
+
+What it finds is kept in .mutants/, so a run that was cut short goes on where it was: a killed mutant stays killed while
+its file and the file of the test that killed it are as they were; any other is tried again once anything has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mutants import accepted, lines, trial
+from mutants.changes import Mutant, mutants
+
+ROOT = Path(__file__).parents[1]
+STATE = ROOT / ".mutants"
+GOAL = 0.90
+
+TARGETS = {
+    "chalicelib/transform/*.py": ("transform*", "put_back"),
+    "chalicelib/warehouse/*.py": ("migrations", "warehouse_*", "local_data_api"),
+    "chalicelib/reconcile/*.py": ("reconcil*", "jobs", "job_*"),
+    "producer.py": ("producer",),
+}
+"""Source files, and the tests that describe them: `tests/test_<name>.py`. Other tests aren't tried."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.splitlines()[0])
+    parser.add_argument("paths", nargs="*", default=[], help="files or folders; all of the sources without any")
+    parser.add_argument("--sample", type=int, help="try so many mutants only, chosen by chance")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes at a time (one a core)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of tests a mutant, the shortest first (20)")
+    options = parser.parse_args(argv)
+    os.chdir(ROOT)
+    sources = [file for file in targets() if not options.paths or any(_within(file, path) for path in options.paths)]
+    if not sources:
+        parser.error(f"none of the sources is in {', '.join(options.paths)}; they are {', '.join(TARGETS)}")
+
+    measured = measure(sources, options.workers)
+    broken = sorted({test for each in measured.values() for test in each.failed})
+    if broken:
+        print("These tests fail on the code as it is:", *broken, sep="\n  ")
+        return 2
+    found = [mutant for file in sources for mutant in mutants(file, (ROOT / file).read_bytes())]
+    chosen = random.Random(0).sample(found, min(options.sample, len(found))) if options.sample else found  # noqa: S311
+    outcomes = try_all(chosen, measured, options.workers, options.seconds)
+    return report(found, outcomes)
+
+
+def targets() -> dict[str, list[str]]:
+    """The sources, each with its test files."""
+    tests = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("test_*.py"))
+    return {
+        path.relative_to(ROOT).as_posix(): [t for t in tests if any(fnmatch(t, f"tests/test_{n}.py") for n in names)]
+        for pattern, names in TARGETS.items()
+        for path in sorted(ROOT.glob(pattern))
+    }
+
+
+def _within(file: str, path: str) -> bool:
+    return file == path or file.startswith(path.rstrip("/") + "/")
+
+
+@cache
+def digest(*names: str) -> str:
+    """Of the contents of files."""
+    found = hashlib.sha256()
+    for name in names:
+        with contextlib.suppress(OSError):
+            found.update(name.encode() + (ROOT / name).read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _helpers() -> list[str]:
+    """What tests share."""
+    return sorted(
+        p.relative_to(ROOT).as_posix() for p in (ROOT / "tests").glob("*.py") if not p.name.startswith("test_")
+    )
+
+
+# ------------------------------------------------------------------ which tests run which lines
+
+
+def measure(sources: Sequence[str], workers: int) -> dict[str, lines.Measured]:
+    """What each test file runs, as measured now or, where neither it nor what it runs has changed, before."""
+    by_source = targets()
+    files = sorted({test for source in sources for test in by_source[source]})
+    every = list(by_source)
+    missing = [file for file in files if not _fresh(file)]
+    with bar("Running tests", len(missing)) as advance:
+        running: dict[int, str] = {}
+        left = iter(missing)
+        while True:
+            while len(running) < workers and (file := next(left, None)):
+                pid = os.fork()
+                if not pid:
+                    _measure_and_end(file, every)
+                running[pid] = file
+            if not running:
+                break
+            pid, _ = os.wait()
+            if running.pop(pid, None):
+                advance()
+    known = {file: found for file in files if (found := lines.load(_record(file)))}
+    lost = [file for file in files if file not in known]
+    if lost:
+        raise SystemExit(f"These could not be run: {', '.join(lost)}")
+    return known
+
+
+def _measure_and_end(file: str, sources: Sequence[str]) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    try:
+        found = lines.measure(file, sources, ROOT)
+        lines.save(found, _record(file))
+        _record(file).with_suffix(".digest").write_text(digest(file, *_helpers(), *sorted(found.lines)))
+    finally:
+        os._exit(0)
+
+
+def _record(file: str) -> Path:
+    return STATE / "lines" / f"{Path(file).stem}.json"
+
+
+def _fresh(file: str) -> bool:
+    found = lines.load(_record(file))
+    with contextlib.suppress(OSError):
+        known = _record(file).with_suffix(".digest").read_text()
+        return found is not None and not found.failed and known == digest(file, *_helpers(), *sorted(found.lines))
+    return False
+
+
+# ------------------------------------------------------------------ trying
+
+
+def try_all(
+    chosen: Sequence[Mutant], measured: dict[str, lines.Measured], workers: int, most: float
+) -> dict[Mutant, trial.Outcome]:
+    """Each mutant's outcome, known from before or found now."""
+    results = STATE / "results.jsonl"
+    everything = digest(*targets(), *measured, *_helpers())
+    before = {tuple(each["key"]): each for each in trial.told(results)}
+    outcomes: dict[Mutant, trial.Outcome] = {}
+    jobs: list[trial.Job] = []
+    for mutant in chosen:
+        last = before.get((*mutant.key, mutant.line))
+        killer = last["by"].removesuffix(" (no end)") if last else ""
+        if last and (
+            last["everything"] == everything
+            or (last["status"] == trial.KILLED and last["files"] == digest(mutant.file, killer.partition("::")[0]))
+        ):
+            outcomes[mutant] = trial.Outcome(last["status"], last["by"])
+            continue
+        tests, on_import = tests_for(mutant, measured, most, killer)
+        if tests:
+            jobs.append(trial.Job(mutant, (ROOT / mutant.file).read_bytes(), tests, on_import))
+        else:
+            outcomes[mutant] = trial.Outcome(trial.UNTESTED)
+    jobs.sort(key=lambda job: sum(seconds for _, seconds in job.tests))
+
+    def keep(job: trial.Job, outcome: trial.Outcome) -> None:
+        line = {
+            "key": [*job.mutant.key, job.mutant.line],
+            "status": outcome.status,
+            "by": outcome.by,
+            "files": digest(job.mutant.file, outcome.by.removesuffix(" (no end)").partition("::")[0]),
+            "everything": everything,
+        }
+        with results.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    trial.preload(sorted({name for each in measured.values() for name in each.modules}))
+    quick = [job for job in jobs if not job.on_import]
+    with bar("Trying mutants in place", len(quick)) as advance:
+        trial.in_place(quick, workers, ROOT, keep, advance)
+    known = {tuple(each["key"]): each for each in trial.told(results) if each["everything"] == everything}
+    slow = [job for job in jobs if (*job.mutant.key, job.mutant.line) not in known]
+    with bar("Trying mutants by import", len(slow)) as advance:
+        trial.on_import(slow, workers, ROOT, keep, advance)
+    known = {tuple(each["key"]): each for each in trial.told(results) if each["everything"] == everything}
+    for job in jobs:
+        last = known[(*job.mutant.key, job.mutant.line)]
+        outcomes[job.mutant] = trial.Outcome(last["status"], last["by"])
+    return outcomes
+
+
+def tests_for(
+    mutant: Mutant, measured: dict[str, lines.Measured], most: float, killer: str
+) -> tuple[list[tuple[str, float]], bool]:
+    """Return the tests that run the mutant's lines, each with its seconds, and whether the change matters on import.
+
+    The shortest comes first, but `killer`, which killed it the last time, before all; together they take at most `most`
+    seconds.
+    """
+    ran: set[str] = set()
+    seconds: dict[str, float] = {}
+    for each in measured.values():
+        seconds |= each.seconds
+        ran |= {test for line in mutant.lines for test in each.lines.get(mutant.file, {}).get(line, ())}
+    imported = not mutant.where or (lines.ON_IMPORT in ran)
+    ran.discard(lines.ON_IMPORT)
+    if imported and not ran:  # a constant, say: whoever runs a line that names it
+        ran = _users(mutant, measured)
+    ordered = sorted(ran & set(seconds), key=lambda test: (test != killer, seconds[test]))
+    chosen: list[tuple[str, float]] = []
+    sum_so_far = 0.0
+    for test in ordered:
+        sum_so_far += seconds[test]
+        if chosen and sum_so_far > most:
+            break
+        chosen.append((test, seconds[test]))
+    return chosen, imported
+
+
+def _users(mutant: Mutant, measured: dict[str, lines.Measured]) -> set[str]:
+    """The tests that run a line of any source with a name that the mutant's statement assigns; else of its file."""
+    import re
+
+    source = (ROOT / mutant.file).read_text().splitlines()
+    name = re.match(r"\s*(?:def |class )?(\w+)", source[mutant.lines[0] - 1])
+    found: set[str] = set()
+    for file in targets():
+        text = (ROOT / file).read_text().splitlines()
+        named = {n for n, line in enumerate(text, 1) if name and re.search(rf"\b{name[1]}\b", line)}
+        # the body of a function whose head it is
+        named |= {n + 1 for n in named} | {n + 2 for n in named}
+        for each in measured.values():
+            found |= {test for n in named for test in each.lines.get(file, {}).get(n, ())}
+    found.discard(lines.ON_IMPORT)
+    if not found:
+        found = {t for each in measured.values() for tests in each.lines.get(mutant.file, {}).values() for t in tests}
+        found.discard(lines.ON_IMPORT)
+    return found
+
+
+# ------------------------------------------------------------------ telling
+
+
+def report(found: Sequence[Mutant], outcomes: dict[Mutant, trial.Outcome]) -> int:
+    """Print score and survivors; the exit status."""
+    reasons = accepted.read()
+    survivors = [mutant for mutant in outcomes if outcomes[mutant].status != trial.KILLED]
+    unexplained, useless = accepted.judge(
+        [mutant.key for mutant in survivors],
+        [mutant.key for mutant in outcomes],
+        [mutant.key for mutant in found],
+        reasons,
+    )
+    for mutant in survivors:
+        if mutant.key not in reasons:
+            print(f"{mutant.file}:{mutant.line} {mutant.where} [{outcomes[mutant].status}]")
+            print(f"  - {mutant.before}\n  + {mutant.after}")
+    by_file = Counter(mutant.file for mutant in outcomes)
+    alive = Counter(mutant.file for mutant in survivors)
+    for file, count in by_file.items():
+        print(f"{file:45} {count - alive[file]:5} of {count:5} killed  {(count - alive[file]) / count:6.1%}")
+    killed = len(outcomes) - len(survivors)
+    share = killed / len(outcomes) if outcomes else 1.0
+    print(
+        f"{killed:,} of {len(outcomes):,} mutants killed: {share:.1%}. "
+        f"{len(survivors) - len([m for m in survivors if m.key not in reasons])} survivors explained, "
+        f"{len([m for m in survivors if m.key not in reasons])} not."
+    )
+    for key in useless:
+        print(f"Explained in {accepted.FILE.name}, but killed or gone: {key}")
+    return 1 if unexplained or useless else 0
+
+
+@contextlib.contextmanager
+def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar without a thread, for processes are forked beside it."""
+    out = os.fdopen(os.dup(2), "w")  # pytest takes the other one
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=out), auto_refresh=False, disable=not total) as progress:
+        task = progress.add_task(title, total=total)
+
+        def advance() -> None:
+            progress.advance(task)
+            progress.refresh()
+
+        yield advance
+
+
+if __name__ == "__main__":
+    sys.exit(main())

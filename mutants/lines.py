@@ -1,0 +1,105 @@
+"""Which tests run which lines, and how long each takes: measured once a test file, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+ON_IMPORT = ""
+"""Stands for "no test": what runs when the files are imported."""
+
+
+@dataclass
+class Measured:
+    """What one test file showed."""
+
+    seconds: dict[str, float] = field(default_factory=dict)  # by test: set up and run, CPU time of this process
+    lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)  # by source file, by line: the tests
+    failed: list[str] = field(default_factory=list)  # without any change to the code
+    modules: list[str] = field(default_factory=list)  # imported from outside the repository
+
+
+def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
+    """Run a test file in this process, which must not have imported any of the sources, and tell what it ran."""
+    import coverage
+    import pytest
+
+    cover = coverage.Coverage(data_file=None, include=[str(root / source) for source in sources], config_file=False)
+    found = Measured()
+
+    class Watch:
+        began = 0.0
+
+        @pytest.hookimpl(tryfirst=True, wrapper=True)
+        def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+            cover.switch_context(item.nodeid)
+            began = time.process_time()
+            try:
+                return (yield)
+            finally:
+                found.seconds[item.nodeid] = time.process_time() - began
+                cover.switch_context(ON_IMPORT)
+
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.failed:
+                found.failed.append(report.nodeid)
+
+        def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+            if report.failed:
+                found.failed.append(report.nodeid)
+
+    cover.start()
+    pytest.main([test_file, *OPTIONS], plugins=[Watch(), Untroubled()])
+    cover.stop()
+    data = cover.get_data()
+    for name in data.measured_files():
+        lines = {line: sorted(tests) for line, tests in data.contexts_by_lineno(name).items()}
+        found.lines[str(Path(name).relative_to(root))] = lines
+    found.modules = _foreign_modules(root)
+    return found
+
+
+OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=native", "--show-capture=no", "--hypothesis-seed=0"]
+
+
+class Untroubled:
+    """Hypothesis as these runs need it: the same examples each time, none kept, a failure not made smaller."""
+
+    def pytest_sessionstart(self) -> None:  # conftest.py has set its profile by now, the tests' modules come later
+        from hypothesis import Phase, settings
+
+        settings.register_profile("mutants", settings(), database=None, phases=[Phase.explicit, Phase.generate])
+        settings.load_profile("mutants")
+
+
+def _foreign_modules(root: Path) -> list[str]:
+    import sys
+
+    found = []
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if path and name != "__main__" and (not path.startswith(str(root)) or "site-packages" in path):
+            found.append(name)
+    return found
+
+
+def load(path: Path) -> Measured | None:
+    """Return what `save` has written, None if there is nothing."""
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    told["lines"] = {file: {int(line): tests for line, tests in each.items()} for file, each in told["lines"].items()}
+    return Measured(**told)
+
+
+def save(measured: Measured, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(asdict(measured)))
+    unfinished.replace(path)
