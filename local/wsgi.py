@@ -1,8 +1,9 @@
-"""An HTTP server on 127.0.0.1 for a WSGI application: a thread a connection, connections kept open."""
+"""Serve a WSGI application over HTTP on 127.0.0.1: a thread a connection, connections kept open, as many as fit."""
 
 from __future__ import annotations
 
 import io
+import resource
 import socket
 import sys
 import threading
@@ -20,6 +21,63 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 PATIENCE = 5.0  # seconds for requests under way when the server stops
+MOST_CONNECTIONS = 256
+FILES_KEPT = 96
+"""Open files of the process besides connections: databases, logs, libraries, clients of the functions."""
+
+
+def most_connections() -> int:
+    """Return how many connections a server may keep open: two of them leave the process `FILES_KEPT` files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else max(4, min(MOST_CONNECTIONS, (soft - FILES_KEPT) // 4))
+    )
+
+
+class Connections:
+    """The open connections of a server, and which of them wait for a request. Safe from any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._threads: dict[socket.socket, threading.Thread] = {}
+        self._idle: dict[socket.socket, None] = {}  # the longest idle first
+
+    def opened(self, connection: socket.socket) -> None:
+        """Note a connection of this thread. Beyond the most there may be, the one that idles for longest is closed."""
+        with self._lock:
+            self._threads[connection] = threading.current_thread()
+            self._idle[connection] = None
+            excess = list(self._idle)[: max(0, len(self._threads) - self._most)]
+            for oldest in excess:
+                del self._idle[oldest]
+        for oldest in excess:
+            end(oldest)
+
+    def busy(self, connection: socket.socket) -> None:
+        """Note that a request has come."""
+        with self._lock:
+            self._idle.pop(connection, None)
+
+    def idle(self, connection: socket.socket) -> None:
+        """Note that it is answered."""
+        with self._lock:
+            self._idle[connection] = None
+
+    def closed(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._threads.pop(connection, None)
+            self._idle.pop(connection, None)
+
+    def every(self) -> list[tuple[socket.socket, threading.Thread]]:
+        """Return the open ones with their threads."""
+        with self._lock:
+            return list(self._threads.items())
+
+
+def end(connection: socket.socket) -> None:
+    """Let its thread see the client's end: it answers what has come, and closes."""
+    with suppress(OSError):  # the client was faster
+        connection.shutdown(socket.SHUT_RD)
 
 
 class PortTakenError(OSError):
@@ -36,13 +94,21 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
 
     def setup(self) -> None:
         super().setup()
-        self.server.connections[self.connection] = threading.current_thread()
+        self.server.connections.opened(self.connection)
 
     def finish(self) -> None:
-        self.server.connections.pop(self.connection, None)
+        self.server.connections.closed(self.connection)
         super().finish()
 
     def run_wsgi(self) -> None:
+        self.server.connections.busy(self.connection)
+        try:
+            self.answer()
+        finally:
+            self.server.connections.idle(self.connection)
+
+    def answer(self) -> None:
+        """Read the request's body, and write the application's answer."""
         self.environ = environ = self.make_environ()
         # Read to its end, whatever the application reads of it: the next request follows on the same connection.
         if environ.get("wsgi.input_terminated"):
@@ -107,7 +173,7 @@ class Server:
             "127.0.0.1", 0, application, threaded=True, request_handler=Handler, fd=self._socket.fileno()
         )
         self._server.daemon_threads = True
-        self._server.connections = {}  # open ones and their threads
+        self._server.connections = Connections(most_connections())
         self._socket.close()  # the server has its own copy
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name=self.url, daemon=True)
         self._thread.start()
@@ -119,10 +185,9 @@ class Server:
             return
         self._server.shutdown()
         self._thread.join()
-        open_ones = list(self._server.connections.items())
+        open_ones = self._server.connections.every()
         for connection, _ in open_ones:
-            with suppress(OSError):  # the client was faster
-                connection.shutdown(socket.SHUT_RD)  # to the thread the client has gone, once it has answered
+            end(connection)
         deadline = time.monotonic() + PATIENCE
         for _, thread in open_ones:
             thread.join(max(0.0, deadline - time.monotonic()))

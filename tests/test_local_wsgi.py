@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from local import wsgi
 from local.wsgi import PortTakenError, Server
 
 
@@ -37,6 +38,7 @@ def talk(server: Server, *requests: bytes) -> bytes:
     return answer
 
 
+LAST_PATH = b"X-Path: /last"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
@@ -67,6 +69,49 @@ def test_who_waits_for_100_continue_gets_it_at_once(server: Server) -> None:
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"ok")
         assert connection.recv(1000).endswith(b"ok")
+
+
+def test_idle_connections_do_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "MOST_CONNECTIONS", 8)
+    server = Server(0)
+    server.start(application)
+    port = int(server.url.rpartition(":")[2])
+    idle = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(30)]
+    try:
+        assert LAST_PATH in talk(server, LAST)
+        assert idle[0].recv(10) == b"", "the one that was idle for longest is closed"
+        assert len(server._server.connections.every()) <= 8 + 1
+    finally:
+        for each in idle:
+            each.close()
+        server.stop()
+
+
+def test_a_connection_at_work_is_not_closed_for_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "MOST_CONNECTIONS", 4)
+    server = Server(0)
+    server.start(application)
+    port = int(server.url.rpartition(":")[2])
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as working:
+            working.sendall(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+            assert working.recv(100).startswith(b"HTTP/1.1 100")
+            idle = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(20)]
+            assert LAST_PATH in talk(server, LAST)
+            working.sendall(b"hello")
+            assert working.recv(1000).endswith(b"hello")
+            for each in idle:
+                each.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(("limit", "most"), [(64, 4), (256, 40), (1024, 232), (1 << 20, 256)])
+def test_connections_leave_files_for_the_rest_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, limit: int, most: int
+) -> None:
+    monkeypatch.setattr(wsgi.resource, "getrlimit", lambda _: (limit, limit))
+    assert wsgi.most_connections() == most
 
 
 def test_a_length_that_is_none_is_refused(server: Server) -> None:

@@ -133,6 +133,9 @@ def activate(request: Request) -> Answer:
     except endpoints.RefusedError as error:
         raise ConflictError(str(error)) from error
     active = activation.activate(wanted, request.caller)
+    if wanted.backend != "bundled" and (gone := endpoints.leave_deleted(active, request.caller)):
+        now = activation.current().version
+        raise ConflictError(f"{', '.join(gone)} was deleted meanwhile; {now} is active. POST the endpoint again first")
     return Answer(shown(active) | {"takes_effect_within_seconds": int(TIME_TO_LIVE)})
 
 

@@ -55,16 +55,38 @@ def provide(properties: Mapping[str, Any], units: int, by: str) -> bool:
 
 
 def remove(endpoint: Mapping[str, Any], by: str) -> bool:
-    """Deletes an endpoint; whether it was active, in which case the bundled classifier takes over first."""
-    active = activation.current()
+    """Delete an endpoint; whether it was active, in which case the bundled classifier takes over first.
+
+    Looks again afterwards, for who activates it meanwhile: that one looks for the endpoint after it has written what is
+    active. So whichever order the two calls come in, one of them finds what the other has done.
+    """
     arn = endpoint["EndpointArn"]
-    used = arn in (active.endpoint_arn, active.relevance_endpoint_arn)
-    if used:
-        still = replace(active, relevance_endpoint_arn=None) if arn != active.endpoint_arn else None
-        activation.activate(still, by) if still else activation.activate_bundled(by)
+    used = leave(arn, by)
     if endpoint["Status"] != "DELETING":
         clients.comprehend().delete_endpoint(EndpointArn=arn)
-    return used
+    return leave(arn, by) or used
+
+
+def leave(arn: str, by: str) -> bool:
+    """Have no tweet labelled by an endpoint, if one is: the bundled classifier takes over. Returns whether one was."""
+    active = activation.current()
+    if arn not in (active.endpoint_arn, active.relevance_endpoint_arn):
+        return False
+    if arn == active.endpoint_arn:
+        activation.activate_bundled(by)
+    else:
+        activation.activate(replace(active, relevance_endpoint_arn=None), by)
+    return True
+
+
+def leave_deleted(active: Active, by: str) -> list[str]:
+    """Leave the endpoints of what has just become active that are no longer there or go away; returns their ARNs."""
+    serving = {e["EndpointArn"] for e in versions.endpoints().values() if e["Status"] in versions.SERVING}
+    used = (active.endpoint_arn, active.relevance_endpoint_arn)
+    gone = [arn for arn in used if arn and arn not in serving]
+    for arn in gone:
+        leave(arn, by)
+    return gone
 
 
 def probe(endpoint: Mapping[str, Any], head: str) -> str:
