@@ -222,6 +222,8 @@ def _difference(before: str, after: str) -> tuple[str, str]:
     if not changed:
         return "", ""
     a, b, c, d = changed[0][1], changed[-1][2], changed[0][3], changed[-1][4]
-    if a == b:  # a line more: told by the one above it
+    if a == b and a:  # a line more: told by the one above it
         a, c = a - 1, c - 1
+    elif a == b:  # or below it, where it is the first
+        b, d = b + 1, d + 1
     return " ".join(" ".join(old[a:b]).split()), " ".join(" ".join(new[c:d]).split())

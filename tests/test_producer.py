@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -78,6 +79,12 @@ def test_bytes_that_cp1252_does_not_know_are_read_as_latin_9(tmp_path: Path) -> 
     assert tweets_of(file) == [{"text": "price 5 € \x81"}]
 
 
+def test_bytes_that_only_cp1252_knows_as_letters_are_read_as_cp1252(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_bytes("text\n“flood” – 5 €\n".encode("cp1252"))
+    assert tweets_of(file) == [{"text": "“flood” – 5 €"}]
+
+
 def test_a_row_without_text_and_a_row_cut_short_are_still_sent(tmp_path: Path) -> None:
     file = tmp_path / "tweets.csv"
     file.write_text("tweetid,text\n1,\n2\n\n3,hello,more\n")
@@ -96,6 +103,13 @@ def test_json_lines_go_as_they_stand_broken_ones_too(tmp_path: Path) -> None:
     lines = [b'{"id": 1, "text": "a"}', b"{broken", b'"\xff"']
     file.write_bytes(b"\r\n\n".join(lines))
     assert list(producer.read(file)) == [line + b"\n" for line in lines]
+
+
+def test_blank_lines_before_the_first_tweet_are_no_tweets(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.jsonl"
+    for content, wanted in ((b"", []), (b" \n\r\n", []), (b'\n \n{"text": "a"}\n', [b'{"text": "a"}\n'])):
+        file.write_bytes(content)
+        assert list(producer.read(file)) == wanted
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -154,6 +168,17 @@ def test_the_pace_is_kept_on_average_with_jitter() -> None:
     assert len(set(batches)) > 10
 
 
+def test_the_pace_is_of_tweets_however_many_a_record_holds() -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    assert len(list(producer.paced([Record(b"x", 50)] * 400, 100.0, random.Random(1), lambda: now, sleep))) > 400
+    assert 180 < now < 220  # 20,000 tweets
+
+
 # ------------------------------------------------------------------ sending
 
 
@@ -187,6 +212,51 @@ def test_a_call_that_fails_as_a_whole_is_tried_again(trouble: Exception) -> None
     stream = RaisingStream(trouble, times=2)
     assert producer.send(stream, [Record(b"1")]).complete
     assert stream.taken == [Record(b"1")]
+
+
+@pytest.mark.parametrize(
+    "trouble", [error("ServiceUnavailableException"), EndpointConnectionError(endpoint_url="http://x")]
+)
+def test_what_a_call_raised_every_time_is_the_reason(trouble: Exception) -> None:
+    summary = producer.send(RaisingStream(trouble, times=99), [Record(b"1")])
+    assert summary.unsent == {str(trouble): 1}
+
+
+def test_pauses_between_attempts_grow_to_twenty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer.random, "uniform", lambda low, high: low + high)
+    pauses: list[float] = []
+    producer.put_with_retries(FakeStream(lambda call, record: "Throttled"), [Record(b"1")], pauses.append)
+    assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20.0, 20.0]
+
+
+def test_progress_counts_every_tweet_once_whatever_became_of_it() -> None:
+    settled: list[int] = []
+    stream = FakeStream(lambda call, record: "no" if record.data == b"2" else None)
+    records = [Record(b"1", 3), Record(b"2", 4), Record(bytes(MAX_RECORD_BYTES + 1), 5)]
+    producer.send(stream, records, on_progress=settled.append)
+    assert sorted(settled) == [3, 4, 5]
+
+
+def test_a_record_of_just_what_firehose_takes_is_sent_and_one_byte_more_is_not() -> None:
+    stream = FakeStream()
+    summary = producer.send(stream, [Record(bytes(MAX_RECORD_BYTES)), Record(bytes(MAX_RECORD_BYTES + 1))])
+    assert [len(record.data) for record in stream.taken] == [MAX_RECORD_BYTES] == [1_024_000]
+    assert summary.unsent == {"over 1,024,000 bytes, the most a record holds": 1}
+
+
+def test_the_summary_counts_what_the_stream_took_and_what_is_billed_for_it() -> None:
+    stream = FakeStream(lambda call, record: "no" if record.data == b"2" else None)
+    summary = producer.send(stream, [Record(b"1" * 5120, 2), Record(b"3" * 5121), Record(b"2")])
+    assert (summary.records, summary.batches, summary.bytes, summary.billed) == (2, 1, 10_241, 15_360)
+    assert summary.seconds > 0
+
+
+@pytest.mark.parametrize("trouble", [NoCredentialsError(), ParamValidationError(report="no")])
+def test_an_error_of_the_setup_is_raised_at_once(trouble: Exception) -> None:
+    stream = RaisingStream(trouble, times=99)
+    with pytest.raises(type(trouble)):
+        producer.send(stream, [Record(b"1")])
+    assert len(stream.calls) == 1
 
 
 def test_an_error_that_retries_will_not_mend_stops_at_once_and_keeps_the_batch() -> None:
@@ -275,6 +345,127 @@ def test_unsent_tweets_are_in_a_file_the_producer_reads_again(file: Path, tmp_pa
     assert not command(file, stream, "--unsent", str(unsent)).complete
     assert tweets_of(unsent) == [{"text": "tweet 3"}]
     assert command(unsent, FakeStream()).sent == 1
+
+
+def test_what_is_unsent_is_in_the_file_at_once_should_the_producer_be_killed(tmp_path: Path) -> None:
+    kept = producer.UnsentFile(tmp_path / "left.ndjson")
+    for data in (b"1\n", b"2\n"):
+        kept.write(Failure(Record(data), "no"))
+        assert kept.path.read_bytes().endswith(data)
+    assert kept.path.read_bytes() == b"1\n2\n"
+
+
+def test_the_unsent_file_is_closed_in_the_end(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[producer.UnsentFile] = []
+    monkeypatch.setattr(producer, "show", lambda summary, unsent, target: opened.append(unsent))
+    command(file, FakeStream(lambda call, record: "no"), "--unsent", str(tmp_path / "left.ndjson"))
+    assert opened[0].file is not None
+    assert opened[0].file.closed
+
+
+def test_progress_goes_to_stderr_and_what_became_of_the_tweets_to_stdout(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for options, bar in (((), "7/7"), (("--limit", "3"), "3/3"), (("--loop", "--limit", "10"), "10/10")):
+        command(file, FakeStream(), *options)
+        out, err = capsys.readouterr()
+        sent = bar.split("/")[0]
+        assert out.startswith(f"{sent} of {sent} tweets sent to s in ")
+        assert "Sending tweets" in err
+        assert bar in err
+
+
+def test_the_summary_says_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = Summary(
+        tweets=3000, sent=2000, records=1500, batches=4, retried=1001, bytes=2_500_000, billed=7_680_000, seconds=2.0
+    )
+    summary.unsent.update({"Throttled": 999, "too long": 1})
+    unsent = producer.UnsentFile(tmp_path / "left.ndjson")
+    unsent.write(Failure(Record(b"x"), "Throttled"))
+    producer.show(summary, unsent, "tweets")
+    out, err = capsys.readouterr()
+    assert out == (
+        "2,000 of 3,000 tweets sent to tweets in 2.0 s (1,000 tweets/s): 1,500 records in 4 batches, 2.50 MB "
+        "(billed as 7.68 MB Direct PUT), 1,001 records sent again\n"
+    )
+    first, second, third = err.splitlines()
+    assert (first, second) == ("NOT SENT: 999 tweets: Throttled", "NOT SENT: 1 tweets: too long")
+    assert third.count(str(unsent.path)) == 2
+    producer.show(Summary(), producer.UnsentFile(tmp_path / "none"), "tweets")
+    out, err = capsys.readouterr()
+    assert "in 0.0 s (-): 0 records" in out
+    assert err == ""
+
+
+def test_a_dry_run_shows_the_first_three_records_whatever_is_in_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "tweets.jsonl"
+    file.write_bytes(b'"\xff"\n"b"\n"c"\n"' + b"d" * 1_490_000 + b'"\n')
+    assert producer.main([str(file), "--dry-run"]) == 0
+    assert capsys.readouterr().out == '"\ufffd"\n"b"\n"c"\n4 tweets in 4 records, 1.49 MB. Nothing was sent.\n'
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "says"),
+    [
+        (None, 0, ""),
+        (KeyboardInterrupt(), 130, ""),
+        (error("AccessDeniedException"), 2, "said AWS\nCheck the name, region, credentials and endpoint"),
+        (NoCredentialsError(), 2, "Unable to locate credentials\nCheck"),
+        (IsADirectoryError("a folder"), 2, "tweets.csv: a folder"),
+    ],
+)
+def test_the_exit_status_says_how_it_ended(
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trouble: BaseException | None,
+    status: int,
+    says: str,
+) -> None:
+    def run(arguments: Any, stream: Any) -> Summary:
+        if trouble:
+            raise trouble
+        return Summary()
+
+    monkeypatch.setattr(producer, "run", run)
+    monkeypatch.setattr(producer, "stream_of", lambda arguments: None)
+    assert producer.main([str(file), "--stream", "s"]) == status
+    assert says in capsys.readouterr().err
+
+
+def test_tweets_that_could_not_be_sent_are_a_failure_and_kept_in_a_file_named_after_the_time(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(producer, "stream_of", lambda arguments: FakeStream(lambda call, record: "no"))
+    assert producer.main([str(file), "--kinesis-stream", "k", "--rate", "0"]) == 1
+    [kept] = tmp_path.glob("unsent-*.ndjson")
+    assert re.fullmatch(r"unsent-\d{8}T\d{6}\.ndjson", kept.name)
+    out, err = capsys.readouterr()
+    assert "sent to k in" in out
+    assert kept.name in err
+
+
+def test_the_stream_is_the_one_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    firehose = producer.stream_of(producer.parse(["f.csv", "--stream", "a"]))
+    kinesis = producer.stream_of(producer.parse(["f.csv", "--kinesis-stream", "b"]))
+    assert (type(firehose), type(kinesis)) == (producer.Firehose, producer.Kinesis)
+    assert isinstance(firehose, producer.Firehose)
+    assert isinstance(kinesis, producer.Kinesis)
+    assert (firehose.name, firehose.client.meta.service_model.service_name) == ("a", "firehose")
+    assert (kinesis.name, kinesis.client.meta.service_model.service_name) == ("b", "kinesis")
+    assert firehose.client.meta.config.max_pool_connections >= producer.IN_FLIGHT
+
+
+@pytest.mark.parametrize("wrong", [["--rate", "-1"], ["--limit", "-1"], ["--kinesis-stream", "k"]])
+def test_what_makes_no_sense_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        producer.parse(["f.csv", "--stream", "s", *wrong])
+    assert refused.value.code == 2
+    assert wrong[0] in capsys.readouterr().err
 
 
 def test_a_dry_run_sends_nothing_and_counts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
