@@ -1,4 +1,5 @@
-# Needs python3 (3.11 or later) with venv, and make. Every target sets up the virtual environment on its own.
+# Needs python3 (3.11 or later) with venv, and make. Every target sets up the virtual environment on its own:
+# demo, local and soak install what they need (200 MB); the others everything (1.2 GB), which `make setup` does alone.
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 4566
@@ -8,27 +9,48 @@ STAGE  ?= dev
 MINUTES ?= 5
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
+PIP    := $(PY) -m pip --disable-pip-version-check install --quiet --quiet
 
-.PHONY: setup demo test lint local bench package deploy destroy soak mutants pins
+# Values reach the commands as environment variables, so that a path may have spaces.
+export DATA LOCAL_HOME
+# What was typed, for advice in its words (local/terminal.py).
+export TYPED := make $(firstword $(MAKECMDGOALS))
+
+.PHONY: setup ready demo test lint local bench package deploy destroy soak mutants pins recording
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt
+# Everything contains what the local AWS needs.
+ready: $(if $(wildcard $(VENV)/.installed),$(VENV)/.installed,$(VENV)/.installed-local)
+
+# The pins name every package, so pip resolves nothing (--no-deps). Modules are compiled when they are first imported.
+# A newer pip goes first: the one that comes with Python 3.11 takes twice as long to read the package index.
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name one with make PYTHON=python3.12")'
-	@echo "Setting up $(VENV) (about a minute, once) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@echo "Setting up $(VENV) for $(1) ..."
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --no-deps --no-compile $$(grep '^pip==' requirements-local.txt)
+	@$(PIP) --no-deps --no-compile --requirement $(2)
 	@touch $@
+endef
 
-demo: setup
-	@$(PY) -m local demo $(if $(DATA),--data $(DATA))
+$(VENV)/.installed-local: requirements-local.txt
+	$(call install,the local AWS (200 MB$(comma) about half a minute$(comma) once),$<)
 
-local: setup
-	@$(PY) -m local serve --port $(PORT) --api-port $(API_PORT) --home $(LOCAL_HOME)
+$(VENV)/.installed: requirements-dev.txt requirements-local.txt
+	$(call install,tests and deployment (1.2 GB$(comma) a minute or two$(comma) once),$<)
+
+comma := ,
+
+demo: ready
+	@$(PY) -m local demo --home "$$LOCAL_HOME/demo" $${DATA:+--data "$$DATA"}
+
+local: ready
+	@$(PY) -m local serve --port $(PORT) --api-port $(API_PORT) --home "$$LOCAL_HOME" --prepare
 
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(PY) -m mypy
 
 test: lint
 	@$(PY) -m pytest --numprocesses auto --dist loadfile
@@ -36,8 +58,8 @@ test: lint
 bench: setup
 	@$(PY) -m benchmarks
 
-soak: setup
-	@$(PY) -m local soak --minutes $(MINUTES)
+soak: ready
+	@$(PY) -m local soak --home "$$LOCAL_HOME/soak" --minutes $(MINUTES)
 
 # What the tests don't notice: one small change to the code at a time. PATHS=producer.py a part; SAMPLE=200 so many of them.
 mutants: .venv-mutants/.installed
@@ -59,7 +81,9 @@ destroy: setup
 	@$(PY) -m infra destroy --stage $(STAGE)
 
 # Resolves the exact pins again, for every Python from 3.11 on. Needs uv.
+PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header
 pins:
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements.in -o requirements.txt
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements-dev.in -o requirements-dev.txt
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header requirements-mutants.in -o requirements-mutants.txt
+	$(PIN) requirements.in -o requirements.txt
+	$(PIN) --constraint requirements.txt requirements-local.in -o requirements-local.txt
+	$(PIN) --constraint requirements-local.txt requirements-dev.in -o requirements-dev.txt
+	$(PIN) requirements-mutants.in -o requirements-mutants.txt

@@ -452,11 +452,11 @@ def stream_of(arguments: argparse.Namespace) -> Stream:
 
 
 def show(summary: Summary, unsent: UnsentFile, target: str) -> None:
-    speed = f"{summary.sent / summary.seconds:,.0f} tweets/s" if summary.seconds else "-"
+    speed = f"{summary.sent / summary.seconds:,.0f} a second" if summary.seconds else "-"
     print(
-        f"{summary.sent:,} of {summary.tweets:,} tweets sent to {target} in {summary.seconds:.1f} s ({speed}): "
+        f"{summary.sent:,} of {summary.tweets:,} tweets sent to {target} in {summary.seconds:.1f} s ({speed}):\n"
         f"{summary.records:,} records in {summary.batches:,} batches, {summary.bytes / 1e6:,.2f} MB "
-        f"(billed as {summary.billed / 1e6:,.2f} MB Direct PUT), {summary.retried:,} records sent again"
+        f"(billed: {summary.billed / 1e6:,.2f} MB), {summary.retried:,} sent again"
     )
     for reason, tweets in summary.unsent.most_common():
         print(f"NOT SENT: {tweets:,} tweets: {reason}", file=sys.stderr)
@@ -489,7 +489,7 @@ def run(arguments: argparse.Namespace, stream: Stream) -> Summary:
     columns = (TextColumn("Sending tweets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     summary = Summary()
     try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
+        with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False) as progress:
             bar = progress.add_task("", total=total)
             send(stream, records_of(arguments), lambda n: progress.advance(bar, n), unsent.write, summary)
     finally:

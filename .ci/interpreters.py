@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORTED = [(3, minor) for minor in range(11, 15)]
-PINS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+PINS = tuple(ROOT / name for name in ("requirements.txt", "requirements-local.txt", "requirements-dev.txt"))
 Version = tuple[int, int]
 
 

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from infra.stages import InfraError, stage
 
 
 def main(argv: list[str] | None = None) -> int:
+    """0: done. 1: it could not go on, and says why in one line. 130: Ctrl-C."""
+    from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
+
     arguments = parser().parse_args(argv)
+    stage_name = getattr(arguments, "stage", "")
+    again = f"python -m infra {arguments.command} --stage {stage_name}"
+    if os.environ.get("TYPED"):  # the Makefile says what was typed
+        again = f"{os.environ['TYPED']} STAGE={stage_name}"
     try:
         run(arguments)
-    except InfraError as error:
+    except KeyboardInterrupt:
+        print(f"\nStopped. What was begun is taken up by the next one: {again}", file=sys.stderr)
+        return 130
+    except EOFError:
+        print("Not agreed: nobody answered", file=sys.stderr)
+        return 1
+    except NoRegionError:
+        print(f"No region: AWS_DEFAULT_REGION=us-east-1 {again} (the region where the stage is)", file=sys.stderr)
+        return 1
+    except NoCredentialsError:
+        print(f"No credentials: AWS_PROFILE=mine {again} (aws configure makes a profile)", file=sys.stderr)
+        return 1
+    except (InfraError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 import threading
@@ -10,19 +11,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from local import faults, server, wsgi
+from local.terminal import complain, option, typed, working
 
 HOME = Path(".local")
+SERVE = "python -m local serve"
 
 
 def serve(argv: Sequence[str]) -> int:
     """Serves the local AWS until Ctrl-C."""
-    parser = argparse.ArgumentParser(prog="python -m local serve", description=serve.__doc__)
+    parser = argparse.ArgumentParser(prog=SERVE, description=serve.__doc__)
     parser.add_argument("--port", type=int, default=4566, help="of the AWS endpoint, 0: any free one (4566)")
     parser.add_argument("--api-port", type=int, default=8000, help="of the admin API, 0: any free one (8000)")
     parser.add_argument("--home", type=Path, default=HOME, help=f"where all state lives ({HOME})")
+    parser.add_argument("--prepare", action="store_true", help="set the warehouse up and reconcile, if not yet done")
     parser.add_argument("--reconcile-every", type=float, metavar="SECONDS", help="as the app says, every 15 minutes")
     arguments = parser.parse_args(argv)
     console = Console()
@@ -36,21 +39,40 @@ def serve(argv: Sequence[str]) -> int:
         signal.signal(number, end)
     try:
         aws = server.LocalAws(arguments.home, arguments.port, arguments.api_port, arguments.reconcile_every)
-        with console.status("Starting the local AWS ..."):
+        with working(console, "Starting the local AWS ..."):
             aws.__enter__()
     except wsgi.PortTakenError as error:
-        console.print(f"[red]{error}[/] Stop who does, or take another: --port, --api-port (0: any free one).")
+        free = option("--port" if error.port == arguments.port else "--api-port", error.port + 1)
+        complain(console, f"{error}. Stop the program that does, or take another port: {typed(SERVE)} {free}")
         return 1
     except (server.HomeError, faults.FaultsError) as error:
-        console.print(f"[red]{escape(str(error))}[/]")
+        complain(console, str(error))
         return 1
     try:
-        console.print(welcome(aws), highlight=False, soft_wrap=True)
+        if arguments.prepare:
+            prepare(console, aws.admin_url)
+        console.print(welcome(aws, arguments.prepare), highlight=False, soft_wrap=True)
         stop.wait()
         console.print("Stopping; all state stays in", str(aws.home), highlight=False, soft_wrap=True)
     finally:
         aws.__exit__(None, None, None)
     return 0
+
+
+def prepare(console: Console, admin_url: str) -> None:
+    """Set the warehouse up and reconcile once, where that was never done; say so if it can't be done."""
+    from local.demo import DemoError, call, job
+
+    try:
+        ready = call(admin_url, "GET", "/warehouse")["status"] == "ready"
+        if not ready:
+            with working(console, "POST /warehouse/setup ..."):
+                job(admin_url, "/warehouse/setup")
+        if not ready or not call(admin_url, "GET", "/reconciliations")["reconciliations"]:
+            with working(console, "POST /reconciliations ..."):
+                job(admin_url, "/reconciliations")
+    except DemoError as error:
+        complain(console, f"The warehouse is not set up: {error}")
 
 
 WELCOME = """\
@@ -61,21 +83,25 @@ WELCOME = """\
 In another terminal:
   export AWS_ENDPOINT_URL={endpoint_url} AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local
-  curl --json '{{}}' {admin_url}/warehouse/setup
-  .venv/bin/python producer.py data/sample_tweets.csv --stream {stream}
+{setup}  .venv/bin/python producer.py data/sample_tweets.csv --stream {stream}
   .venv/bin/python -m local sql{option} 'select disaster_label, count(*) from disaster.disaster_tweets group by 1'
   aws s3 ls --recursive s3://{stream}/tweets/
   curl --aws-sigv4 aws:amz:us-east-1:execute-api --user you:secret --json '{{}}' {admin_url}/reconciliations
-  curl -H 'Accept: text/html' {admin_url}/reconciliations/latest > report.html
+  curl --header 'Accept: text/html' --output report.html {admin_url}/reconciliations/latest
 
 Ctrl-C ends it."""
 
 
-def welcome(aws: server.LocalAws) -> str:
-    """What is where, and what to try."""
-    option = "" if aws.home == HOME.resolve() else f" --home {aws.home}"
+def welcome(aws: server.LocalAws, prepared: bool) -> str:
+    """Return what is where, and what to try; `prepared`: the warehouse is set up."""
+    option = "" if aws.home == HOME.resolve() else f" --home {shlex.quote(str(aws.home))}"
     return WELCOME.format(
-        endpoint_url=aws.endpoint_url, admin_url=aws.admin_url, home=aws.home, stream=aws.stream, option=option
+        endpoint_url=aws.endpoint_url,
+        admin_url=aws.admin_url,
+        home=aws.home,
+        stream=aws.stream,
+        option=option,
+        setup="" if prepared else f"  curl --json '{{}}' {aws.admin_url}/warehouse/setup\n",
     )
 
 

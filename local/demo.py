@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 import producer
-from local.server import LocalAws, fresh
+from local.server import HomeError, LocalAws, fresh
+from local.terminal import complain, option, typed, working
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "data" / "sample_tweets.csv"
@@ -32,25 +34,33 @@ SELECT
     disaster_label,
     COUNT(*) AS tweets,
     SUM(CASE WHEN relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant,
-    MAX(CASE WHEN example = 1 THEN original_text END) AS example
+    COALESCE(
+        MAX(CASE WHEN place = (3 * places + 3) / 4 AND relevance_label = 'relevant' THEN cleaning_text END),
+        MAX(CASE WHEN place = (3 * places + 3) / 4 THEN cleaning_text END)
+    ) AS example
 FROM (
     SELECT
         disaster_label,
         relevance_label,
-        original_text,
+        cleaning_text,
         ROW_NUMBER() OVER (
-            PARTITION BY disaster_label ORDER BY relevance_label DESC, classifier_score DESC, tweet_key
-        ) AS example
+            PARTITION BY disaster_label, relevance_label ORDER BY relevance_score * classifier_score, tweet_key
+        ) AS place,
+        COUNT(*) OVER (PARTITION BY disaster_label, relevance_label) AS places
     FROM disaster.tweet
 ) AS tweet
 GROUP BY disaster_label
 ORDER BY tweets DESC
 """
+"""Kinds with their tweets, and an example: of the relevant ones, if any, the upper quartile by relevance and kind.
+
+That is a tweet which the model is sure of, as it is of a quarter of them, and not its greatest certainty of all.
+"""
 
 
 NEXT = """\
   make local LOCAL_HOME={home}    serves what landed: AWS on :4566, admin API on :8000; then, beside it:
-  curl -H 'Accept: text/html' http://127.0.0.1:8000/reconciliations/latest > report.html
+  curl --header 'Accept: text/html' --output report.html http://127.0.0.1:8000/reconciliations/latest
   .venv/bin/python -m local sql --home {home} 'select * from disaster.hourly_kind'
   sql/queries/    ten questions an analyst would ask"""
 
@@ -171,26 +181,31 @@ def landed(sent: int, rows: int, files: int, rejected: Mapping[str, int], latenc
 
 
 def run(console: Console, data: Path, home: Path, rate: float) -> bool:
-    """The demo, told on `console`. Returns whether every tweet sent is a row or a rejected record. Raises DemoError."""
+    """Run the demo, told on `console`: whether every tweet sent is a row or a rejected record.
+
+    The last demo's home goes only once there are tweets to send. Raises DemoError, InputError and OSError.
+    """
     from chalicelib.warehouse import data_api
 
+    if next(iter(producer.read(data)), None) is None:
+        raise producer.InputError(f"{data} holds no tweets")
     fresh(home)
-    with console.status("Starting the local AWS ..."):
+    with working(console, "Starting the local AWS ..."):
         aws = LocalAws(home=home, port=0, api_port=0)
         aws.__enter__()
     try:
         os.environ |= aws.environment
         console.print(f"Local AWS on {aws.endpoint_url}, admin API on {aws.admin_url}")
-        with console.status("POST /warehouse/setup ..."):
+        with working(console, "POST /warehouse/setup ..."):
             setup = job(aws.admin_url, "/warehouse/setup")
         console.print(f"Warehouse set up: {len(setup['applied'])} migrations applied")
 
-        arguments = producer.parse([str(data), "--stream", aws.stream, "--rate", str(rate)])
+        arguments = producer.parse(["--stream", aws.stream, "--rate", str(rate), "--", str(data)])
         with Arrivals() as arrivals:
             summary = producer.run(arguments, producer.stream_of(arguments))
-            with console.status("Firehose delivers, the warehouse loads ..."):
+            with working(console, "Firehose delivers, the warehouse loads ..."):
                 settle(arrivals, aws, summary.sent)
-        with console.status("POST /reconciliations ..."):
+        with working(console, "POST /reconciliations ..."):
             report = job(aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
 
         rejected = rejections(report)
@@ -221,9 +236,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         complete = run(console, arguments.data, arguments.home, arguments.rate)
-    except (DemoError, producer.InputError, OSError) as error:
-        console.print(f"[red]The demo stopped:[/] {error}\nLogs: {arguments.home / 'logs'}")
+    except KeyboardInterrupt:
+        complain(console, f"Stopped. To begin anew: {typed('python -m local demo')}")
+        return 130
+    except (producer.InputError, FileNotFoundError) as error:
+        complain(console, f"{error}. Name a file of tweets: {typed('python -m local demo')} {option('--data', 'FILE')}")
+        return 1
+    except (HomeError, OSError) as error:
+        complain(console, str(error))
+        return 1
+    except DemoError as error:
+        complain(console, f"The demo stopped: {error}. Logs: {arguments.home / 'logs'}")
         return 1
     console.print(f"{time.monotonic() - began:.0f} s in all. Where to look next:")
-    console.print(NEXT.format(home=arguments.home), highlight=False, soft_wrap=True)
+    console.print(NEXT.format(home=shlex.quote(str(arguments.home))), highlight=False, soft_wrap=True)
     return 0 if complete else 1

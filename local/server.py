@@ -6,14 +6,16 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from local import faults, wsgi
+from local.terminal import option
 
 REGION = "us-east-1"
 STAGE = "local"
@@ -80,8 +82,15 @@ class LocalAws:
         self._end.close()
 
     def _start(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
-        self._lock_home()
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            self._lock_home()
+        except HomeError:
+            raise
+        except OSError as error:
+            raise HomeError(
+                f"{self.home} can't be written ({error.strerror}): name another home: {option('--home', 'FOLDER')}"
+            ) from error
         aws, api = (self._listen(port) for port in self._ports)
         self.endpoint_url, self.admin_url = aws.url, api.url
         self._set_environment()
@@ -107,12 +116,17 @@ class LocalAws:
         BackendDict.reset()  # of an earlier one in this process
         patches.install()
         self.faults = faults.of(self.home)
-        store = s3.install(self.home, self.faults)
+        with _readable(self.home / "s3.sqlite"):
+            store = s3.install(self.home, self.faults)
         self._end.callback(store.close)
-        ssm.install(self.home, REGION)
-        self._end.callback(kinesis.install(self.home).close)
-        comprehend.install(self.home, store.read, store.list_keys, store.put, self.faults)
-        house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
+        with _readable(self.home / "ssm.json"):
+            ssm.install(self.home, REGION)
+        with _readable(self.home / "kinesis.sqlite"):
+            self._end.callback(kinesis.install(self.home).close)
+        with _readable(self.home / "comprehend"):
+            comprehend.install(self.home, store.read, store.list_keys, store.put, self.faults)
+        with _readable(self.home / "warehouse.duckdb"):
+            house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
         self._end.callback(house.close)
         logs = Logs(self.home)
         runs = functions.install(logs, STAGE)
@@ -123,7 +137,8 @@ class LocalAws:
             serving.wait()  # what the last run left is delivered at once, but functions need the endpoint
             return runs.invoke(name, event)
 
-        self._deliveries = firehose.install(self.home, invoke, store.put, house.execute, self.faults)
+        with _readable(self.home / "firehose"):
+            self._deliveries = firehose.install(self.home, invoke, store.put, house.execute, self.faults)
 
         aws.start(DomainDispatcherApplication(create_backend_app))
         self._end.callback(aws.stop)
@@ -180,13 +195,36 @@ class LocalAws:
         self._end.callback(announced.unlink, missing_ok=True)
 
 
+REBUILT = {
+    "warehouse.duckdb": "set-up and a reconciliation fill a new one from the tweet files",
+    "ssm.json": "a new one has the stage's own parameters",
+}
+"""What of a home is made again from the rest; anything else is lost with its file."""
+
+
+@contextmanager
+def _readable(state: Path) -> Iterator[None]:
+    """Raise HomeError, with what to do, where a service can't read the state that it has kept."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        then = REBUILT.get(state.name, "what was in it is lost")
+        raise HomeError(
+            f"{state} is damaged ({reason}). Move it away and start again; {then}: mv {state} {state}.damaged"
+        ) from error
+
+
 def _take(lock: TextIO, home: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
         raise HomeError(
-            f"{home} is in use by process {lock.read().strip()}; stop that, or name another with --home"
+            f"{home} is in use by process {lock.read().strip()}: stop that one (Ctrl-C), or name another: "
+            + option("--home", "FOLDER")
         ) from None
 
 
@@ -195,7 +233,7 @@ def fresh(home: Path) -> None:
     if not home.exists():
         return
     if any(home.iterdir()) and not (home / "lock").exists():
-        raise HomeError(f"{home} holds something else; name another with --home")
+        raise HomeError(f"{home} holds something else: name another home: {option('--home', 'FOLDER')}")
     with (home / "lock").open("a+") as lock:
         _take(lock, home)
         shutil.rmtree(home)

@@ -81,7 +81,11 @@ def end(connection: socket.socket) -> None:
 
 
 class PortTakenError(OSError):
-    """Somebody else listens there."""
+    """Another program listens on `port`."""
+
+    def __init__(self, port: int, reason: str) -> None:
+        super().__init__(f"127.0.0.1:{port} can't be listened on ({reason})")
+        self.port = port
 
 
 class Handler(MotoRequestHandler):  # type: ignore[misc]
@@ -164,7 +168,7 @@ class Server:
             self._socket.listen(128)
         except OSError as error:
             self._socket.close()
-            raise PortTakenError(f"127.0.0.1:{port} can't be listened on ({error.strerror})") from error
+            raise PortTakenError(port, error.strerror or str(error)) from error
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._server: Any = None
 

@@ -15,6 +15,7 @@ import sys
 import tarfile
 from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ def train(train_csv: bytes, test_csv: bytes | None) -> tuple[Any, dict[str, Any]
     """The fitted pipeline, ClassifierMetadata, the confusion matrix as Comprehend writes it, rows skipped."""
     labels, texts, skipped = read(train_csv)
     check(labels)
+    if find_spec("sklearn") is None:  # it is not among what make local installs
+        raise TrainingError("INTERNAL_ERROR: training here needs scikit-learn: run `make setup`, then train again.")
 
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -9,7 +9,6 @@ import gzip
 import itertools
 import json
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -188,30 +187,31 @@ def rows(
     content: Sequence[tuple[str, bytes]],
     paths: Sequence[str],
     scratch: duckdb.DuckDBPyConnection,
-) -> tuple[Any, list[BadLine]]:
-    """(an Arrow table of what can be loaded, what can't): `paths` are the jsonpaths, one a target, if there are any.
+    folder: Path,
+) -> tuple[Path | None, list[BadLine]]:
+    """Return (a Parquet file in `folder` of what can be loaded or None if that is nothing, what can't be loaded).
 
-    Reads all files in one statement, and only where that fails looks for the lines that are to blame.
+    `paths` are the jsonpaths, one a target, if there are any. Reads all files in one statement, and only where that
+    fails looks for the lines that are to blame.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        reader = _Reader(copy, targets, paths, scratch, Path(folder))
-        try:
-            return reader.table([data for _, data in content]), []
-        except duckdb.Error:
-            good: list[bytes] = []
-            bad: list[BadLine] = []
-            for url, data in content:
-                lines = _lines(copy, data)
-                faults = dict(reader.faults(lines))
-                bad += [
-                    BadLine(url, n + 1, column, lines[n].decode("utf-8", "replace")[:1024], reason)
-                    for n, (column, reason) in sorted(faults.items())
-                ]
-                good.append(b"\n".join(line for n, line in enumerate(lines) if n not in faults))
-            headless = Copy(
-                copy.table, copy.columns, copy.source, copy.format, copy.json, {**copy.options, "IGNOREHEADER": 0}
-            )
-            return _Reader(headless, targets, paths, scratch, Path(folder)).table(good), bad
+    reader = _Reader(copy, targets, paths, scratch, folder)
+    try:
+        return reader.table([data for _, data in content]), []
+    except duckdb.Error:
+        good: list[bytes] = []
+        bad: list[BadLine] = []
+        for url, data in content:
+            lines = _lines(copy, data)
+            faults = dict(reader.faults(lines))
+            bad += [
+                BadLine(url, n + 1, column, lines[n].decode("utf-8", "replace")[:1024], reason)
+                for n, (column, reason) in sorted(faults.items())
+            ]
+            good.append(b"\n".join(line for n, line in enumerate(lines) if n not in faults))
+        headless = Copy(
+            copy.table, copy.columns, copy.source, copy.format, copy.json, {**copy.options, "IGNOREHEADER": 0}
+        )
+        return _Reader(headless, targets, paths, scratch, folder).table(good), bad
 
 
 def _lines(copy: Copy, data: bytes) -> list[bytes]:
@@ -233,13 +233,16 @@ class _Reader:
         self.copy, self.targets, self.paths, self.scratch, self.folder = copy, targets, paths, scratch, folder
         self.nul = False  # whether some text may have one
 
-    def table(self, content: Sequence[bytes]) -> Any:
+    def table(self, content: Sequence[bytes]) -> Path | None:
+        """Return a Parquet file of the rows, None if there are none. Raises duckdb.Error."""
         self.nul = any(map(_may_have_nul, content))
         names = [self._write(data) for data in content if data and not data.isspace()]
         if not names:
             return None
         cells = ", ".join(f"{self._cell(n, target)} AS c{n}" for n, target in enumerate(self.targets))
-        return self.scratch.sql(f"SELECT {cells} FROM {self._source(names)}").to_arrow_table()  # noqa: S608
+        path = self.folder / f"{next(_FILES)}.parquet"
+        self.scratch.execute(f"COPY (SELECT {cells} FROM {self._source(names)}) TO '{path}' (FORMAT parquet)")  # noqa: S608
+        return path
 
     def faults(self, lines: Sequence[bytes], start: int = 0) -> Iterator[tuple[int, tuple[str, str]]]:
         """(line from 0, (column, reason)) of the lines that can't be read, found by halving."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +17,6 @@ from local.warehouse import copy as copying
 from local.warehouse import strict
 from local.warehouse.dialect import Like, Translation, bare, is_copy, translate
 from local.warehouse.errors import WarehouseError, in_words_of_redshift
-
-warnings.filterwarnings("ignore", "Arrow output on a DB-API result")  # of moments with a zone: few rows
 
 SYSTEM = """
 CREATE SCHEMA IF NOT EXISTS public;
@@ -129,26 +128,25 @@ class Warehouse:
         if copy.format == "JSON" and copy.json.startswith("s3://"):
             paths = copying.jsonpaths(self._read(*copying.located(copy.json)), len(targets))
         content = list(copying.files(copy, self._read, self._list_keys))
-        scratch = self._connection.cursor()
-        try:
-            table, bad = copying.rows(copy, targets, content, paths, scratch)
-        finally:
-            scratch.close()
-        if bad:
-            self._log(bad)
-            if len(bad) > int(copy.options.get("MAXERROR", 0) or 0):
-                raise WarehouseError(
-                    f"ERROR: Load into table '{copy.table}' failed. "
-                    "Check 'sys_load_error_detail' system table for details. "
-                    f"({bad[0].url} line {bad[0].line}: {bad[0].reason})"
-                )
-        if table is None:
-            return 0
-        cursor.register("loaded", table)
-        names = ", ".join(f'"{target.name}"' for target in targets)
-        cursor.execute(f"INSERT INTO {copy.table} ({names}) SELECT * FROM loaded")  # noqa: S608
-        cursor.unregister("loaded")
-        return int(table.num_rows)
+        with tempfile.TemporaryDirectory() as folder:
+            scratch = self._connection.cursor()  # a line that can't be read must not end the cursor's transaction
+            try:
+                table, bad = copying.rows(copy, targets, content, paths, scratch, Path(folder))
+            finally:
+                scratch.close()
+            if bad:
+                self._log(bad)
+                if len(bad) > int(copy.options.get("MAXERROR", 0) or 0):
+                    raise WarehouseError(
+                        f"ERROR: Load into table '{copy.table}' failed. "
+                        "Check 'sys_load_error_detail' system table for details. "
+                        f"({bad[0].url} line {bad[0].line}: {bad[0].reason})"
+                    )
+            if table is None:
+                return 0
+            names = ", ".join(f'"{target.name}"' for target in targets)
+            loaded = cursor.execute(f"INSERT INTO {copy.table} ({names}) FROM read_parquet('{table}')").fetchone()
+            return int(loaded[0]) if loaded else 0
 
     def _log(self, bad: Sequence[copying.BadLine]) -> None:
         """Load errors outlast the transaction that failed for them."""
@@ -238,8 +236,9 @@ class Session:
         if done is None or done.description is None:
             return Result(-1)
         if translation.reads:
-            rows = _rows(done)
-            return Result(len(rows), [Column(each[0], str(each[1])) for each in done.description], rows)
+            columns = [Column(each[0], str(each[1])) for each in done.description]
+            rows = _rows(self._cursor, statements[-1], columns)
+            return Result(len(rows), columns, rows)
         changed = done.fetchone()
         return Result(changed[0] if changed and isinstance(changed[0], int) else -1)
 
@@ -277,12 +276,20 @@ class StatementError(WarehouseError):
         self.number = number
 
 
-def _rows(done: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-    """All rows. Moments with a zone go through Arrow: DuckDB's own way needs pytz."""
-    if any(str(each[1]) == "TIMESTAMP WITH TIME ZONE" for each in done.description or []):
-        table: Any = done.to_arrow_table()
-        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    return done.fetchall()
+def _rows(done: duckdb.DuckDBPyConnection, statement: str, columns: Sequence[Column]) -> list[tuple[Any, ...]]:
+    """Return all rows of the statement that was just run.
+
+    With moments that have a zone it is run once more for them as UTC: DuckDB's own way needs pytz.
+    """
+    zoned = [column.type == "TIMESTAMP WITH TIME ZONE" for column in columns]
+    if not any(zoned):
+        return done.fetchall()
+    cells = ", ".join(f"CAST(#{n} AS TIMESTAMP)" if zone else f"#{n}" for n, zone in enumerate(zoned, 1))
+    found = done.execute(f"SELECT {cells} FROM ({statement.rstrip().rstrip(';')})").fetchall()  # noqa: S608
+    return [
+        tuple(cell.replace(tzinfo=UTC) if zone and cell else cell for cell, zone in zip(row, zoned, strict=True))
+        for row in found
+    ]
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, view: str) -> list[Column]:

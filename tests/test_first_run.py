@@ -1,0 +1,103 @@
+"""The first run, in a terminal of 80 columns: it prints what a person can read, and needs what it has installed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import duckdb
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from local.demo import BY_KIND
+from tests.pseudo_terminal import ROOT, in_terminal
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+
+GUARD = """
+import os, sys
+
+class Guard:
+    def find_spec(self, name, path=None, target=None):
+        if path is None and name in os.environ["NOT_INSTALLED"].split():
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Guard())
+"""
+
+
+def pins(name: str) -> dict[str, str]:
+    """The requirements of a file, by name."""
+    lines = map(Requirement, filter(None, (ROOT / name).read_text().splitlines()))
+    return {f"{canonicalize_name(each.name)} {each.marker or ''}": str(each.specifier) for each in lines}
+
+
+def as_if_installed(level: str, folder: Path) -> dict[str, str]:
+    """An environment in which only the packages of a requirements file can be imported."""
+    names = {name.split()[0] for name in pins(level)}
+    others = {
+        module
+        for module, distributions in packages_distributions().items()
+        if not names & {canonicalize_name(each) for each in distributions}
+    }
+    (folder / "sitecustomize.py").write_text(GUARD)
+    return {"PYTHONPATH": str(folder), "NOT_INSTALLED": " ".join(others)}
+
+
+def test_each_level_of_requirements_has_the_pins_of_the_one_before() -> None:
+    lambdas, local, everything = map(pins, ("requirements.txt", "requirements-local.txt", "requirements-dev.txt"))
+    assert lambdas.items() <= local.items() <= everything.items()
+    assert not {"pandas", "scikit-learn", "pyarrow", "cfn-lint", "mypy"} & {name.split()[0] for name in local}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    tweets = folder / "my tweets.csv"
+    tweets.write_text("text\n" + "".join(f"Flood water in street number {n} of Lima\n" for n in range(60)))
+    command = [sys.executable, "-m", "local", "demo", "--data", str(tweets), "--home", str(folder / "home")]
+    status, printed = in_terminal(
+        [*command, "--rate", "0"], environment=as_if_installed("requirements-local.txt", folder)
+    )
+    return status, printed
+
+
+def test_the_demo_needs_nothing_but_what_is_installed_for_it(demo: tuple[int, str]) -> None:
+    assert demo[0] == 0, demo[1]
+    assert "Every tweet is accounted for" in demo[1]
+
+
+def test_what_functions_print_never_reaches_the_terminal(demo: tuple[int, str]) -> None:
+    assert "_aws" not in demo[1]
+    assert "{" not in demo[1]
+
+
+def test_no_line_is_wider_than_the_terminal_but_those_to_copy(demo: tuple[int, str]) -> None:
+    for line in CONTROL.sub("\n", demo[1].partition("Where to look next")[0]).splitlines():
+        assert len(line) <= 80, line
+
+
+def test_the_example_of_a_kind_is_a_typical_relevant_tweet_cleaned() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET integer_division = true")
+        connection.execute("CREATE SCHEMA disaster")
+        connection.execute(
+            """
+            CREATE TABLE disaster.tweet AS
+            SELECT
+                'flood' AS disaster_label,
+                CASE WHEN n < 8 THEN 'relevant' ELSE 'not_relevant' END AS relevance_label,
+                CASE WHEN n < 8 THEN 0.6 + n / 100.0 ELSE 0.1 END AS relevance_score,
+                0.9 AS classifier_score,
+                'cleaned ' || n AS cleaning_text,
+                'key ' || n AS tweet_key
+            FROM range(20) AS numbers(n)
+            """
+        )
+        assert connection.execute(BY_KIND).fetchall() == [("flood", 20, 8, "cleaned 5")]
+        connection.execute("DELETE FROM disaster.tweet WHERE relevance_label = 'relevant'")
+        ((label, tweets, relevant, example),) = connection.execute(BY_KIND).fetchall()
+        assert (label, tweets, relevant, example.split()[0]) == ("flood", 12, 0, "cleaned")
