@@ -56,7 +56,7 @@ class Aws:
         self.taken_back: list[bytes] = []
         self.s3, self.stream = mock.Mock(), mock.Mock()
         self.s3.put_object.side_effect = self.put_object
-        self.s3.get_object.side_effect = lambda Bucket, Key: {"Body": io.BytesIO(self.objects[Key])}
+        self.s3.get_object.side_effect = self.get_object
         self.stream.put_record_batch.side_effect = self.put_record_batch
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str = "") -> None:
@@ -64,6 +64,10 @@ class Aws:
         if IfNoneMatch == "*" and Key in self.objects:
             raise client_error("PreconditionFailed")
         self.objects[Key] = Body
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        assert Bucket == SETTINGS.bucket
+        return {"Body": io.BytesIO(self.objects[Key])}
 
     def put_record_batch(self, *, DeliveryStreamName: str, Records: list[dict[str, bytes]]) -> dict[str, Any]:
         assert DeliveryStreamName == "disaster-tweets-local"

@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
 from chalicelib.classifier import Prediction, taxonomy
 from chalicelib.columns import COLUMNS, NAMES
 from chalicelib.transform import files
+from chalicelib.transform.batch import LATEST
 from chalicelib.transform.handler import transform
 from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, verdict
 
@@ -100,6 +102,25 @@ def test_a_record_without_an_arrival_gets_the_batchs_earliest(missing: object) -
     assert first["arrived_at"] == second["arrived_at"]
 
 
+def test_records_with_an_arrival_keep_it_beside_those_without() -> None:
+    sent = event(b'{"text":"a"}', b'{"text":"b"}', b'{"text":"c"}')
+    for record, arrived in zip(sent["records"], (2000, None, 1000), strict=True):
+        record["approximateArrivalTimestamp"] = arrived
+    with aws():
+        found = rows(transform(sent, None))
+    assert [row["arrived_datetime_from_kinesis"] for row in found] == [2000, 1000, 1000]
+
+
+@pytest.mark.parametrize(("stamp", "usable"), [(0, False), (1, True), (LATEST - 1, True), (LATEST, False)])
+def test_an_arrival_is_usable_from_the_epoch_to_the_year_10000(stamp: int, usable: bool) -> None:
+    sent = event(b'{"text":"a"}', b'{"text":"b"}')
+    sent["records"][0]["approximateArrivalTimestamp"] = stamp
+    with aws():
+        [first, second] = rows(transform(sent, None))
+    assert first["arrived_datetime_from_kinesis"] == (stamp if usable else second["arrived_datetime_from_kinesis"])
+    assert datetime(9999, 12, 31, tzinfo=UTC).timestamp() * 1000 + 86_400_000 == LATEST
+
+
 def test_the_arrival_in_the_kinesis_data_stream_stands_in_for_firehoses() -> None:
     sent = event(b'{"text":"a"}', source=SOURCE)
     record = sent["records"][0]
@@ -112,9 +133,11 @@ def test_the_arrival_in_the_kinesis_data_stream_stands_in_for_firehoses() -> Non
 def test_no_arrival_at_all_is_now() -> None:
     sent = event(b'{"text":"a"}')
     del sent["records"][0]["approximateArrivalTimestamp"]
+    before = datetime.now(UTC)
     with aws() as world:
         [row] = rows(transform(sent, None))
-    assert row["arrived_at"] > "2026"
+    arrived = datetime.fromtimestamp(row["arrived_datetime_from_kinesis"] / 1000, UTC)
+    assert before - timedelta(seconds=1) <= arrived <= datetime.now(UTC)
     assert len(world.objects) == 1
 
 
@@ -137,7 +160,19 @@ def test_data_that_is_not_base64_is_refused() -> None:
     sent["records"][1]["data"] = "é no base64"
     with aws() as world:
         assert results(transform(sent, None)) == ["Ok", "ProcessingFailed"]
-    assert [line["reason"] for line in world.lines("rejected/")] == ["not_base64"]
+    [line] = world.lines("rejected/")
+    assert (line["reason"], line["message"]) == ("not_base64", "the record's data is not base64")
+    assert base64.b64decode(line["raw"]).decode() == "é no base64"
+
+
+def test_data_that_is_no_text_at_all_is_refused() -> None:
+    sent = event(b"x", b"y", b"z")
+    for record, data in zip(sent["records"], (None, "\ud800", ["eA=="]), strict=True):
+        record["data"] = data
+    with aws() as world:
+        assert results(transform(sent, None)) == ["ProcessingFailed"] * 3
+    raw = [base64.b64decode(line["raw"]) for line in world.lines("rejected/")]
+    assert raw == [b"None", b"\xed\xa0\x80", b"['eA==']"]
 
 
 def test_an_empty_batch_writes_nothing() -> None:
@@ -153,12 +188,14 @@ def test_a_batch_without_a_usable_tweet_writes_no_tweet_file() -> None:
 
 
 def test_an_id_that_comes_twice_in_an_event_is_answered_once_and_nothing_is_lost() -> None:
-    sent = event(b'{"text":"a"}', b"junk", b'{"text":"c"}', b"more junk")
+    sent = event(b"junk", b'{"text":"a"}', b'{"text":"c"}', b"more junk")
     sent["records"][1]["recordId"] = sent["records"][2]["recordId"] = sent["records"][0]["recordId"]
     with aws() as world:
         response = transform(sent, None)
     assert results(response) == ["Ok", "ProcessingFailed"]
     assert [row["original_text"] for row in rows(response)] == ["a", "c"]
+    assert all(set(record) == {"recordId", "result", "data"} for record in response["records"])
+    assert "\n" not in response["records"][0]["data"]
     assert len(world.lines("tweets/")) == len(world.lines("rejected/")) == 2
 
 
@@ -175,13 +212,15 @@ def test_the_same_source_has_the_same_key_wherever_it_comes() -> None:
 # ------------------------------------------------------------------ retries
 
 
-def test_a_retried_batch_is_answered_from_the_file_its_first_attempt_wrote() -> None:
+def test_a_retried_batch_is_answered_from_the_file_its_first_attempt_wrote(capsys: pytest.CaptureFixture[str]) -> None:
     sent = event(b'{"text":"a flood"}\nbroken', b'{"text":"b"}')
     with aws() as world:
         first = transform(sent, None)
         before = dict(world.objects)
+        capsys.readouterr()
         assert transform(sent, None) == first
     assert world.objects == before
+    assert '"Repeated":[1.0]' in capsys.readouterr().out.replace(" ", "")
 
 
 def test_another_batch_gets_another_file() -> None:
@@ -318,5 +357,6 @@ def test_a_batch_leaves_one_log_line_and_its_metrics_and_never_a_text(
     assert metrics["BytesIn"] == [float(len(b'{"text":"a secret flood in Rome"}\nbroken secretjunk secret'))]
     assert metrics["BytesOut"][0] > 0
     assert metrics["Seconds"][0] > 0
+    assert metrics["Repeated"] == [0.0]
     assert (record.levelname, record.message) == ("INFO", "batch")
     assert "secret" not in f"{metrics} {line}"
