@@ -56,7 +56,7 @@ class Context:
 
     @property
     def log_group_name(self) -> str:
-        return f"/aws/lambda/{self.function_name}"
+        return log_group(self.function_name)
 
     log_stream_name: str = "local"
 
@@ -70,18 +70,25 @@ class Function:
     code: Callable[[Any, Any], Any]
     timeout: float  # seconds
     memory: int  # MB
+    handler: str = "app.app"
 
 
 def arn(name: str) -> str:
     return f"arn:aws:lambda:us-east-1:{DEFAULT_ACCOUNT_ID}:function:{name}"
 
 
+def log_group(name: str) -> str:
+    return f"/aws/lambda/{name}"
+
+
 def of_app(stage: str) -> dict[str, Function]:
-    """The functions that the app declares, by their names on AWS."""
+    """Return the functions that the app declares, by their names on AWS; the API's bears the stage's name alone."""
     app = import_module("app").app
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     settings = config["stages"][stage].get("lambda_functions", {})
-    found = {}
+    own = settings.get("api_handler", {})
+    timeout, memory = own.get("lambda_timeout", DEFAULT_TIMEOUT), own.get("lambda_memory_size", 128)
+    found = {f"{config['app_name']}-{stage}": Function("api_handler", app, timeout, memory)}
     for declared in (*app.pure_lambda_functions, *app.event_sources):
         module, function = declared.handler_string.split(".")
         own = settings.get(declared.name, {})
@@ -90,6 +97,7 @@ def of_app(stage: str) -> dict[str, Function]:
             getattr(import_module(module), function),
             own.get("lambda_timeout", DEFAULT_TIMEOUT),
             own.get("lambda_memory_size", 128),
+            declared.handler_string,
         )
     return found
 
@@ -98,21 +106,21 @@ class Functions:
     """Runs functions by their name or ARN, any number at a time."""
 
     def __init__(self, functions: dict[str, Function], logs: Logs) -> None:
-        self._functions, self._logs = functions, logs
+        self.functions, self._logs = functions, logs
         self._events = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="lambda")
         self._closing = threading.Event()
 
     def find(self, name: str) -> str | None:
         """The function's full name, from any way of naming it; None if there is no such function."""
         given = re.sub(r":\$LATEST$", "", name).rsplit(":function:", 1)[-1]
-        return given if given in self._functions else None
+        return given if given in self.functions else None
 
     def invoke(self, name: str, event: Any) -> Any:
         """The function's answer. Raises FunctionError when it raises, KeyError when there is no such function."""
         known = self.find(name)
         if known is None:
-            raise KeyError(f"There is no function {name}; there are {', '.join(self._functions)}")
-        function = self._functions[known]
+            raise KeyError(f"There is no function {name}; there are {', '.join(self.functions)}")
+        function = self.functions[known]
         context = Context(known, function.memory, time.monotonic() + function.timeout)
         with self._logs.of(function.name) as log:
             try:

@@ -50,12 +50,37 @@ def routed_stdout() -> Callable[[], None]:
     return undo
 
 
+class Watched:
+    """A file whose lines are also handed on, each as soon as it is whole."""
+
+    def __init__(self, file: TextIO, hand_on: Callable[[str], None]) -> None:
+        self.file, self._hand_on = file, hand_on
+        self._rest = ""
+        self._writing = threading.Lock()
+
+    def write(self, text: str) -> int:
+        with self._writing:
+            *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._hand_on(line)
+        return self.file.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def _nobody(*_: str) -> None:
+    """Take a line and do nothing with it."""
+
+
 class Logs:
     """From `with` to its end, standard output and the loggers of the app and of the services are routed."""
 
     def __init__(self, home: Path) -> None:
         self.folder = home / "logs"
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.hand_on: Callable[[str, str], None] = _nobody
+        """Takes each line that a function logs, with the function's name."""
         self._files: dict[str, TextIO] = {}
         self._opening = threading.Lock()
         self._end = ExitStack()
@@ -93,7 +118,9 @@ class Logs:
     def _file(self, function: str) -> TextIO:
         with self._opening:
             if function not in self._files:
-                self._files[function] = (self.folder / f"{function}.log").open("a", buffering=1, encoding="utf-8")
+                file = (self.folder / f"{function}.log").open("a", buffering=1, encoding="utf-8")
+                watched: Any = Watched(file, lambda line: self.hand_on(function, line))
+                self._files[function] = watched
             return self._files[function]
 
 

@@ -33,8 +33,8 @@ def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{name}"
 
 
-def provision(endpoint_url: str, region: str, transform_arn: str) -> None:
-    """Makes what is missing, and sets what the functions read. What is active stays active."""
+def provision(endpoint_url: str, region: str, transform_arn: str) -> str:
+    """Make what is missing, and set what the functions read; what is active stays active. Return the topic's ARN."""
     session = boto3.Session(region_name=region)
     s3 = session.client("s3", endpoint_url=endpoint_url)
     if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
@@ -70,6 +70,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> None:
         KinesisStreamSourceConfiguration={"KinesisStreamARN": source, "RoleARN": role("firehose")},
         RedshiftDestinationConfiguration=destination,
     )
+    return topic
 
 
 def create(firehose: FirehoseClient, name: str, **how: Any) -> None:

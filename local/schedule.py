@@ -23,9 +23,14 @@ def seconds(expression: str) -> int:
 
 def of_app() -> dict[str, int]:
     """Function → seconds between its invocations, as the app declares them."""
+    return {name: seconds(expression) for name, expression in expressions().items()}
+
+
+def expressions() -> dict[str, str]:
+    """Return each function's schedule as the app declares it: `rate(15 minutes)`."""
     declared = import_module("app").app.event_sources
     return {
-        source.name: seconds(expression if isinstance(expression, str) else expression.to_string())
+        source.name: expression if isinstance(expression, str) else expression.to_string()
         for source in declared
         if (expression := getattr(source, "schedule_expression", None))
     }

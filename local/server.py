@@ -96,9 +96,9 @@ class LocalAws:
         self._set_environment()
 
         from moto.core.base_backend import BackendDict
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from local import (
+            account,
             admin_http,
             comprehend,
             firehose,
@@ -111,6 +111,7 @@ class LocalAws:
             ssm,
             warehouse,
         )
+        from local.dispatch import Dispatcher
         from local.logs import Logs
 
         BackendDict.reset()  # of an earlier one in this process
@@ -140,12 +141,13 @@ class LocalAws:
         with _readable(self.home / "firehose"):
             self._deliveries = firehose.install(self.home, invoke, store.put, house.execute, self.faults)
 
-        aws.start(DomainDispatcherApplication(create_backend_app))
+        aws.start(Dispatcher())
         self._end.callback(aws.stop)
         self._end.callback(runs.close)
         self._end.callback(self._deliveries.close)
         self._end.callback(serving.set)
-        provision.provision(self.endpoint_url, REGION, functions.arn(f"disaster-tweets-{STAGE}-transform"))
+        topic = provision.provision(self.endpoint_url, REGION, functions.arn(f"disaster-tweets-{STAGE}-transform"))
+        logs.hand_on = account.install(runs.functions, STAGE, REGION, topic)
         serving.set()
         api.start(admin_http.application(logs))
         self._end.callback(api.stop)

@@ -19,6 +19,10 @@ MOST_STATEMENTS = 40
 MOST_BYTES = 100_000
 PAGE = 1000  # rows; AWS pages by size
 LISTED = 100
+WORKGROUP = "disaster-tweets-local"
+DATABASE = "tweets"
+"""The one that there is. Another is refused in PostgreSQL's words (src/backend/utils/init/postinit.c), which Redshift
+has kept. AWS may also say so of the statement, once it has tried to connect; here the call itself fails."""
 LONGEST_WAIT = 30  # seconds
 
 
@@ -115,7 +119,7 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
 
     def list_databases(self) -> ActionResult:
         self._check_target()
-        return ActionResult({"Databases": [self.params["Database"]] if self.params.get("Database") else []})
+        return ActionResult({"Databases": [DATABASE]})
 
     def list_schemas(self) -> ActionResult:
         self._check_target()
@@ -161,6 +165,10 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
     def _check_target(self) -> None:
         if bool(self.params.get("ClusterIdentifier")) == bool(self.params.get("WorkgroupName")):
             raise invalid("Exactly one of ClusterIdentifier and WorkgroupName must be given")
+        if self.params.get("WorkgroupName") != WORKGROUP:
+            raise invalid("Redshift endpoint doesn't exist in this region.")  # github.com/aws/aws-cdk/issues/30536
+        if (database := self.params.get("Database")) and database != DATABASE:
+            raise invalid(f'FATAL: database "{database}" does not exist')
 
     def _find(self, statement_id: str) -> tuple[Statement, int | None]:
         """(the statement, which one of its batch or None)."""
