@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib import clients
@@ -334,6 +335,7 @@ def test_results_that_are_gone_are_lost(api: DataApi) -> None:
         data_api.query("SELECT 1")
 
 
-def test_a_boto3_that_knows_how_to_wait_is_made_to() -> None:
-    data_api._can_wait.cache_clear()
-    assert data_api._can_wait() is True
+def test_a_boto3_that_knows_how_to_wait_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = boto3.client("redshift-data", region_name="us-east-1")
+    monkeypatch.setattr(clients, "redshift_data", lambda: real)
+    assert data_api._can_wait.__wrapped__() is True
