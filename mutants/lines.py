@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import _lru_cache_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
 
         @pytest.hookimpl(tryfirst=True, wrapper=True)
         def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+            _forget(sources, root)
             cover.switch_context(item.nodeid)
             began = time.process_time()
             try:
@@ -62,6 +65,14 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
         found.lines[str(Path(name).relative_to(root))] = lines
     found.modules = _foreign_modules(root)
     return found
+
+
+def _forget(sources: Sequence[str], root: Path) -> None:
+    """Empty the sources' caches, lest a test not run a line because one before it did."""
+    files = {str(root / source) for source in sources}
+    for each in gc.get_objects():
+        if isinstance(each, _lru_cache_wrapper) and each.__wrapped__.__code__.co_filename in files:
+            each.cache_clear()
 
 
 OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=native", "--show-capture=no", "--hypothesis-seed=0"]

@@ -16,8 +16,7 @@ TABLE, COLUMNS = "disaster.disaster_tweets", ("original_text", "s3_key")
 def test_it_names_table_columns_source_role_and_how_to_read() -> None:
     text = statement(URL, ROLE, TABLE, COLUMNS)
     assert text == (
-        f"COPY disaster.disaster_tweets (original_text, s3_key) FROM '{URL}' IAM_ROLE '{ROLE}' MANIFEST "
-        "FORMAT JSON 'auto' GZIP TIMEFORMAT 'auto' TRUNCATECOLUMNS ACCEPTINVCHARS COMPUPDATE OFF STATUPDATE OFF"
+        f"COPY disaster.disaster_tweets (original_text, s3_key) FROM '{URL}' IAM_ROLE '{ROLE}' MANIFEST {OPTIONS}"
     )
 
 
