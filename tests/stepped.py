@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
+
+from botocore.client import BaseClient
 
 PATIENCE = 30.0  # seconds for one step
 
@@ -84,3 +88,37 @@ def orders(*counts: int) -> Iterator[list[int]]:
             rest = [left - (other == number) for other, left in enumerate(counts)]
             for order in orders(*rest):
                 yield [number, *order]
+
+
+# ------------------------------------------------------------------ all of one thing before a call of another
+
+Matches = Callable[[str, dict[str, Any]], bool]
+"""Whether it is this call: the operation's name and what is given to it."""
+
+
+@contextmanager
+def before_a_call(matches: Matches, meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Before the first call of boto3's that matches, all of `meanwhile` happens. It must come to that."""
+    call, met = BaseClient._make_api_call, []
+
+    def calling(self: BaseClient, name: str, given: dict[str, Any]) -> Any:
+        if not met and matches(name, given):
+            met.append(name)
+            meanwhile()
+        return call(self, name, given)
+
+    with mock.patch.object(BaseClient, "_make_api_call", calling):
+        yield
+    assert met, "it never got there"
+
+
+def nth_transaction(number: int) -> Matches:
+    """Match the n-th transaction, from 1."""
+    seen: list[str] = []
+
+    def matches(name: str, _: dict[str, Any]) -> bool:
+        if name == "BatchExecuteStatement":
+            seen.append(name)
+        return len(seen) == number
+
+    return matches

@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 import tweet_files as files
-from botocore.client import BaseClient
+from stepped import Matches, before_a_call, nth_transaction
 
 from chalicelib.reconcile import lock
 from chalicelib.settings import settings
@@ -27,35 +27,15 @@ TRANSACTIONS = ["known", "comparison", "repair", "settled", "closed"]  # of a ru
 
 
 @contextmanager
-def standing_still(matches: Callable[[str, dict[str, Any]], bool], meanwhile: Callable[[], object]) -> Iterator[None]:
+def standing_still(matches: Matches, meanwhile: Callable[[], object]) -> Iterator[None]:
     """Before the first call that matches, all of `meanwhile` happens; whoever makes the call gives no sign of life."""
-    call, stood = BaseClient._make_api_call, []
 
-    def calling(self: BaseClient, name: str, given: dict[str, Any]) -> Any:
-        if not stood and matches(name, given):
-            stood.append(name)
-            with mock.patch.object(lock, "LEASE", -1.0):
-                meanwhile()
-        return call(self, name, given)
+    def expired() -> None:
+        with mock.patch.object(lock, "LEASE", -1.0):
+            meanwhile()
 
-    with (
-        mock.patch.object(BaseClient, "_make_api_call", calling),
-        mock.patch.object(lock.Lock, "_live", lambda _: None),
-    ):
+    with before_a_call(matches, expired), mock.patch.object(lock.Lock, "_live", lambda _: None):
         yield
-    assert stood, "it never got there"
-
-
-def nth(number: int) -> Callable[[str, dict[str, Any]], bool]:
-    """Match the n-th transaction, from 1."""
-    seen: list[str] = []
-
-    def matches(name: str, _: dict[str, Any]) -> bool:
-        if name == "BatchExecuteStatement":
-            seen.append(name)
-        return len(seen) == number
-
-    return matches
 
 
 def written_down(hour: datetime, key: str) -> tuple[int, int]:
@@ -80,7 +60,9 @@ def test_another_run_before_each_write(before: str, same_job: bool) -> None:
     mine = files.an_id()
     other = mine if same_job else files.an_id()
 
-    with standing_still(nth(TRANSACTIONS.index(before) + 1), lambda: files.reconcile(hour, repair=True, job_id=other)):
+    with standing_still(
+        nth_transaction(TRANSACTIONS.index(before) + 1), lambda: files.reconcile(hour, repair=True, job_id=other)
+    ):
         report = files.reconcile(hour, repair=True, job_id=mine)
 
     assert report["verdict"] in {"well", "repaired"}
@@ -126,7 +108,7 @@ def test_a_run_that_notices_repairs_nothing_and_leaves_the_other_one_its_lock() 
 
     with (
         mock.patch.object(lock.Lock, "__enter__", entering),
-        standing_still(nth(TRANSACTIONS.index("comparison") + 1), taken_over),
+        standing_still(nth_transaction(TRANSACTIONS.index("comparison") + 1), taken_over),
     ):
         report = files.reconcile(hour, repair=True)
     assert report["repairs"]["stopped"] == "Another run took over"
