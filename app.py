@@ -123,6 +123,16 @@ def list_reconciliations() -> Response:
     return admin("reconciliations.list_all")
 
 
+@app.route("/findings", methods=["GET"], authorizer=IAM)
+def list_findings() -> Response:
+    return admin("findings.list_all")
+
+
+@app.route("/findings/{finding_id}/resolve", methods=["POST"], authorizer=IAM)
+def resolve_finding(finding_id: str) -> Response:
+    return admin("findings.resolve", finding_id=finding_id)
+
+
 @app.route("/reconciliations/{job_id}", methods=["GET"], authorizer=IAM)
 def show_reconciliation(job_id: str) -> Response:
     return admin("reconciliations.show", job_id=job_id)

@@ -44,7 +44,7 @@ SCHEDULE = 900  # seconds between two runs of the reconciler
 BASE_RPU = 8
 LEAST_BILLED = 60  # seconds, each time the warehouse wakes
 METRICS = 46  # of the transform (a tweet's kinds among them) and the reconciler
-ALARMS = 10
+ALARMS = 11
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,9 @@ def grants(of: Stage, login: Login | None) -> list[str]:
     granted = [
         # What the roles may is in sql/migrations/. It loads, compares, and repairs:
         f'GRANT ROLE disaster_app TO "{reconcile}"',
-        # It only tells.
+        # It tells, and writes down who resolved which finding.
         f'GRANT ROLE disaster_analyst TO "{api}"',
+        f'GRANT INSERT ON disaster.finding_resolution TO "{api}"',
         # Why a COPY of Firehose's failed is in system tables that show everybody his own alone.
         *(f'GRANT ROLE sys:monitor TO "{user}"' for user in sorted({reconcile, api})),
     ]

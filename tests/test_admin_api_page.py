@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from local.comprehend.responses import LiveComprehend
@@ -57,6 +58,10 @@ def shell(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
         "PATH": f"{home}:{os.environ['PATH']}",
     }
     environment = os.environ | stack.environment | variables | {"CURL_HOME": str(home), "HOME": str(home)}
+    broken = "tweets/dt=2024-02-03/hh=04/broken-5.ndjson.gz"  # a finding to resolve
+    boto3.client("s3", endpoint_url=stack.endpoint_url).put_object(
+        Bucket="disaster-tweets-local", Key=broken, Body=b"b"
+    )
 
     def run(line: str, **more: str) -> tuple[int, str]:
         done = subprocess.run(["bash", "-c", line], env=environment | more, cwd=home, capture_output=True, text=True)
@@ -71,7 +76,7 @@ def shell(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
 
 
 def test_the_page_works_from_top_to_bottom(shell: Any, stack: Any) -> None:
-    names: dict[str, str] = {"ID": "", "VERSION": ""}
+    names: dict[str, str] = {"ID": "", "VERSION": "", "FINDING": ""}
     for line in LINES:
         status, body = shell(line, **names)
         assert status in (200, 202), (line, status, body)
@@ -79,6 +84,8 @@ def test_the_page_works_from_top_to_bottom(shell: Any, stack: Any) -> None:
             continue
         if status == 202 and not line.endswith('/endpoint"'):
             names["VERSION" if "/train" in line else "ID"] = json.loads(body)["id"]
+        if line.endswith('/findings"'):
+            names["FINDING"] = json.loads(body)["outstanding"][0]["finding_id"]
         if status == 202 and "DELETE" not in line:
             settled(shell, json.loads(body)["status_url"])
         assert body.startswith("{" if "text/html" not in line else "<!doctype html>")

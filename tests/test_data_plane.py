@@ -207,7 +207,14 @@ def test_the_settings_that_the_functions_read_are_those_that_are_written() -> No
 
 def test_the_alarms_of_the_issue_are_there_and_tell_somebody() -> None:
     alarms = of_type(data_plane(), "AWS::CloudWatch::Alarm")
-    needed = {"LostTweets", "RejectedShare", "DeliveryFreshness", "TransformErrors", "TransformThrottles"}
+    needed = {
+        "LostTweets",
+        "ReconcileIncomplete",
+        "RejectedShare",
+        "DeliveryFreshness",
+        "TransformErrors",
+        "TransformThrottles",
+    }
     assert needed <= set(alarms)
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alerts"}] for alarm in alarms.values())
     notified = data_plane()["ComprehendCost"]["Properties"]["NotificationsWithSubscribers"]
@@ -217,8 +224,14 @@ def test_the_alarms_of_the_issue_are_there_and_tell_somebody() -> None:
 def test_alarms_watch_metrics_that_the_code_emits() -> None:
     watched = set(re.findall(r"Namespace: DisasterTweets,? *\n? *MetricName: (\w+)", DATA_PLANE.read_text()))
     source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
-    assert watched == {"Lost", "Rejected", "Tweets", "Fallbacks"}
+    assert watched == {"Lost", "Incomplete", "Rejected", "Tweets", "Fallbacks"}
     assert [metric for metric in watched if f'"{metric}"' not in source] == []
+
+
+def test_a_run_that_is_incomplete_once_is_no_alarm_and_an_hour_of_such_runs_is() -> None:
+    alarm = data_plane()["ReconcileIncomplete"]["Properties"]
+    assert alarm["EvaluationPeriods"] * alarm["Period"] == 3600 and alarm["Period"] == 900  # the schedule's 15 minutes
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", 0)
 
 
 def test_each_alarm_has_its_place_in_the_operators_page() -> None:

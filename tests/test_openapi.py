@@ -9,7 +9,7 @@ from chalice.app import IAMAuthorizer
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.admin import classifier, reconciliations, warehouse
+from chalicelib.admin import classifier, findings, reconciliations, warehouse
 
 PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION: dict[str, Any] = yaml.safe_load(PATH.read_text())
@@ -69,6 +69,7 @@ def test_path_parameters_are_those_of_the_routes() -> None:
         ("/classifier/active", "put", classifier.ACTIVATE),
         ("/classifier/evaluate", "post", classifier.EVALUATE),
         ("/reconciliations", "post", reconciliations.START),
+        ("/findings/{finding_id}/resolve", "post", findings.RESOLVE),
         ("/warehouse/setup", "post", warehouse.NOTHING),
     ],
 )
@@ -89,7 +90,7 @@ def test_every_example_fits_its_schema() -> None:
 def test_the_page_for_people_has_a_signed_curl_line_for_every_route() -> None:
     lines = [line for line in PATH.with_name("admin-api.md").read_text().splitlines() if line.startswith("curl ")]
     assert all('--aws-sigv4 "$SIGV4" --user "$KEYS"' in line for line in lines)
-    named = {"$ID": "{job_id}", "$VERSION": "{version}"}
+    named = {"$ID": "{job_id}", "$VERSION": "{version}", "$FINDING": "{finding_id}"}
     shown = set()
     for line in lines:
         path = line[line.index('"$API') + 5 :].split('"')[0]

@@ -1,5 +1,6 @@
 """docs/operations.md: `sh` blocks run as they stand, `console` blocks name what there is, the costs are current."""
 
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import requests
 from conftest import finished
 
 from infra import costs
@@ -69,7 +71,8 @@ def test_the_lines_run_as_they_stand(stack: LocalAws, place: Path) -> None:
     firehose = boto3.client("firehose")
     firehose.put_record(DeliveryStreamName=stack.stream, Record={"Data": b"\xff no tweet\n"})
     stack.flush()
-    finished(stack.admin_url, "/reconciliations")
+    s3.put_object(Bucket=BUCKET, Key="tweets/dt=2024-02-03/hh=05/broken-5.ndjson.gz", Body=b"broken")
+    finished(stack.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
     environment = {**os.environ, **stack.environment, "PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
     for block in blocks("sh"):
         before = rows_and_keys()
@@ -92,6 +95,10 @@ def test_the_lines_run_as_they_stand(stack: LocalAws, place: Path) -> None:
         if "replay.ndjson" in block:
             assert rows > before[0] and keys == before[1]  # as the page says
     assert "<html" in (place / "report.html").read_text()
+    resolved = json.loads((place / "findings.json").read_text())["outstanding"][0]["finding_id"]
+    settled = requests.get(f"{stack.admin_url}/findings", timeout=30).json()["settled"]
+    (found,) = (each for each in settled if each["finding_id"] == resolved)
+    assert found["status"] == "resolved" and "Replayed its hour" in found["reason"]
     assert (place / "replay.ndjson").read_text().count("\n") >= 150
     assert (place / "refused.ndjson").read_text()
 

@@ -60,8 +60,8 @@ def test_an_orphan_is_told_once(topic: list[dict[str, Any]]) -> None:
 
 
 def test_a_subject_fits_sns_whatever_is_lost() -> None:
-    tweets = {"lost": 10**18}
-    report = {"tweets": tweets, "files": {"unreadable": 10**18, "orphaned": 10**18}, "findings": []}
+    counts = dict.fromkeys(("tweets", "unreadable", "orphaned", "refused"), 10**18)
+    report = {"outstanding": {**counts, "shown": []}}
     subject, text = alert.message(report, files.an_id(), "a" * 12)
     assert len(subject) <= 100 and "operations.md" in text
 

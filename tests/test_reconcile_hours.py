@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.reconcile import hours
-from chalicelib.reconcile.hours import HOUR, Range
+from chalicelib.reconcile.hours import HOUR, Found, Range
 from chalicelib.warehouse import data_api
 from local.server import LocalAws
 
@@ -20,23 +20,64 @@ def at(hour: int, day: int = 31) -> datetime:
     return datetime(2026, 1, day, hour, tzinfo=UTC)
 
 
+NOW = at(23) + timedelta(minutes=59)
+
+
 def test_a_day_that_was_never_looked_at_is_due_with_all_its_hours() -> None:
-    due = hours.due({date(2026, 1, 30)}, {TODAY}, [], TODAY, sweep=False)
+    due = hours.due({date(2026, 1, 30)}, {TODAY}, [], [], NOW, sweep=False)
     assert due == {at(hour, 30) for hour in range(24)}
 
 
 def test_today_is_due_though_nothing_has_come_yet() -> None:
-    assert hours.due(set(), set(), [], TODAY, sweep=False) == {at(hour) for hour in range(24)}
+    assert hours.due(set(), set(), [], [], NOW, sweep=False) == {at(hour) for hour in range(24)}
+
+
+def test_no_hour_after_now_is_due_or_can_be_asked_for() -> None:
+    noon = at(12) + timedelta(minutes=5)
+    later = date(2090, 7, 15)
+    assert hours.due({TODAY, later}, set(), [], [(at(14), 0)], noon, sweep=True) == {at(hour) for hour in range(13)}
+    assert hours.asked({TODAY, later}, at(11), datetime(2090, 7, 16, tzinfo=UTC), noon) == {at(11), at(12)}
+    assert hours.asked({later}, datetime(2090, 7, 15, tzinfo=UTC), None, noon) == set()
+
+
+def test_of_a_day_that_goes_on_the_hours_that_were_looked_at_are_spared() -> None:
+    looked_at = [at(hour) for hour in range(20)]
+    assert hours.due({TODAY}, set(), looked_at, [(at(19), 0)], NOW, sweep=False) == {at(h) for h in range(19, 24)}
+
+
+def test_recent_hours_are_those_of_two_days_and_the_present_one() -> None:
+    assert hours.recent(at(12) + timedelta(minutes=5)) == Range(at(12, 29), at(13))
+
+
+@pytest.mark.parametrize(
+    ("listed", "differs"),
+    [
+        pytest.param({7: Found(2, at(8))}, False, id="as it was checked"),
+        pytest.param({7: Found(3, at(8))}, True, id="one file more"),
+        pytest.param({7: Found(1, at(8))}, True, id="one file less"),
+        pytest.param({}, True, id="all are gone"),
+        pytest.param({7: Found(2, at(10))}, True, id="one was written over since"),
+        pytest.param({7: Found(2, at(9))}, True, id="written at the time of the check, by a clock that isn't ours"),
+        pytest.param({7: Found(2, at(8)), 6: Found(1, at(8))}, False, id="an hour that no check knows is for due()"),
+    ],
+)
+def test_an_hour_has_changed_when_its_files_have(listed: dict[int, Found], differs: bool) -> None:
+    seen = {at(hour): found for hour, found in listed.items()}
+    assert hours.changed(seen, {at(7): Found(2, at(9))}) == ({at(7)} if differs else set())
+
+
+def test_an_hour_without_files_has_not_changed_when_it_still_has_none() -> None:
+    assert hours.changed({}, {at(7): Found(0, at(9))}) == set()
 
 
 def test_a_known_day_s_hours_are_due_when_they_say_so() -> None:
-    assert hours.due({TODAY}, {TODAY}, [(at(7), 0)], TODAY, sweep=False) == {at(7)}
+    assert hours.due({TODAY}, {TODAY}, [], [(at(7), 0)], NOW, sweep=False) == {at(7)}
 
 
 def test_old_hours_wait_for_the_sweep() -> None:
     again = [(at(7), hours.DAILY - 1), (at(1, 2), hours.DAILY)]
-    assert hours.due({TODAY}, {TODAY}, again, TODAY, sweep=False) == {at(7)}
-    assert hours.due({TODAY}, {TODAY}, again, TODAY, sweep=True) == {at(7), at(1, 2)}
+    assert hours.due({TODAY}, {TODAY}, [], again, NOW, sweep=False) == {at(7)}
+    assert hours.due({TODAY}, {TODAY}, [], again, NOW, sweep=True) == {at(7), at(1, 2)}
 
 
 def test_intervals_lengthen() -> None:
@@ -45,16 +86,16 @@ def test_intervals_lengthen() -> None:
 
 
 def test_what_is_asked_for_is_cut_to_its_bounds() -> None:
-    assert hours.asked({date(2026, 1, 30)}, at(22, 30), at(1)) == {at(22, 30), at(23, 30), at(0)}
+    assert hours.asked({date(2026, 1, 30)}, at(22, 30), at(1), NOW) == {at(22, 30), at(23, 30), at(0)}
 
 
 def test_an_open_bound_reaches_all_days_that_have_files() -> None:
-    found = hours.asked({date(2025, 1, 1), date(2026, 1, 30)}, None, at(2, 30))
+    found = hours.asked({date(2025, 1, 1), date(2026, 1, 30)}, None, at(2, 30), NOW)
     assert min(found) == datetime(2025, 1, 1, tzinfo=UTC) and max(found) == at(1, 30) and len(found) == 26
 
 
 def test_a_bound_within_an_hour_takes_the_hour() -> None:
-    assert hours.asked(set(), at(7) + timedelta(minutes=20), at(8) + timedelta(minutes=1)) == {at(7), at(8)}
+    assert hours.asked(set(), at(7) + timedelta(minutes=20), at(8) + timedelta(minutes=1), NOW) == {at(7), at(8)}
 
 
 @given(st.sets(st.integers(0, 200)))
@@ -78,7 +119,7 @@ def test_days_are_read_off_folders() -> None:
 
 def test_days_that_no_tweet_can_be_of_are_none() -> None:
     assert hours.of([date.min, date(1969, 12, 31), date.max]) == set()
-    assert hours.asked([], datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)) == set()
+    assert hours.asked([], datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC), NOW) == set()
 
 
 def test_range_names_its_hours_in_order() -> None:
@@ -94,12 +135,20 @@ def hour_row(hour: datetime) -> dict[str, object]:
     return row
 
 
+def due_now(hour: datetime) -> None:
+    files.execute(
+        "UPDATE disaster.tweet_hour SET next_check_at = checked_at WHERE hour = CAST(:hour AS TIMESTAMP)",
+        hour=f"{hour:%Y-%m-%d %H:%M:%S}",
+    )
+
+
 def test_a_settled_hour_is_due_later_and_later(stack: LocalAws) -> None:
     hour = files.an_hour()
     files.loaded(hour)  # looked at once, and what it found was repaired
     assert (hour_row(hour)["state"], hour_row(hour)["settled_checks"]) == ("repaired", 0)
     waits = []
     for checks in (1, 2, 3):
+        due_now(hour)
         files.reconcile(hour)
         row = hour_row(hour)
         assert (row["state"], row["settled_checks"], row["loaded"], row["tweets"]) == ("settled", checks, 5, 5)
@@ -129,10 +178,7 @@ def test_a_late_file_in_a_settled_hour_is_found_when_the_hour_is_due_again(stack
     files.reconcile(repair=True)
     late = files.put(hour)
     assert late not in files.states(files.reconcile(repair=True))  # the hour isn't due
-    files.execute(
-        "UPDATE disaster.tweet_hour SET next_check_at = checked_at WHERE hour = CAST(:hour AS TIMESTAMP)",
-        hour=f"{hour:%Y-%m-%d %H:%M:%S}",
-    )
+    due_now(hour)
     assert files.actions(files.reconcile(repair=True))[late] == "repaired"
 
 
@@ -181,7 +227,7 @@ def test_where_the_reconciler_loads_the_grace_is_short() -> None:
     from chalicelib.reconcile import run
     from chalicelib.reconcile.compare import Known
 
-    known = Known([], [], None)
+    known = Known([], [], {}, None)
     for delivery, asked, expected in (
         ("firehose", {}, 900),
         ("reconcile", {}, 60),

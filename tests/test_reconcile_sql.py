@@ -8,12 +8,13 @@ from types import ModuleType
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from chalicelib.reconcile import compare, outcome, repair, transaction
+from chalicelib.reconcile import compare, findings, outcome, repair, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse.data_api import MOST_BYTES, MOST_STATEMENTS
 
-MODULES = [import_module(f"chalicelib.reconcile.{name}") for name in ("compare", "outcome", "repair", "unanswered")]
+NAMES = ("compare", "outcome", "repair", "unanswered", "findings")
+MODULES = [import_module(f"chalicelib.reconcile.{name}") for name in NAMES]
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE")
 PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 ROLE, URL = "arn:aws:iam::123456789012:role/copy", "s3://bucket/reports/work/x/files.manifest"
@@ -58,7 +59,7 @@ def test_a_repair_fits_a_transaction_and_claims_its_files_first() -> None:
 
 
 def test_what_a_run_comes_to_fits_a_transaction() -> None:
-    fits([*statements(outcome).values(), *[""] * 4])
+    fits([*statements(outcome).values(), *statements(findings).values(), *[""] * 4])
 
 
 def fits(asked: list[str]) -> None:

@@ -20,6 +20,8 @@ ROUTES = {
     "PUT /classifier/active": "switch to another version",
     "POST /classifier/evaluate": "several versions on the same labelled tweets",
     "GET /classifier/evaluations/{id}": "scores side by side, as JSON or as a page",
+    "GET /findings": "what needs a person, with what to do; and what was resolved, by whom and why",
+    "POST /findings/{finding_id}/resolve": "accept a finding as it is, with a reason",
     "POST /reconciliations": "compare tweet files with rows, and repair",
     "GET /reconciliations": "past runs, the newest first",
     "GET /reconciliations/{id}": "status and report of a run, or of the latest, as JSON or as a page",

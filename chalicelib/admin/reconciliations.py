@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from chalice.app import BadRequestError, NotFoundError
 
@@ -52,6 +52,13 @@ def start(request: Request) -> Answer:
     start, stop = (datetime.fromisoformat(body[name]) if name in body else None for name in ("from", "to"))
     if start and stop and start.replace(tzinfo=UTC) >= stop.replace(tzinfo=UTC):
         raise BadRequestError(f"from must be before to, but is {body['from']}, and to is {body['to']}")
+    now = datetime.now(UTC)
+    tomorrow = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+    for name, found, last in (("from", start, now), ("to", stop, tomorrow)):
+        if found and found.replace(tzinfo=UTC) > last:
+            raise BadRequestError(
+                f"{name} must not be in the future, after {last:%Y-%m-%dT%H:%M:%SZ}, but is {body[name]}"
+            )
     return accepted(request, jobs.start("reconciliations", body))
 
 

@@ -1,9 +1,11 @@
-"""Says what a run found: metrics always, a message only when something is lost or can't be repaired, and is new."""
+"""Say what a run found: metrics always, a message when a finding is outstanding that no message was about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients
 from chalicelib.settings import settings
@@ -15,7 +17,7 @@ SHOWN = 20
 
 def measure(report: Mapping[str, Any], seconds: float) -> None:
     """EMF metrics of a run. The alarm lost-tweets watches `Lost`."""
-    tweets, files = report["tweets"], report["files"]
+    tweets, files, outstanding = report["tweets"], report["files"], report["outstanding"]
     emf = metrics()
     for name, count in {
         "Lost": tweets["lost"],
@@ -24,8 +26,8 @@ def measure(report: Mapping[str, Any], seconds: float) -> None:
         "Waiting": tweets["waiting"],
         "FilesListed": files["listed"],
         "FilesRepaired": report["repairs"]["files"],
-        "FilesOrphaned": files["orphaned"],
-        "FilesUnreadable": files["unreadable"],
+        "FilesOrphaned": outstanding["orphaned"],
+        "FilesUnreadable": outstanding["unreadable"],
         "Incomplete": int(not report["complete"]),
     }.items():
         emf.add_metric(name, "Count", count)
@@ -33,43 +35,49 @@ def measure(report: Mapping[str, Any], seconds: float) -> None:
     emf.flush_metrics()
 
 
-def tell(report: Mapping[str, Any], job_id: str, new_trouble: int) -> bool:
-    """Publishes a message if there is trouble that no run of the last month has told of; whether it did."""
-    if report["verdict"] != "trouble" or not new_trouble:
+def tell(report: Mapping[str, Any], job_id: str) -> bool:
+    """Publish a message about what is outstanding if no message was about some of it; return whether it was published.
+
+    A topic that can't be reached fails no run: what was not told, the next run tells.
+    """
+    if not report["outstanding"]["untold"]:
         return False
     topic = settings().alert_topic_arn
     if not topic:
         logger.warning("trouble, and no topic to tell", extra={"report": job_id})
         return False
     subject, text = message(report, job_id, settings().stage)
-    clients.sns().publish(TopicArn=topic, Subject=subject, Message=text)
+    try:
+        clients.sns().publish(TopicArn=topic, Subject=subject, Message=text)
+    except (ClientError, BotoCoreError):
+        logger.exception("message not published", extra={"report": job_id})
+        return False
     return True
 
 
 def message(report: Mapping[str, Any], job_id: str, stage: str) -> tuple[str, str]:
-    """(subject, text) for a person who will act on it."""
-    tweets, files = report["tweets"], report["files"]
+    """Return (subject, text) for a person who will act on it."""
+    outstanding = report["outstanding"]
     what = [
-        f"{tweets['lost']:,} tweets lost" if tweets["lost"] else "",
-        f"{files['unreadable']:,} files unreadable" if files["unreadable"] else "",
-        f"{files['orphaned']:,} files orphaned" if files["orphaned"] else "",
+        f"{outstanding['tweets']:,} tweets lost" if outstanding["tweets"] else "",
+        f"{outstanding['unreadable']:,} files unreadable" if outstanding["unreadable"] else "",
+        f"{outstanding['orphaned']:,} files orphaned" if outstanding["orphaned"] else "",
+        f"{outstanding['refused']:,} files refused" if outstanding["refused"] else "",
     ]
-    summary = ", ".join(filter(None, what)) or "files that can't be repaired"
+    summary = ", ".join(filter(None, what)) or "records without an answer"
     lines = [
         f"Reconciliation {job_id} of disaster-tweets-{stage}: {summary}.",
         "",
-        *(each for each in map(line, report["findings"]) if each),
+        *map(line, outstanding["shown"][:SHOWN]),
         "",
         f"Report: s3://{settings().bucket}/reports/reconciliations/{job_id}.html, or GET /reconciliations/{job_id}",
-        "What to do: docs/operations.md",
+        "What to do: GET /findings, and docs/operations.md",
     ]
-    return f"disaster-tweets-{stage}: {summary}"[:SUBJECT], "\n".join(lines[: SHOWN + 6])
+    return f"disaster-tweets-{stage}: {summary}"[:SUBJECT], "\n".join(lines)
 
 
 def line(finding: Mapping[str, Any]) -> str:
-    """One finding that nobody but a person can mend; empty for others."""
-    if finding["action"] != "failed" and finding["state"] not in {"orphaned", "unreadable", "unanswered"}:
-        return ""
+    """Return one outstanding finding in a line."""
     detail = f": {finding['detail']}" if finding["detail"] else ""
     rows = f"{finding['found_rows']:,} rows of {finding['expected_rows']:,}"
-    return f"{finding['state']} {finding['s3_key']} ({rows}){detail}"
+    return f"{finding['finding_id']} {finding['kind']} {finding['s3_key']} ({rows}){detail}"

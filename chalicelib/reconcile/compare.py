@@ -29,16 +29,27 @@ REPAIRABLE = ("missing", "partial", "excess")
 KNOWN_DAYS = (
     "SELECT CAST(hour AS DATE) AS day FROM disaster.tweet_hour GROUP BY CAST(hour AS DATE) HAVING COUNT(*) = 24"
 )
-HOURS_AGAIN = "SELECT hour, settled_checks FROM disaster.tweet_hour WHERE next_check_at <= CAST(:now AS TIMESTAMP)"
-LAST_SWEEP = "SELECT MAX(started_at) AS last_sweep FROM disaster.reconciliation WHERE swept AND finished_at IS NOT NULL"
+HOURS_KNOWN = """
+SELECT hour, settled_checks, files, checked_at, next_check_at <= CAST(:now AS TIMESTAMP) AS due
+FROM disaster.tweet_hour
+WHERE next_check_at <= CAST(:now AS TIMESTAMP) OR hour >= CAST(:recent AS TIMESTAMP)
+"""
+STANDING = """
+SELECT MAX(started_at) AS last_sweep, (SELECT COUNT(*) FROM disaster.finding WHERE closed_at IS NULL) AS findings
+FROM disaster.reconciliation
+WHERE swept AND finished_at IS NOT NULL
+"""
 
 
 class Known(NamedTuple):
-    """What former runs left: days they know all hours of, hours they want looked at again, when they last swept."""
+    """What former runs left: days they know all hours of, hours they want looked at again, recent hours as they were
+    found, when they last swept, how many findings are open."""
 
     days: list[date]
     again: list[tuple[datetime, int]]  # with how often in a row it was found settled
+    recent: dict[datetime, hours.Found]
     last_sweep: datetime | None
+    findings: int = 0
 
 
 class Job(NamedTuple):
@@ -54,12 +65,16 @@ class Job(NamedTuple):
 
 
 def known(now: datetime) -> Known:
-    asked = [KNOWN_DAYS, HOURS_AGAIN, LAST_SWEEP]
-    days, again, sweeps = transaction.run(asked, {"now": timestamp(now)}, answers=3)
+    """Return what former runs left in the warehouse. Raises WarehouseError."""
+    asked, recent = [KNOWN_DAYS, HOURS_KNOWN, STANDING], hours.recent(now)
+    given = {"now": timestamp(now), "recent": timestamp(recent.start)}
+    days, rows, standing = transaction.run(asked, given, answers=3)
     return Known(
         [row["day"] for row in days],
-        [(row["hour"], row["settled_checks"]) for row in again],
-        sweeps[0]["last_sweep"],
+        [(row["hour"], row["settled_checks"]) for row in rows if row["due"]],
+        {row["hour"]: hours.Found(row["files"], row["checked_at"]) for row in rows if row["hour"] >= recent.start},
+        standing[0]["last_sweep"],
+        standing[0]["findings"],
     )
 
 
@@ -167,12 +182,13 @@ JUDGED_TABLE = """
 CREATE TEMP TABLE judged_hour (
     hour TIMESTAMP, hour_key VARCHAR(32), files BIGINT, tweets BIGINT, loaded BIGINT,
     waiting BIGINT, waiting_files BIGINT, troubled_files BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
-    state VARCHAR(16), settled_checks INTEGER
+    state VARCHAR(16), settled_checks INTEGER, kept_check_at TIMESTAMP
 ) DISTSTYLE ALL
 """
 
-# What can't be repaired needn't be looked at every time, either: its hour counts as settled. (Not said in the SQL: the
-# Data API looks for parameters in comments, too.)
+# Only a check that was due counts: looks by hand, one after the other, say nothing about what comes later. An hour
+# that is found settled before it was due keeps the check that it has. What can't be repaired needn't be looked at every
+# time, either: its hour counts as settled. (Not said in the SQL: the Data API looks for parameters in comments, too.)
 JUDGED = """
 INSERT INTO judged_hour
 SELECT
@@ -183,12 +199,21 @@ SELECT
         WHEN waiting_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 'open'
         ELSE 'settled'
     END,
-    CASE WHEN waiting_files + mendable_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 0 ELSE settled_checks + 1 END
+    CASE
+        WHEN waiting_files + mendable_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 0
+        WHEN next_check_at > CAST(:now AS TIMESTAMP) THEN settled_checks
+        ELSE settled_checks + 1
+    END,
+    CASE
+        WHEN waiting_files + mendable_files = 0 AND hour <= CAST(:closed AS TIMESTAMP)
+            AND next_check_at > CAST(:now AS TIMESTAMP) THEN next_check_at
+    END
 FROM (
     SELECT
         listed_hour.hour AS hour,
         listed_hour.hour_key AS hour_key,
         COALESCE(MAX(tweet_hour.settled_checks), 0) AS settled_checks,
+        MAX(tweet_hour.next_check_at) AS next_check_at,
         COUNT(compared_file.written_at) AS files,
         COALESCE(SUM(compared_file.expected_rows), 0) AS tweets,
         COALESCE(SUM(LEAST(compared_file.found_lines, compared_file.expected_rows)), 0) AS loaded,
@@ -223,11 +248,14 @@ SELECT
     hour, hour_key, files, tweets, loaded, waiting, waiting_files, troubled_files, lag_seconds, longest_lag_seconds,
     state, settled_checks,
     CAST(:now AS TIMESTAMP),
-    CASE settled_checks
-        WHEN 0 THEN CAST(:now AS TIMESTAMP)
-        {_NEXT}
-        ELSE CAST(:next_{len(hours.INTERVALS)} AS TIMESTAMP)
-    END
+    COALESCE(
+        kept_check_at,
+        CASE settled_checks
+            WHEN 0 THEN CAST(:now AS TIMESTAMP)
+            {_NEXT}
+            ELSE CAST(:next_{len(hours.INTERVALS)} AS TIMESTAMP)
+        END
+    )
 FROM judged_hour
 """  # noqa: S608 - numbers of our own
 

@@ -1,14 +1,15 @@
-"""Which hours of tweet files a run looks at. Nothing here touches AWS.
+"""Decide which hours of tweet files a run looks at. Nothing here touches AWS.
 
 An hour is due until it is settled: it is over, its files have had their grace, and all of them are in the warehouse.
-A settled hour is looked at again at lengthening intervals, for what came late or was damaged since. So the cost of a
-run follows what is new, not what is stored.
+A settled hour is looked at again at lengthening intervals, for what was damaged since, and at once when its files have
+changed: the hours of the last two days are listed in every run. So the cost of a run follows what is new, not what is
+stored.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -20,6 +21,19 @@ years. So an hour is looked at some 10 times in its first two years, however man
 DAILY = 4
 """From so many such checks on, an hour waits for the day's sweep: old rows are read once a day, not at every run."""
 
+RECENT = timedelta(hours=48)
+"""How far back every run lists files, to see what was written late: S3 can't list by time of writing. Firehose tries
+for 24 hours to deliver, and the Kinesis stream keeps a record for 24 (`RetentionPeriodHours` in
+infra/data-plane.yaml), so a file may be written up to a day after the hour that it is of, two if both happen.
+A LIST request names 1,000 files: at 1,440 files a day that is 3 requests a run, 0.0014 USD a day; at 100,000 a day it
+is 200 requests, some 10 s of a run and 0.10 USD a day. A marker that the transform writes beside each late file was the
+alternative: a PUT for each batch that ends an hour, which costs as much, and a second thing that could get lost.
+docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html, aws.amazon.com/s3/pricing
+"""
+
+CLOCKS = timedelta(minutes=1)
+"""How far S3's clock, which says when a file was written, and ours, which says when an hour was checked, may differ."""
+
 EPOCH = date(1970, 1, 1)
 DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/")
 
@@ -29,6 +43,30 @@ class Range(NamedTuple):
 
     start: datetime
     stop: datetime
+
+
+class Found(NamedTuple):
+    """An hour's tweet files: how many, and the time up to which they are known: of the last check, or of the last
+    write."""
+
+    files: int
+    at: datetime
+
+
+def recent(now: datetime) -> Range:
+    """Return the hours that every run lists, the present one included."""
+    return Range(floor(now - RECENT), floor(now) + HOUR)
+
+
+def changed(listed: Mapping[datetime, Found], known: Mapping[datetime, Found]) -> set[datetime]:
+    """Return the hours whose files are not those that the last check found: other in number, or written since."""
+    return {hour for hour, checked in known.items() if _differs(listed.get(hour), checked)}
+
+
+def _differs(found: Found | None, checked: Found) -> bool:
+    if not found:
+        return checked.files > 0
+    return found.files != checked.files or found.at + CLOCKS > checked.at
 
 
 def key(hour: datetime) -> str:
@@ -63,21 +101,29 @@ def days(prefixes: Iterable[str]) -> set[date]:
 
 
 def due(
-    stored: Iterable[date], known: Iterable[date], again: Iterable[tuple[datetime, int]], today: date, sweep: bool
+    stored: Iterable[date],
+    known: Iterable[date],
+    recent: Collection[datetime],
+    again: Iterable[tuple[datetime, int]],
+    now: datetime,
+    sweep: bool,
 ) -> set[datetime]:
-    """The hours to look at: of days that have files but were never looked at, today's the first time, and those `again`
-    (with how often in a row they were found settled).
+    """Return the hours to look at, none after `now`: those that were never looked at on days that have files and on
+    today, and those `again` (with how often in a row they were found settled).
 
-    A day is `known` once all its hours were looked at; so none is forgotten, though it may be empty or yet to come.
+    A day is `known` once all its hours were looked at; so none is forgotten, though it may be empty. Of a day that
+    isn't, the `recent` hours that were looked at are spared.
     """
-    return of({*stored, today} - set(known)) | {hour for hour, checks in again if sweep or checks < DAILY}
+    new = {hour for hour in of({*stored, now.date()} - set(known)) if hour not in recent}
+    return {hour for hour in new | {hour for hour, checks in again if sweep or checks < DAILY} if hour <= now}
 
 
-def asked(stored: Iterable[date], start: datetime | None, stop: datetime | None) -> set[datetime]:
-    """The hours from `start` to `stop` (each may be open) on days that have files, and on the days of both bounds."""
+def asked(stored: Iterable[date], start: datetime | None, stop: datetime | None, now: datetime) -> set[datetime]:
+    """Return the hours from `start` to `stop` (each may be open), none after `now`, on days that have files and on the
+    days of both bounds."""
     bounds = {bound.date() for bound in (start, stop) if bound}
     first = floor(start) if start else datetime.min.replace(tzinfo=UTC)
-    last = stop or datetime.max.replace(tzinfo=UTC)
+    last = min(stop, now) if stop else now
     return {hour for hour in of({*stored, *bounds}) if first <= hour < last}
 
 

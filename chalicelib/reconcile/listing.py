@@ -70,13 +70,28 @@ def between(bucket: str, folder: str, start: str, stop: str, listing: Listing | 
             yield Object(item["Key"], item["Size"], item["LastModified"].astimezone(UTC))
 
 
-def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float) -> Listing:
+def tweet_file(key: str) -> re.Match[str] | None:
+    """Return what a tweet file's key says (1: its hour, 2: its rows), None for keys that are no tweet files'."""
+    return NAME.fullmatch(key) if len(key.encode()) <= MOST_KEY_BYTES else None
+
+
+def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, hours.Found]:
+    """Return how many tweet files each hour of a range has, and when the newest was written; counts requests."""
+    by_key: dict[str, hours.Found] = {}
+    for found in objects(bucket, FOLDER, span, listing):
+        if named := tweet_file(found.key):
+            files, newest = by_key.get(named[1], hours.Found(0, found.written_at))
+            by_key[named[1]] = hours.Found(files + 1, max(newest, found.written_at))
+    return {hour: by_key[hours.key(hour)] for hour in hours.within(span) if hours.key(hour) in by_key}
+
+
+def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, requests: int = 0) -> Listing:
     """Lists the ranges one after the other and writes their files' names under `prefix`, until `deadline` (monotonic).
 
     Writing the same listing again overwrites it. An hour that wasn't got through isn't among the listing's hours,
-    though some of its names may have been written.
+    though some of its names may have been written. `requests` were made before.
     """
-    listing, lines = Listing(), Lines(bucket, f"{prefix}files-")
+    listing, lines = Listing(requests=requests), Lines(bucket, f"{prefix}files-")
     for span in spans:
         due, reached = hours.within(span), 0
         for found in objects(bucket, FOLDER, span, listing):
@@ -85,8 +100,8 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float) -> 
             if listing.files % 1000 == 0 and time.monotonic() > deadline:
                 listing.complete = False
                 break
-            named = NAME.fullmatch(found.key)
-            if not named or len(found.key.encode()) > MOST_KEY_BYTES:
+            named = tweet_file(found.key)
+            if not named:
                 listing.foreign = [*listing.foreign, found.key][:MOST_FOREIGN]
                 continue
             listing.files += 1

@@ -1,13 +1,15 @@
-"""What a run comes to: verdicts are written down, hours brought up to date, and the report's numbers read."""
+"""Write down what a run comes to: verdicts, hours and findings; read the report's numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.reconcile import listing, transaction
-from chalicelib.reconcile.compare import HOUR_TABLE, Job, write_hours
+from chalicelib.reconcile import findings, listing, transaction
+from chalicelib.reconcile.compare import HOUR_TABLE, Compared, Job, write_hours
+from chalicelib.reconcile.findings import Kept
 from chalicelib.reconcile.hours import HOUR, floor
 from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.repair import Verdict
@@ -21,6 +23,7 @@ FINDING = (
     "reconciliation_id",
     "found_at",
     "s3_key",
+    "hour",
     "state",
     "expected_rows",
     "found_rows",
@@ -52,18 +55,36 @@ FORMER_UNANSWERED = """
 DELETE FROM disaster.reconciliation_finding WHERE reconciliation_id = :id AND state = 'unanswered'
 """
 
-# From what was found, not by adding to what is there: so that it can be repeated.
+# From what was found, not by adding to what is there: so that it can be repeated. An hour with a finding that needs a
+# person is looked at again within an hour, so that what somebody did about it is seen.
 HOURS_MENDED = """
 UPDATE disaster.tweet_hour
 SET
     loaded = tweet_hour.tweets - tweet_hour.waiting - left_over.absent,
     troubled_files = left_over.files,
-    state = CASE WHEN left_over.files = 0 THEN 'repaired' ELSE 'troubled' END
+    state = CASE
+        WHEN left_over.files > 0 THEN 'troubled'
+        WHEN left_over.repaired > 0 THEN 'repaired'
+        WHEN tweet_hour.state = 'troubled' THEN 'settled'
+        ELSE tweet_hour.state
+    END,
+    settled_checks = CASE WHEN left_over.outstanding > 0 THEN 0 ELSE tweet_hour.settled_checks END,
+    next_check_at = CASE
+        WHEN left_over.outstanding > 0 THEN LEAST(tweet_hour.next_check_at, CAST(:in_an_hour AS TIMESTAMP))
+        ELSE tweet_hour.next_check_at
+    END
 FROM (
     SELECT
         hour,
-        COUNT(CASE WHEN action <> 'repaired' THEN 1 END) AS files,
-        SUM(expected_rows - LEAST(COALESCE(lines_after, found_lines), expected_rows)) AS absent
+        COUNT(CASE WHEN state <> 'unanswered' AND action NOT IN ('repaired', 'resolved') THEN 1 END) AS files,
+        COUNT(CASE WHEN action = 'repaired' THEN 1 END) AS repaired,
+        COUNT(CASE
+            WHEN action = 'failed' OR (state IN ('orphaned', 'unreadable', 'unanswered') AND action = 'none') THEN 1
+        END) AS outstanding,
+        SUM(CASE
+            WHEN state = 'unanswered' THEN 0
+            ELSE expected_rows - LEAST(COALESCE(lines_after, found_lines), expected_rows)
+        END) AS absent
     FROM disaster.reconciliation_finding
     WHERE reconciliation_id = :id AND hour IS NOT NULL
     GROUP BY hour
@@ -85,30 +106,16 @@ WHERE reconciliation_id = :id
 GROUP BY state, action
 """
 
-_EARLIER = """
-    EXISTS (
-        SELECT 1
-        FROM disaster.reconciliation_finding AS earlier
-        WHERE earlier.s3_key = finding.s3_key AND earlier.state = finding.state
-            AND earlier.reconciliation_id <> :id AND earlier.found_at >= CAST(:month_ago AS TIMESTAMP)
-    )
-"""
-
-NEW_TROUBLE = f"""
-SELECT COUNT(*) AS n
-FROM disaster.reconciliation_finding AS finding
-WHERE finding.reconciliation_id = :id
-    AND (finding.action = 'failed' OR finding.state IN ('orphaned', 'unreadable', 'unanswered'))
-    AND NOT {_EARLIER}
-"""  # noqa: S608 - text of our own
-
 WORST = f"""
 SELECT
     s3_key, hour, state, expected_rows, found_rows, found_lines, lines_after, action, detail
 FROM disaster.reconciliation_finding
 WHERE reconciliation_id = :id
 ORDER BY
-    CASE WHEN action = 'failed' OR state IN ('orphaned', 'unreadable', 'unanswered') THEN 0 ELSE 1 END,
+    CASE
+        WHEN action = 'failed' OR (state IN ('orphaned', 'unreadable', 'unanswered') AND action = 'none') THEN 0
+        ELSE 1
+    END,
     action DESC,
     s3_key DESC
 LIMIT {SHOWN}
@@ -148,14 +155,14 @@ WHERE hour >= CAST(:strip_start AS TIMESTAMP) AND hour < CAST(:strip_stop AS TIM
 ORDER BY hour
 """
 
-QUESTIONS = {
-    "actions": ACTIONS,
-    "new_trouble": NEW_TROUBLE,
-    "worst": WORST,
-    "twice": TWICE,
-    "kinds": KINDS,
-    "hours": HOURS,
-}
+QUESTIONS = {"twice": TWICE, "kinds": KINDS, "hours": HOURS}
+"""Of every run."""
+
+OF_FINDINGS = {"actions": ACTIONS, "worst": WORST}
+"""Of a run that found a file in trouble."""
+
+OF_KEPT = {"kept": findings.KEPT, "kept_worst": findings.WORST}
+"""Of a run that found something for a person, or where such a finding is open."""
 
 CLOSED = """
 UPDATE disaster.reconciliation
@@ -174,57 +181,78 @@ WHERE reconciliation_id = :id
 
 
 class Outcome(NamedTuple):
-    """The rows of the report: the answers to QUESTIONS, by their names."""
+    """The rows of the report: the answers to the questions, by their names. `kept`: what is open, of all hours."""
 
     actions: Sequence[Mapping[str, Any]]
-    new_trouble: int
     worst: Sequence[Mapping[str, Any]]
     twice: Mapping[str, int]
     kinds: Sequence[Mapping[str, Any]]
     hours: Sequence[Mapping[str, Any]]
+    kept: Kept = Kept((), ())
 
 
 def settle(
     job: Job,
     folder: str,
     listed: Sequence[datetime],
+    compared: Compared,
+    open_findings: int,
     verdicts: Sequence[Verdict],
     unanswered: Sequence[File],
     strip_stop: datetime,
     patience: float,
 ) -> Outcome:
-    """Writes down what the repairs came to, and reads what the report says. `listed`: the hours looked at."""
+    """Write down what the repairs came to, bring the findings up to date, and read what the report says.
+
+    `listed`: the hours looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
+    nothing is open, does without the statements about findings.
+    """
     bucket, role = settings().bucket, settings().copy_role_arn
-    asked = [HOUR_TABLE]
+    in_trouble = [file for file in unanswered if file.lost or file.trouble]
+    found = bool(set(compared.totals) - {"loaded", "waiting"} or compared.orphans or in_trouble)
+    kept = bool(open_findings or {"orphaned", "unreadable"} & set(compared.totals) or compared.orphans)
+    kept = kept or bool(verdicts or in_trouble)
+
+    def load(name: str, rows: Iterable[dict[str, Any]], table: str, columns: Sequence[str]) -> str:
+        url = listing.lines(bucket, f"{folder}{name}.ndjson.gz", rows)
+        return copy.statement(url, role, table, columns, manifest=False)
+
+    asked = [transaction.LOCK, HOUR_TABLE]
     if listed:
         hours_url = write_hours(bucket, folder, listed)
         asked.append(copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False))
     if verdicts:
-        url = listing.lines(bucket, f"{folder}verdicts.ndjson.gz", (_verdict(each) for each in verdicts))
-        load = copy.statement(url, role, "verdict", ("s3_key", "state", "detail"), manifest=False)
-        asked += [VERDICT_TABLE, load, FILES_JUDGED, FINDINGS_JUDGED]
-    if in_trouble := [file for file in unanswered if file.lost or file.trouble]:
-        url = listing.lines(bucket, f"{folder}unanswered.ndjson.gz", (_finding(job, each) for each in in_trouble))
-        load = copy.statement(url, role, "disaster.reconciliation_finding", FINDING, manifest=False)
-        asked += [FORMER_UNANSWERED, load]
-    asked += [HOURS_MENDED, *QUESTIONS.values()]
+        asked.append(VERDICT_TABLE)
+        asked.append(load("verdicts", map(_verdict, verdicts), "verdict", ("s3_key", "state", "detail")))
+        asked += [FILES_JUDGED, FINDINGS_JUDGED]
+    if in_trouble:
+        rows = (_finding(job, each) for each in in_trouble)
+        asked += [FORMER_UNANSWERED, load("unanswered", rows, "disaster.reconciliation_finding", FINDING)]
+    if kept:
+        answered = [{"s3_key": file.key} for file in unanswered if not file.lost and not file.trouble]
+        loaded = load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
+        asked += findings.statements(loaded)
+    questions = {**QUESTIONS, **(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
+    asked += [*([HOURS_MENDED] if found else []), *questions.values()]
     given = {
         "id": job.id,
-        "month_ago": timestamp(job.now - timedelta(days=30)),
         "since": timestamp(min(listed, default=job.now)),
         "strip_start": timestamp(strip_stop - STRIP),
         "strip_stop": timestamp(strip_stop),
-        **({"now": timestamp(job.now)} if verdicts else {}),
+        "now": timestamp(job.now),
+        "in_an_hour": timestamp(job.now + HOUR),
+        "swept": str(job.sweep).lower(),
     }
-    found = transaction.run(asked, given, answers=len(QUESTIONS), patience=patience)
-    answers = dict(zip(QUESTIONS, found, strict=True))
+    given = {name: value for name, value in given.items() if any(f":{name}" in sql for sql in asked)}
+    told = transaction.run(asked, given, answers=len(questions), patience=patience)
+    answers = dict(zip(questions, told, strict=True))
     return Outcome(
-        answers["actions"],
-        answers["new_trouble"][0]["n"],
-        answers["worst"],
+        answers.get("actions", ()),
+        answers.get("worst", ()),
         answers["twice"][0],
         answers["kinds"],
         answers["hours"],
+        Kept(answers.get("kept", ()), answers.get("kept_worst", ())),
     )
 
 
@@ -235,7 +263,7 @@ def strip_stop(job: Job, listed: Sequence[datetime]) -> datetime:
 
 
 def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
-    """Writes the run's numbers to its row."""
+    """Write the run's numbers to its row, and to the findings that a message about them was published, if it was."""
     tweets = report["tweets"]
     numbers = {name: str(tweets[name]) for name in ("loaded", "waiting", "late", "repaired", "lost")}
     given = {
@@ -246,7 +274,10 @@ def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
         "tweets": str(tweets["expected"]),
         **numbers,
     }
-    transaction.run([CLOSED], given, answers=0)
+    if report["alerted"]:
+        transaction.run([CLOSED, findings.TOLD], {**given, "now": timestamp(job.now)}, answers=0)
+    else:
+        transaction.run([CLOSED], given, answers=0)
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:
@@ -259,6 +290,7 @@ def _finding(job: Job, file: File) -> dict[str, Any]:
         "reconciliation_id": job.id,
         "found_at": timestamp(job.now),
         "s3_key": file.key,
+        "hour": _hour(file.key),
         "state": "unanswered",
         "expected_rows": file.tweets,
         "found_rows": found,
@@ -266,3 +298,9 @@ def _finding(job: Job, file: File) -> dict[str, Any]:
         "action": "none",
         "detail": file.trouble or None,
     }
+
+
+def _hour(key: str) -> str | None:
+    """The hour in which Firehose gave the records up, off its key: `…/YYYY/MM/DD/HH/…`."""
+    found = re.search(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/", key)
+    return "{}-{}-{} {}:00:00".format(*found.groups()) if found else None

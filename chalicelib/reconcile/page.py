@@ -79,6 +79,7 @@ ACTIONS = {
     "to_repair": ("warn", "the next run loads it"),
     "repaired": ("good", "loaded again"),
     "failed": ("bad", "could not be loaded"),
+    "resolved": ("", "resolved"),
 }
 TONES = {
     "missing": "warn",

@@ -24,16 +24,27 @@ from chalicelib.telemetry import logger
 from chalicelib.warehouse import copy, data_api
 
 ATTEMPTS = 3  # at one file
-BLAMELESS = 3  # files in a row that fail though nothing is wrong with them: then it is the warehouse
+BLAMELESS = 3  # files in a row that fail though nothing is wrong with them: is it the warehouse? A good file tells
 PAGE = 5000  # findings read at a time
 
 TO_REPAIR = f"""
-SELECT s3_key, expected_rows, bytes
-FROM disaster.reconciliation_finding
-WHERE reconciliation_id = :id AND action = 'to_repair' AND s3_key < :before
-ORDER BY s3_key DESC
+SELECT found.s3_key, found.expected_rows, found.bytes
+FROM disaster.reconciliation_finding AS found
+LEFT JOIN (SELECT s3_key FROM disaster.finding WHERE kind = 'refused' AND closed_at IS NULL) AS refused
+    ON refused.s3_key = found.s3_key
+WHERE found.reconciliation_id = :id AND found.action = 'to_repair' AND found.s3_key < :before
+    AND CASE WHEN refused.s3_key IS NULL THEN 'false' ELSE 'true' END = :refused
+ORDER BY found.s3_key DESC
 LIMIT {PAGE}
 """  # noqa: S608 - a number of our own
+
+KNOWN_GOOD = """
+SELECT s3_key, expected_rows, bytes
+FROM disaster.tweet_file
+WHERE state = 'loaded'
+ORDER BY loaded_at DESC, s3_key DESC
+LIMIT 3
+"""
 
 KEYS_TABLE = "CREATE TEMP TABLE repair_file (s3_key VARCHAR(256), expected_rows BIGINT) DISTSTYLE ALL"
 
@@ -131,11 +142,13 @@ def repair(
 
 
 def to_repair(job: Job) -> Iterator[list[File]]:
-    """The files that the comparison found repairable, in pages; the newest hours first."""
-    before = "~"  # behind every key
-    while rows := transaction.run([TO_REPAIR], {"id": job.id, "before": before}, answers=1)[0]:
-        yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
-        before = rows[-1]["s3_key"]
+    """Yield the files that the comparison found repairable, in pages; the newest hours first, and last those that the
+    warehouse refused the last time: nothing else waits for them."""
+    for refused in ("false", "true"):
+        given = {"id": job.id, "before": "~", "refused": refused}  # ~ is behind every key
+        while rows := transaction.run([TO_REPAIR], given, answers=1)[0]:
+            yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
+            given["before"] = rows[-1]["s3_key"]
 
 
 class _Work:
@@ -181,7 +194,24 @@ class _Work:
             self.done.verdicts.append(Verdict(file.key, "failed", message[:1000]))
             self._blameless += 1
             if self._blameless >= BLAMELESS:
-                raise _StopError(f"The warehouse refuses files that nothing is wrong with: {message[:500]}")
+                if not self._takes_a_good_file():
+                    raise _StopError(f"The warehouse refuses files that nothing is wrong with: {message[:500]}")
+                self._blameless = 0
+
+    def _takes_a_good_file(self) -> bool:
+        """Load a file again that is loaded, which changes nothing: whether the warehouse takes any file at all.
+
+        Where no file was ever loaded that can't be told, and counts as no. Raises _StopError as `_load`.
+        """
+        for row in transaction.run([KNOWN_GOOD], answers=1)[0]:
+            try:
+                if not self._load([File(row["s3_key"], row["expected_rows"], row["bytes"])]):
+                    return True
+            except data_api.StillRunningError as error:
+                raise _StopError(f"The warehouse did not end in time: {error}") from error
+            except data_api.WarehouseError:
+                continue
+        return False
 
     def _load(self, batch: list[File]) -> dict[str, str]:
         """One transaction: the keys of the files that are not whole after it, and how many rows they have.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from chalicelib.reconcile import findings
 from chalicelib.reconcile.compare import REPAIRABLE, Compared, Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.outcome import Outcome
@@ -34,11 +35,11 @@ class Found(NamedTuple):
 
 def build(found: Found) -> dict[str, Any]:
     """The report; everything in it is plain JSON."""
-    job, listing = found.job, found.listing
+    job, listing, kept = found.job, found.listing, found.outcome.kept
     tweets = counts(found)
     return {
         "schema_version": VERSION,
-        "verdict": verdict(found, tweets),
+        "verdict": verdict(found),
         "complete": listing.complete and not found.repairs.stopped and not unrepaired(found.outcome.actions),
         "as_of": iso(job.now),
         "repair": job.repair,
@@ -63,6 +64,14 @@ def build(found: Found) -> dict[str, Any]:
             "stopped": found.repairs.stopped or None,
         },
         "findings": [finding(row) for row in found.outcome.worst],
+        "outstanding": {
+            "findings": kept.total("outstanding"),
+            "untold": kept.total("outstanding", "untold"),
+            "tweets": kept.total("outstanding", "tweets"),
+            **{kind: kept.total("outstanding", kind=kind) for kind in findings.TO_DO},
+            "shown": [outstanding(row) for row in kept.worst],
+        },
+        "resolved": {"findings": kept.total("resolved"), "tweets": kept.total("resolved", "tweets")},
         "rejected": {
             "tweets": found.rejected.tweets,
             "files": found.rejected.files,
@@ -86,28 +95,25 @@ def build(found: Found) -> dict[str, Any]:
 
 
 def counts(found: Found) -> dict[str, int]:
-    """Tweets by what became of them. `loaded` as it was when the run looked; `late` = repaired + lost + still to do."""
+    """Return tweets by what became of them, in the hours looked at; `loaded` as it was when the run looked.
+
+    `lost` is of all outstanding findings, whichever run found them.
+    """
     totals, actions = found.compared.totals, found.outcome.actions
     expected = sum(int(row["tweets"]) for row in totals.values())
     waiting = totals.get("waiting", {})
     late = sum(int(row["absent"]) for row in actions if row["state"] != "unanswered")
     after = sum(int(row["absent_after"]) for row in actions if row["state"] != "unanswered")
-    in_trouble = sum(int(row["absent_after"]) for row in actions if hopeless(row))
     return {
         "expected": expected,
         "loaded": sum(int(row["loaded"]) for row in totals.values()),
         "waiting": int(waiting.get("tweets", 0)) - int(waiting.get("loaded", 0)),
         "late": late,
         "repaired": late - after,
-        "lost": in_trouble,
+        "lost": found.outcome.kept.total("outstanding", "tweets"),
         "surplus_rows_removed": sum(int(row["doubled"]) for row in actions if row["action"] == "repaired"),
         "orphaned_rows": sum(int(row["found"]) for row in actions if row["state"] == "orphaned"),
     }
-
-
-def hopeless(row: Mapping[str, Any]) -> bool:
-    """Whether what is absent in such findings can't be put back by a run."""
-    return row["action"] == "failed" or row["state"] in {"unreadable", "unanswered"}
 
 
 def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
@@ -115,11 +121,11 @@ def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
     return sum(int(row["files"]) for row in actions if row["action"] == "to_repair")
 
 
-def verdict(found: Found, tweets: Mapping[str, int]) -> str:
-    """`trouble`: something is lost or can't be repaired. `differs`: something could be repaired, but isn't yet.
-    `repaired`: it was. `well`: there was nothing to do."""
+def verdict(found: Found) -> str:
+    """Return `trouble` when a finding is outstanding, in whichever hour; `differs` when something could be repaired,
+    but isn't yet; `repaired` when it was; `well` when there was nothing to do."""
     actions = found.outcome.actions
-    if tweets["lost"] or any(hopeless(row) or row["state"] == "orphaned" for row in actions):
+    if found.outcome.kept.total("outstanding"):
         return "trouble"
     if unrepaired(actions) or any(row["state"] in REPAIRABLE and row["action"] == "none" for row in actions):
         return "differs"
@@ -137,6 +143,12 @@ def _files_after(found: Found) -> dict[str, int]:
 def finding(row: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in row.items() if name not in {"hour", "detail"}}
     return {**plain, "hour": iso(row["hour"]) if row["hour"] else None, "detail": row["detail"]}
+
+
+def outstanding(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an outstanding finding as the report shows it, with what to do about it."""
+    moments = {name: iso(row[name]) if row[name] else None for name in ("hour", "opened_at", "told_at")}
+    return {**row, **moments, "to_do": findings.TO_DO[row["kind"]]}
 
 
 def unanswered(file: File) -> dict[str, Any]:

@@ -53,12 +53,12 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     with Lock(settings().bucket, job_id, seconds * LOCKED) as lock:
         found = reconcile(arguments, job_id, deadlines, lock)
         report = build(found)
+        alert.measure(report, time.monotonic() - began)  # first: the alarm doesn't depend on what may fail below
+        report["alerted"] = alert.tell(report, job_id)
+        outcome.close(found.job, report, datetime.now(UTC))
         key = f"reports/reconciliations/{job_id}.html"
         body = page.render(report, job_id).encode()
         clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
-        report["alerted"] = alert.tell(report, job_id, found.outcome.new_trouble)
-        outcome.close(found.job, report, datetime.now(UTC))
-    alert.measure(report, time.monotonic() - began)
     logger.info("reconciled", extra={"verdict": report["verdict"], **report["tweets"]})
     return report
 
@@ -69,10 +69,10 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     folder = f"reports/work/{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
     known = compare.known(now)
     job = plan(arguments, job_id, now, known)
-    spans = hours.ranges(which(arguments, job, known))
-
     jobs.progress("listing tweet files")
-    listed = listing.write(bucket, folder, spans, time.monotonic() + left(deadlines.repairs) * LISTING)
+    seen = Listing()
+    spans = hours.ranges(which(arguments, job, known, seen))
+    listed = listing.write(bucket, folder, spans, time.monotonic() + left(deadlines.repairs) * LISTING, seen.requests)
     if not listed.complete:
         job = job._replace(sweep=False)  # hours that it had no time for would look as if nobody listed them
     jobs.progress("tweet files listed, now compared with rows", listed.files)
@@ -87,7 +87,17 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     refused = rejected.count(bucket, spans, deadlines.repairs)
     given_up = unanswered.given_up(bucket, spans)
     stop = outcome.strip_stop(job, listed.hours)
-    settled = outcome.settle(job, folder, listed.hours, repairs.verdicts, lost, stop, left(deadlines.report))
+    settled = outcome.settle(
+        job,
+        folder,
+        listed.hours,
+        compared,
+        known.findings,
+        repairs.verdicts,
+        lost,
+        stop,
+        left(deadlines.report),
+    )
     return Found(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
 
 
@@ -109,13 +119,19 @@ def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known)
     )
 
 
-def which(arguments: Mapping[str, Any], job: Job, known: Known) -> set[datetime]:
-    """The hours to look at: those asked for, else those that are due."""
-    stored = listing.stored_days(settings().bucket)
+def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -> set[datetime]:
+    """Return the hours to look at: those asked for, else those that are due and those whose files have changed.
+
+    Counts its LIST requests in `seen`.
+    """
+    bucket = settings().bucket
+    stored = listing.stored_days(bucket)
     if job.asked_for:
         start, stop = (moment(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
-        return hours.asked([*stored, *known.days], start, stop)
-    return hours.due(stored, known.days, known.again, job.now.date(), job.sweep)
+        return hours.asked([*stored, *known.days], start, stop, job.now)
+    due = hours.due(stored, known.days, known.recent, known.again, job.now, job.sweep)
+    written = listing.files_of(bucket, hours.recent(job.now), seen)
+    return due | hours.changed(written, known.recent)
 
 
 def moment(text: str) -> datetime:

@@ -14,6 +14,8 @@ TABLES = (
     "tweet_hour",
     "reconciliation",
     "reconciliation_finding",
+    "finding",
+    "finding_resolution",
     "reconciler_lock",
     "migration",
 )

@@ -1,0 +1,69 @@
+"""List what needs a person, and resolve it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from chalice.app import ConflictError, NotFoundError
+
+from chalicelib.admin.http import Answer, Request
+from chalicelib.admin.validation import validate
+from chalicelib.reconcile import findings
+from chalicelib.warehouse.data_api import StillRunningError, WarehouseError
+
+PATIENCE = 20.0  # seconds: API Gateway stops at 29
+RESOLVE = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["reason"],
+    "properties": {
+        "reason": {
+            "type": "string",
+            "pattern": r"^ *[!-~\u00a1-\ud7ff\ue000-\ufffd][ -~\u00a0-\ud7ff\ue000-\ufffd]*$",
+            "maxLength": 1000,
+            "description": "one line of up to 1,000 characters, without emoji, that says why it may stay as it is",
+        }
+    },
+}
+
+
+def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
+    """Return what is outstanding, each with what to do about it, and what has been resolved or closed."""
+    try:
+        outstanding, settled = findings.read(PATIENCE)
+    except WarehouseError as error:
+        return _failed(error)
+    return Answer({"outstanding": [_shown(row) for row in outstanding], "settled": [_shown(row) for row in settled]})
+
+
+def resolve(request: Request, finding_id: str) -> Answer:
+    """Record who resolves a finding, and why. Runs then count it under resolved, until it comes back different."""
+    body = validate(request.body(), RESOLVE)
+    try:
+        found = findings.resolve(finding_id, request.caller, body["reason"], request.request_id, PATIENCE)
+    except WarehouseError as error:
+        return _failed(error)
+    if not found:
+        raise NotFoundError(f"There is no finding {finding_id}: GET /findings lists what is outstanding")
+    if found["status"] == "closed":
+        raise ConflictError(f"Finding {finding_id} needs nobody any more: it was closed as {found['closed_as']}")
+    return Answer(_shown(found))
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {
+        name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
+    return {**plain, "to_do": findings.TO_DO[row["kind"]] if row["status"] == "outstanding" else None}
+
+
+def _failed(error: WarehouseError) -> Answer:
+    if isinstance(error, StillRunningError):
+        message = "The warehouse is waking up or busy. Ask again in a minute: repeating this call does no harm"
+        return Answer({"Code": "ServiceUnavailable", "Message": message}, status=503)
+    if "does not exist" in str(error):
+        return Answer({"Code": "ConflictError", "Message": f"POST /warehouse/setup first: {error}"}, status=409)
+    return Answer({"Code": "WarehouseError", "Message": str(error)}, status=502)
