@@ -48,7 +48,7 @@ def counted(self, name, given):
 BaseClient._make_api_call = counted
 tweet_files.reconcile(hour, repair=True)
 """
-COMPARISON, REPAIR, SETTLED, CLOSED = 2, 4, 7, 8  # transactions of a run; 3, 5 and 6 ask what is to be repaired
+COMPARISON, REPAIR, SETTLED, CLOSED = 2, 4, 6, 7  # transactions of a run; 3 and 5 ask what is to be repaired
 
 
 def killed(operation: str, number: int, when: str, hour: datetime) -> None:

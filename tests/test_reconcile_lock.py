@@ -1,12 +1,16 @@
 """Two runs at once: one waits for the other; what a dead one held is taken over."""
 
+import io
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from unittest import mock
 
 import pytest
 import tweet_files as files
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import clients
 from chalicelib.reconcile import lock
@@ -121,3 +125,47 @@ def test_two_reconciliations_at_once_end_right() -> None:
         thread.join()
     assert sorted(report["verdict"] for report in reports) == ["repaired", "well"]
     assert all(files.rows_of(key) == [1, 2, 3, 4, 5] for key in keys)
+
+
+def test_the_age_of_a_lock_is_told_by_s3_s_clock_alone() -> None:
+    """Whatever year this machine believes it is."""
+    written = datetime(2001, 1, 1, 12, tzinfo=UTC)
+    answer = {
+        "Body": io.BytesIO(b'{"holder": "a"}'),
+        "LastModified": written,
+        "ETag": "1",
+        "ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(written + timedelta(seconds=5), usegmt=True)}},
+    }
+    with mock.patch.object(clients, "s3", lambda: mock.Mock(get_object=lambda **_: answer)):
+        found = held("b")._read()
+    assert found and found.age == 5
+
+
+def test_signs_of_life_go_on_after_one_that_failed() -> None:
+    write, failed = Lock._write, []
+
+    def once(self: Lock, holder: str | None, **condition: str) -> None:
+        if self._beats and not failed:
+            failed.append(self._beats)
+            raise EndpointConnectionError(endpoint_url="s3")
+        write(self, holder, **condition)
+
+    with mock.patch.object(Lock, "_write", once), held("a") as mine:
+        time.sleep(2.2)  # longer than the lease
+        assert failed and not mine.lost
+        with pytest.raises(HeldError), held("b"):
+            pass
+
+
+def test_a_lock_that_was_written_though_the_answer_said_no_is_known_as_one_s_own() -> None:
+    """botocore repeats a request whose answer was lost, and is then told that the object is there."""
+    write, refused = Lock._write, []
+
+    def repeated(self: Lock, holder: str | None, **condition: str) -> None:
+        write(self, holder, **condition)
+        if not refused:
+            refused.append(holder)
+            raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": ""}}, "PutObject")
+
+    with mock.patch.object(Lock, "_write", repeated), held("a", patience=1.0) as mine:  # shorter than the lease
+        assert refused and not mine.lost

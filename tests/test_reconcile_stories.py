@@ -125,6 +125,7 @@ def test_an_hour_with_a_finding_is_looked_at_again_within_an_hour() -> None:
     hour = files.an_hour()
     key = files.put(hour, body=b"broken")
     files.reconcile(hour, repair=True)
+    files.reconcile(repair=True)  # what can't be repaired is not tried again and again
     assert known(hour)["next_check_at"] - known(hour)["checked_at"] == HOUR
     files.execute(
         "UPDATE disaster.tweet_file SET written_at = DATEADD(HOUR, -1, written_at) WHERE s3_key = :key", key=key

@@ -146,9 +146,13 @@ def to_repair(job: Job) -> Iterator[list[File]]:
     warehouse refused the last time: nothing else waits for them."""
     for refused in ("false", "true"):
         given = {"id": job.id, "before": "~", "refused": refused}  # ~ is behind every key
-        while rows := transaction.run([TO_REPAIR], given, answers=1)[0]:
-            yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
-            given["before"] = rows[-1]["s3_key"]
+        more = True
+        while more:
+            (rows,) = transaction.run([TO_REPAIR], given, answers=1)
+            if rows:
+                yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
+                given["before"] = rows[-1]["s3_key"]
+            more = len(rows) == PAGE
 
 
 class _Work:
