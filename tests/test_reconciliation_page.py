@@ -58,6 +58,14 @@ def test_each_verdict_has_its_headline(verdict: str) -> None:
     assert page.VERDICTS[verdict] in page.render(report(verdict=verdict), JOB)
 
 
+def test_what_needs_a_person_says_what_to_do_whichever_hours_the_run_looked_at() -> None:
+    told = page.render(report(findings=[]), JOB)
+    for each in REPORT["outstanding"]["shown"]:
+        assert each["finding_id"] in told and escape(each["to_do"]) in told and escape(each["s3_key"]) in told
+    quiet = {**REPORT["outstanding"], "findings": 0, "shown": []}
+    assert "Needs a person" not in page.render(report(outstanding=quiet), JOB)
+
+
 def test_a_run_on_nothing_has_a_page() -> None:
     empty = report(
         verdict="well",

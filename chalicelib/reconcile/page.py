@@ -101,7 +101,7 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
         '<main><div class="charts">',
         *(part(report) for part in (strip, arrivals, lag, kinds, refused)),
         "</div>",
-        *(part(report) for part in (findings, unanswered, idle, remarks)),
+        *(part(report) for part in (outstanding, findings, unanswered, idle, remarks)),
         "</main>",
         footer(report, job_id),
     ]
@@ -180,6 +180,28 @@ def kinds(report: Mapping[str, Any]) -> str:
         return section("Kinds of disaster", '<p class="note">No row in the hours looked at.</p>')
     key = charts.legend([("bar", "of a real disaster"), ("weak", "not")])
     return section("Kinds of disaster", charts.kinds(report["kinds"]) + key)
+
+
+def outstanding(report: Mapping[str, Any]) -> str:
+    """Return what needs a person, of all hours, each with what to do; nothing where there is nothing."""
+    kept = report["outstanding"]
+    if not kept["findings"]:
+        return ""
+    rows = [
+        [
+            tag("bad", each["kind"]),
+            f"<code>{escape(each['s3_key'] or '(no key)')}</code><br>"
+            f'<code class="note">{escape(each["finding_id"])}</code>',
+            number(f"{each['tweets']:,}"),
+            f'<span>{escape(each["to_do"])}<br><span class="note">{escape(each["detail"] or "")}</span></span>',
+        ]
+        for each in kept["shown"][:SHOWN]
+    ]
+    rest = kept["findings"] - len(rows)
+    more = f'<p class="note">{rest:,} more in GET /findings.</p>' if rest else ""
+    return section(
+        "Needs a person", table(["what", "file and finding", "tweets lost", "what to do"], rows) + more, "long"
+    )
 
 
 def findings(report: Mapping[str, Any]) -> str:
