@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,11 @@ def test_the_other_strings_are_storable_and_fit_their_columns() -> None:
     assert not tweet.truncated
 
 
+def test_other_strings_lose_what_cannot_be_stored_and_are_null_if_nothing_is_left() -> None:
+    tweet = only({"text": "x", "location": "a\0b\uffff", "lang": "\0", "keyword": "\ufdd0"})
+    assert (tweet.location, tweet.lang, tweet.source_keyword) == ("ab\ufffd", None, "\ufffd")
+
+
 @pytest.mark.parametrize("character", ["a", "é", "€", "🔥"])
 def test_a_text_over_its_column_is_cut_at_a_character_and_marked(character: str) -> None:
     fits = character * (BYTES["original_text"] // len(character.encode()))
@@ -147,6 +153,17 @@ def test_a_text_over_its_column_is_cut_at_a_character_and_marked(character: str)
 )
 def test_times_become_timestamps_in_utc_or_nothing(written: object, stored: str | None) -> None:
     assert only({"text": "x", "created_at": written}).created_at == stored
+
+
+def test_times_do_not_depend_on_the_time_zone_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        for written in ("2026-02-03 04:05:06", "2026-02-03T06:05:06+02:00", "Tue Feb 03 04:05:06 +0000 2026"):
+            assert only({"text": "x", "created_at": written}).created_at == "2026-02-03 04:05:06"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(
