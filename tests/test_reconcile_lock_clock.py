@@ -1,0 +1,115 @@
+"""The lock goes by S3's clock, knows its own writes whatever was said of them, and outlives a beat that fails."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from chalicelib import clients
+from chalicelib.reconcile import lock
+from chalicelib.reconcile.lock import HeldError, Lock
+from tests.aws_in_memory import client_error
+
+
+class S3:
+    """One object behind conditional writes, by a clock of its own. `after` is called once a write was done."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2020, 1, 1, tzinfo=UTC)  # years behind this machine's
+        self.body, self.etag, self.written = b"", "", self.now
+        self.before: Callable[[], None] = lambda: None
+        self.after: Callable[[], None] = lambda: None
+        self.beats = threading.Semaphore(0)
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        if not self.body:
+            raise client_error("NoSuchKey")
+        return {
+            "Body": io.BytesIO(self.body),
+            "ETag": self.etag,
+            "LastModified": self.written,
+            "ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(self.now, usegmt=True)}},
+        }
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = "") -> Any:
+        self.beats.release()
+        self.before()
+        if (IfMatch and IfMatch != self.etag) or (IfNoneMatch and self.body):
+            raise client_error("PreconditionFailed")
+        self.body, self.etag, self.written = Body, f'"{hash(Body)}"', self.now
+        self.after()
+        return {"ETag": self.etag}
+
+    def held_by(self, holder: str) -> None:
+        self.put_object(Bucket="b", Key=lock.KEY, Body=b'{"holder": "%b"}' % holder.encode())
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> S3:
+    found = S3()
+    monkeypatch.setattr(clients, "s3", lambda: found)
+    monkeypatch.setattr(lock, "POLL", 0.001)
+    return found
+
+
+@pytest.mark.parametrize(("silent", "free"), [(19, False), (20, False), (21, True)])
+def test_a_lease_is_over_when_s3_s_clock_says_so(s3: S3, silent: int, free: bool) -> None:
+    s3.held_by("another")
+    s3.now += timedelta(seconds=silent)
+    if free:
+        with Lock("b", "me", 0.0) as mine:
+            assert not mine.lost
+    else:
+        with pytest.raises(HeldError), Lock("b", "me", 0.0):
+            pass
+
+
+def test_a_lock_is_one_s_own_though_its_write_was_reported_as_failed(s3: S3) -> None:
+    """boto3 tries again when an answer is lost, and the second try finds what the first one wrote."""
+
+    def once() -> None:
+        s3.after = lambda: None
+        raise client_error("PreconditionFailed")
+
+    s3.after = once
+    with Lock("b", "me", 5.0) as mine:
+        assert b'"holder": "me ' in s3.body
+        assert not mine.lost
+    assert b'"holder": null' in s3.body
+
+
+@pytest.mark.parametrize(
+    "trouble", [EndpointConnectionError(endpoint_url="http://s3"), client_error("InternalError")], ids=repr
+)
+def test_a_beat_that_fails_is_not_the_last_one(s3: S3, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.001)
+    with Lock("b", "me", 0.0) as mine:
+
+        def refuse() -> None:
+            raise trouble
+
+        s3.before = refuse
+        for _ in range(3):
+            assert s3.beats.acquire(timeout=30)
+        s3.before = lambda: None
+        first = s3.body
+        for _ in range(10):
+            assert s3.beats.acquire(timeout=30)
+        assert s3.body != first, "it beats again"
+        assert not mine.lost
+
+
+def test_a_lock_that_another_took_is_lost_and_left_to_them(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.001)
+    with Lock("b", "me", 0.0) as mine:
+        s3.held_by("another")
+        mine._thread.join(timeout=30)
+        assert mine.lost
+    assert b'"another"' in s3.body
