@@ -3,27 +3,37 @@
 
     python producer.py tweets.csv --stream disaster-tweets-dev --rate 50
 
-Reads CSV (UTF-8, cp1252 or latin-9; CR, LF or CRLF), JSON Lines and X API v2 payloads; sends each tweet as a JSON line.
-Credentials, region and endpoint come from the usual AWS chain: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and so on.
+Reads CSV with commas, semicolons or tabs, Excel's xlsx, JSON Lines and X API v2 payloads, gzipped or not, or a folder
+of them (readers.py), and sends each tweet as a JSON line. A run that was stopped goes on with --resume. Credentials,
+region and endpoint come from the usual AWS chain: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and so on.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import io
 import itertools
 import json
+import os
 import random
+import shlex
 import sys
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from readers import FIELDS, InputError, encoding_of, read, split_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["FIELDS", "InputError", "encoding_of", "read", "split_line"]  # of readers.py, for who imports them from here
 
 # Quotas of PutRecordBatch (docs.aws.amazon.com/firehose/latest/dev/limits.html). PutRecords takes as many, of 1 MiB
 # each with the partition key, and 5 MiB in all: what suits the first suits both.
@@ -33,127 +43,8 @@ MAX_RECORD_BYTES = 1000 * 1024
 BILLED_UNIT = 5 * 1024  # Direct PUT bills each record rounded up to 5 KB (aws.amazon.com/firehose/pricing)
 ATTEMPTS = 10
 IN_FLIGHT = 4
+SHOWN = 500  # characters of a record that a dry run prints
 TICK = 0.1  # seconds: a slow stream is sent in at most ten batches a second
-
-# ------------------------------------------------------------------ reading
-
-FIELDS = {
-    "tweet_id": ("tweet_id", "tweetid", "id", "id_str"),
-    "text": ("text", "full_text", "tweet", "original_text", "content", "message"),
-    "user_id": ("user_id", "userid", "author_id"),
-    "created_at": ("created_at", "timestamp", "date"),
-    "location": ("location", "user_location"),
-    "lang": ("lang", "language"),
-    "source_keyword": ("source_keyword", "keyword"),
-}
-"""What a record calls each field, and the CSV headers it may come from, best first."""
-
-
-class InputError(Exception):
-    """The file can't be read as tweets."""
-
-
-def encoding_of(path: Path) -> str:
-    """The first of UTF-8, cp1252 and latin-9 that can decode the whole file; the last can decode anything."""
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            with path.open(encoding=encoding, newline="") as file:
-                while file.read(1 << 20):
-                    pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "iso8859-15"
-
-
-def line_of(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace") + b"\n"
-
-
-def read_csv(path: Path) -> Iterator[bytes]:
-    """A line of JSON per CSV row, without its empty fields. A row without text goes too: the transform refuses it."""
-    csv.field_size_limit(1 << 30)
-    with path.open(encoding=encoding_of(path), newline="") as file:  # newline="": CR, LF and CRLF all end a row
-        rows = csv.reader(file)
-        header = [name.strip().lower() for name in next(rows, [])]
-        columns = {
-            name: header.index(alias)
-            for name, aliases in FIELDS.items()
-            for alias in reversed(aliases)
-            if alias in header
-        }
-        if "text" not in columns:
-            raise InputError(
-                f"{path} has no column for the text: call it one of {', '.join(FIELDS['text'])}. Found: {header}"
-            )
-        for row in rows:
-            if row:
-                yield line_of({name: row[at] for name, at in columns.items() if at < len(row) and row[at]})
-
-
-def authors_of(payload: dict[str, Any]) -> dict[str | int, dict[str, Any]]:
-    """The users beside an X API v2 payload's tweets, by id."""
-    includes = payload.get("includes")
-    users = includes.get("users") if isinstance(includes, dict) else None
-    found = users if isinstance(users, list) else []
-    return {user["id"]: user for user in found if isinstance(user, dict) and isinstance(user.get("id"), str | int)}
-
-
-def split_payload(payload: Any) -> Iterator[bytes]:
-    """Single tweets of an X API v2 payload (each with its author), a list of records, or one flat record."""
-    if isinstance(payload, list):
-        for each in payload:
-            yield from split_payload(each)
-    elif isinstance(payload, dict) and isinstance(payload.get("data"), list):
-        authors = authors_of(payload)
-        for tweet in payload["data"]:
-            author_id = tweet.get("author_id") if isinstance(tweet, dict) else None
-            author = authors.get(author_id) if isinstance(author_id, str | int) else None
-            yield line_of({"data": tweet, **({"includes": {"users": [author]}} if author else {})})
-    else:
-        yield line_of(payload)
-
-
-def read_json(path: Path) -> Iterator[bytes]:
-    """Lines of a JSON Lines file as they stand, broken ones too; or one JSON document, split into single tweets."""
-    with path.open("rb") as file:
-        lines = (line.strip() for line in file)
-        first = next((line for line in lines if line), b"")
-        try:
-            json.loads(first)
-        except ValueError:
-            try:
-                payload = json.loads(path.read_bytes())
-            except ValueError:
-                payload = None
-            if payload is not None:  # one document over many lines
-                yield from split_payload(payload)
-                return
-        for line in itertools.chain([first], lines):
-            if line:
-                yield from split_line(line)
-
-
-def split_line(line: bytes) -> Iterator[bytes]:
-    try:
-        payload = json.loads(line)
-    except ValueError:
-        payload = None
-    if isinstance(payload, list) or (isinstance(payload, dict) and isinstance(payload.get("data"), list)):
-        yield from split_payload(payload)
-    else:
-        yield line + b"\n"
-
-
-def read(path: Path) -> Iterator[bytes]:
-    """Tweets of a file, each one line of JSON ending in a newline. Raises InputError, OSError."""
-    with path.open("rb") as file:
-        start = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    suffix = path.suffix.lower()
-    if suffix in (".json", ".jsonl", ".ndjson") or (suffix != ".csv" and start in (b"{", b"[")):
-        return read_json(path)
-    return read_csv(path)
-
 
 # ------------------------------------------------------------------ batching
 
@@ -276,6 +167,9 @@ class Summary:
         return not self.unsent
 
 
+STOPPING = threading.Event()
+"""Set while a run that was stopped ends: what is under way gets no more attempts, and its pauses are over."""
+
 PERMANENT = {
     "AccessDeniedException", "ExpiredTokenException", "InvalidSignatureException", "InvalidArgumentException",
     "ResourceNotFoundException", "UnrecognizedClientException", "ValidationException",
@@ -283,10 +177,16 @@ PERMANENT = {
 
 
 def put_with_retries(
-    stream: Stream, batch: Sequence[Record], sleep: Callable[[float], None] = time.sleep, attempts: int = ATTEMPTS
+    stream: Stream,
+    batch: Sequence[Record],
+    sleep: Callable[[float], object] = STOPPING.wait,
+    attempts: int = ATTEMPTS,
+    *,
+    on_trouble: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[Failure], int]:
-    """Sends a batch, and what failed of it again with backoff: (what could not be sent, records sent again).
+    """Send a batch, and what failed of it again with backoff: (what could not be sent, records sent again).
 
+    `on_trouble` gets the reason whenever a call got nothing through.
     Errors that trying again won't mend (no such stream, no permission) are raised as boto3 raises them.
     """
     from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
@@ -295,7 +195,10 @@ def put_with_retries(
     for attempt in range(attempts):
         if attempt:  # full jitter: aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
             sleep(random.uniform(0, min(20.0, 0.1 * 2**attempt)))  # noqa: S311
+            if STOPPING.is_set():
+                break
             retried += len(left)
+        tried = len(left)
         try:
             left = stream.put([failure.record for failure in left])
         except ClientError as error:
@@ -308,7 +211,16 @@ def put_with_retries(
             left = [Failure(failure.record, str(error)) for failure in left]
         if not left:
             break
+        if len(left) == tried:
+            on_trouble(left[0].reason)
     return left, retried
+
+
+class Batch(NamedTuple):
+    """A batch under way, and how many tweets were read before it."""
+
+    records: list[Record]
+    start: int
 
 
 def send(
@@ -317,24 +229,36 @@ def send(
     on_progress: Callable[[int], object] = lambda _: None,
     on_unsent: Callable[[Failure], object] = lambda _: None,
     summary: Summary | None = None,
+    *,
+    on_settled: Callable[[int], object] = lambda _: None,
+    on_trouble: Callable[[str], object] = lambda _: None,
 ) -> Summary:
-    """Sends all records, a few batches at a time. `on_progress` gets tweets settled, `on_unsent` what was given up."""
+    """Send all records, a few batches at a time.
+
+    `on_progress` gets the tweets that the stream took, `on_unsent` what was given up, `on_settled` how many tweets from
+    the first on are one or the other, `on_trouble` why a call got nothing through, and an empty text once one does.
+    Whatever stops it, each tweet up to the last position told to `on_settled` was taken or given up.
+    """
     summary = summary or Summary()
     began = time.monotonic()
+    ends: deque[int] = deque()  # of each record that waits for its batch: tweets read up to its end
+    submitted = 0  # tweets, from the first on, that are in batches
 
     def fitting() -> Iterator[Record | None]:
         for record in records:
-            if record is None or len(record.data) <= MAX_RECORD_BYTES:
-                summary.tweets += record.tweets if record else 0
+            if record is None:
+                yield None
+                continue
+            summary.tweets += record.tweets
+            if len(record.data) <= MAX_RECORD_BYTES:
+                ends.append(summary.tweets)
                 yield record
             else:
-                summary.tweets += record.tweets
                 give_up(Failure(record, f"over {MAX_RECORD_BYTES:,} bytes, the most a record holds"))
 
     def give_up(failure: Failure) -> None:
         summary.unsent[failure.reason] += failure.record.tweets
         on_unsent(failure)
-        on_progress(failure.record.tweets)
 
     def settle(batch: Sequence[Record], done: Future[tuple[list[Failure], int]]) -> None:
         try:
@@ -350,51 +274,167 @@ def send(
         summary.sent += sum(record.tweets for record in taken)
         summary.bytes += sum(len(record.data) for record in taken)
         summary.billed += sum(-(-len(record.data) // BILLED_UNIT) * BILLED_UNIT for record in taken)
-        on_progress(sum(record.tweets for record in taken))
+        if taken:
+            on_trouble("")
+            on_progress(sum(record.tweets for record in taken))
         for failure in failed:
             give_up(failure)
 
-    running: dict[Future[tuple[list[Failure], int]], list[Record]] = {}
+    running: dict[Future[tuple[list[Failure], int]], Batch] = {}
+    errors: list[Exception] = []
     pool = ThreadPoolExecutor(IN_FLIGHT)
     try:
         for batch in batches(fitting()):
-            running[pool.submit(put_with_retries, stream, batch)] = batch
+            sending = pool.submit(put_with_retries, stream, batch, on_trouble=on_trouble)
+            running[sending] = Batch(batch, submitted)
+            submitted = [ends.popleft() for _ in batch][-1]
             finished = wait(running, timeout=None if len(running) == IN_FLIGHT else 0, return_when=FIRST_COMPLETED).done
             for done in finished:
-                settle(running.pop(done), done)
+                try:
+                    settle(running[done].records, done)
+                except Exception:
+                    del running[done]  # it is given up
+                    raise
+                del running[done]  # only now: what Ctrl-C interrupts is settled once more at the end
+            if finished:
+                on_settled(min((each.start for each in running.values()), default=submitted))
+        submitted = summary.tweets
+    except BaseException:
+        STOPPING.set()  # Ctrl-C means now
+        raise
     finally:
         pool.shutdown(wait=True)
-        errors = []
-        for done, batch in running.items():
+        STOPPING.clear()
+        for done, (left, _) in running.items():
             try:
-                settle(batch, done)
+                settle(left, done)
             except Exception as error:
                 errors.append(error)
+        on_settled(submitted)
         summary.seconds += time.monotonic() - began
     if errors:
         raise errors[0]
     return summary
 
 
+# ------------------------------------------------------------------ going on after a stop
+
+
+class Part(NamedTuple):
+    """So many tweets of a file, after the first `skip`."""
+
+    file: Path
+    skip: int
+    tweets: int
+
+
+def remaining(parts: Iterable[Part], settled: int) -> list[Part]:
+    """Return what is left of the parts once so many tweets, from the first on, are settled."""
+    left = []
+    for part in parts:
+        taken = min(settled, part.tweets)
+        settled -= taken
+        if taken < part.tweets:
+            left.append(Part(part.file, part.skip + taken, part.tweets - taken))
+    return left
+
+
+class Bookmark:
+    """What is left to be sent of a file to a stream, kept beside the file while and after a run that does not end."""
+
+    def __init__(self, file: Path, target: str) -> None:
+        folder = file.absolute().parent
+        self.path = (folder if os.access(folder, os.W_OK) else Path.cwd()) / f"{file.absolute().name}.resume"
+        self._file, self._target = file, target
+        self._state = fingerprint(file)
+
+    def parts(self) -> list[Part] | None:
+        """Return what an earlier run has left, None where none has. Raises InputError if it can't be gone on with."""
+        try:
+            kept = json.loads(self.path.read_text())
+            parts = [Part(Path(file), skip, tweets) for file, skip, tweets in kept["parts"]]
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{self.path} is damaged; delete it to begin anew") from error
+        if kept.get("target") != self._target:
+            raise InputError(f"The run that stopped sent to {kept.get('target')}; to begin anew delete {self.path}")
+        if kept.get("file") != self._state:
+            raise InputError(f"{self._file} has changed since the run that stopped; to begin anew delete {self.path}")
+        return parts
+
+    def keep(self, parts: Sequence[Part]) -> None:
+        """Keep what is left; nothing is kept of nothing."""
+        if not parts:
+            self.path.unlink(missing_ok=True)
+            return
+        rows = [[str(part.file.absolute()), part.skip, part.tweets] for part in parts]
+        new = self.path.with_name(f"{self.path.name}.new")
+        new.write_text(json.dumps({"target": self._target, "file": self._state, "parts": rows}))
+        new.replace(self.path)
+
+
+def fingerprint(file: Path) -> str:
+    """Return what differs once a file, or any in a folder, has changed."""
+    files = sorted(each for each in file.rglob("*") if each.is_file()) if file.is_dir() else [file]
+    known = [(str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in files]
+    return hashlib.sha256(repr(known).encode()).hexdigest()
+
+
 # ------------------------------------------------------------------ the command
 
 
 class UnsentFile:
-    """Keeps what could not be sent, in a file that the producer can read again; made on the first such record."""
+    """Keeps what could not be sent, in a file that the producer can read again; made on the first such record.
+
+    It never takes the place of a file that is there: `left.ndjson` becomes `left-2.ndjson`.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.tweets = path, 0
         self.file: io.BufferedWriter | None = None
 
     def write(self, failure: Failure) -> None:
-        self.file = self.file or self.path.open("wb")
-        self.file.write(failure.record.data)
+        if self.file is None:
+            stem = self.path.stem
+            for number in itertools.count(2):
+                try:
+                    self.file = self.path.open("xb")
+                    break
+                except FileExistsError:
+                    self.path = self.path.with_name(f"{stem}-{number}{self.path.suffix}")
+        assert self.file
+        self.file.write(failure.record.data if failure.record.data.endswith(b"\n") else failure.record.data + b"\n")
         self.file.flush()
+        self.tweets += failure.record.tweets
+
+    def part(self) -> list[Part]:
+        """Return what it holds, as something to be sent."""
+        return [Part(self.path, 0, self.tweets)] if self.tweets else []
+
+
+class Outage:
+    """Says when the stream takes nothing, and when it takes tweets again."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._since = console, 0.0
+
+    def __call__(self, reason: str) -> None:
+        """`reason`: why a call got nothing through; empty: one did."""
+        if reason and not self._since:
+            self._since = time.monotonic()
+            said = f"{time.strftime('%H:%M:%S')} The stream takes nothing, trying again: {' '.join(reason.split())}"
+        elif self._since and not reason:
+            said = f"{time.strftime('%H:%M:%S')} It takes tweets again, after {time.monotonic() - self._since:.0f} s"
+            self._since = 0.0
+        else:
+            return
+        self._console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path, help="CSV, JSON Lines, or an X API v2 payload")
+    parser.add_argument("file", type=Path, help="CSV, xlsx, JSON Lines, X API v2 payload, or a folder")
     target = parser.add_mutually_exclusive_group()
     target.add_argument("--stream", help="the Firehose stream to send to")
     target.add_argument("--kinesis-stream", help="the Kinesis data stream to send to")
@@ -410,6 +450,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the jitter between tweets (0)")
     parser.add_argument("--unsent", type=Path, help="where to keep what could not be sent (unsent-<time>.ndjson)")
+    parser.add_argument("--resume", action="store_true", help="go on where the last run with this file stopped")
+    parser.add_argument(
+        "--text-column", default="", metavar="NAME", help="the column of the text; its number if there is no header"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="read, pack and count, show the first records, send nothing"
     )
@@ -418,24 +462,32 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("say where to send: --stream or --kinesis-stream (or --dry-run)")
     if arguments.rate < 0 or (arguments.limit is not None and arguments.limit < 0):
         parser.error("--rate and --limit can't be negative")
+    if arguments.resume and arguments.loop:
+        parser.error("--loop begins again at the end: there is nothing for --resume to go on with")
     return arguments
 
 
-def lines_of(arguments: argparse.Namespace) -> Iterator[bytes]:
+def lines_of(arguments: argparse.Namespace, parts: Sequence[Part] | None = None) -> Iterator[bytes]:
+    """Yield the tweets to send: of the parts, or of the file, again and again with --loop."""
+
     def rounds() -> Iterator[bytes]:
         while True:
             empty = True
-            for line in read(arguments.file):
+            for line in read(arguments.file, arguments.text_column):
                 empty = False
                 yield line
             if empty or not arguments.loop:
                 return
 
-    return itertools.islice(rounds(), arguments.limit)
+    if parts is None:
+        return itertools.islice(rounds(), arguments.limit)
+    each = (itertools.islice(read(p.file, arguments.text_column), p.skip, p.skip + p.tweets) for p in parts)
+    return itertools.islice(itertools.chain.from_iterable(each), arguments.limit)
 
 
-def records_of(arguments: argparse.Namespace) -> Iterator[Record | None]:
-    records = pack(lines_of(arguments)) if arguments.pack else (Record(line) for line in lines_of(arguments))
+def records_of(arguments: argparse.Namespace, parts: Sequence[Part] | None = None) -> Iterator[Record | None]:
+    lines = lines_of(arguments, parts)
+    records = pack(lines) if arguments.pack else (Record(line) for line in lines)
     if not arguments.rate or arguments.dry_run:
         return records
     return paced(records, arguments.rate, random.Random(arguments.seed))  # noqa: S311
@@ -460,11 +512,15 @@ def show(summary: Summary, unsent: UnsentFile, target: str) -> None:
     )
     for reason, tweets in summary.unsent.most_common():
         print(f"NOT SENT: {tweets:,} tweets: {reason}", file=sys.stderr)
-    if unsent.file:
-        print(
-            f"They are kept in {unsent.path}: send them with producer.py {unsent.path} once that is mended.",
-            file=sys.stderr,
-        )
+    if unsent.tweets:
+        print(f"They are kept in {unsent.path}.", file=sys.stderr)
+
+
+def printable(data: bytes) -> str:
+    """Return the beginning of a record as a terminal may have it: nothing in it steers that."""
+    text = data.decode(errors="replace").rstrip("\n")
+    shown = "".join(c if c.isprintable() or c == "\n" else "?" for c in text[:SHOWN])
+    return shown + (" ..." if len(text) > SHOWN else "")
 
 
 def dry_run(arguments: argparse.Namespace) -> int:
@@ -473,30 +529,63 @@ def dry_run(arguments: argparse.Namespace) -> int:
         assert record is not None  # pauses come with a rate alone, and a dry run has none
         tweets, size = tweets + record.tweets, size + len(record.data)
         if count <= 3:
-            print(record.data.decode(errors="replace"), end="")
+            print(printable(record.data))
     print(f"{tweets:,} tweets in {count:,} records, {size / 1e6:,.2f} MB. Nothing was sent.")
     return 0
 
 
-def run(arguments: argparse.Namespace, stream: Stream) -> Summary:
-    """Sends the file's tweets with a progress bar and prints a summary. Raises what `read` and boto3 raise."""
+def run(arguments: argparse.Namespace, stream: Stream, bookmark: Bookmark | None = None) -> Summary:
+    """Send the file's tweets with a progress bar and print a summary. Raises what `read` and boto3 raise.
+
+    `bookmark` keeps what is left, and with --resume says where to begin.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     unsent = UnsentFile(arguments.unsent or Path(f"unsent-{time.strftime('%Y%m%dT%H%M%S')}.ndjson"))
-    target = arguments.kinesis_stream or arguments.stream
-    total = arguments.limit if arguments.loop else sum(1 for _ in lines_of(arguments))
+    parts = begin(arguments, bookmark)
+    total = sum(part.tweets for part in parts) if parts is not None else arguments.limit
     columns = (TextColumn("Sending tweets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    summary = Summary()
+    summary, console = Summary(), Console(stderr=True)
+
+    def keep(settled: int) -> None:
+        if bookmark and parts is not None:
+            bookmark.keep(unsent.part() + remaining(parts, settled))
+
+    keep(0)
     try:
-        with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False) as progress:
+        # A console that replaced sys.stdout would print what functions of the local AWS write to their logs.
+        with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as progress:
             bar = progress.add_task("", total=total)
-            send(stream, records_of(arguments), lambda n: progress.advance(bar, n), unsent.write, summary)
+            send(
+                stream,
+                records_of(arguments, parts),
+                lambda n: progress.advance(bar, n),
+                unsent.write,
+                summary,
+                on_settled=keep,
+                on_trouble=Outage(console),
+            )
     finally:
         if unsent.file:
             unsent.file.close()
-        show(summary, unsent, target)
+        show(summary, unsent, arguments.kinesis_stream or arguments.stream)
     return summary
+
+
+def begin(arguments: argparse.Namespace, bookmark: Bookmark | None) -> list[Part] | None:
+    """Return the parts to send, None with --loop. Raises InputError where there is nothing to send."""
+    if arguments.loop:
+        return None
+    left = bookmark.parts() if bookmark and (arguments.resume or bookmark.path.exists()) else None
+    if left is not None and arguments.resume:
+        return left
+    if left is not None:
+        print("The last run with this file stopped; --resume goes on there, this one begins anew.", file=sys.stderr)
+    tweets = sum(1 for _ in lines_of(arguments))
+    if not tweets and arguments.limit != 0:
+        raise InputError(f"{arguments.file} holds no tweets")
+    return [Part(arguments.file, 0, tweets)]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -504,20 +593,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     arguments = parse(argv)
+    bookmark: Bookmark | None = None
+    status = 2
     try:
         if arguments.dry_run:
             return dry_run(arguments)
-        return 0 if run(arguments, stream_of(arguments)).complete else 1
+        if not arguments.loop:
+            bookmark = Bookmark(arguments.file, arguments.kinesis_stream or arguments.stream)
+        status = 0 if run(arguments, stream_of(arguments), bookmark).complete else 1
     except KeyboardInterrupt:
-        return 130
-    except (InputError, OSError) as error:
-        print(f"Can't read {arguments.file}: {error}", file=sys.stderr)
+        status = 130
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"Can't read {arguments.file}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except (ClientError, BotoCoreError) as error:
         print(
             f"{error}\nCheck the name, region, credentials and endpoint: aws sts get-caller-identity says who you are.",
             file=sys.stderr,
         )
-    return 2
+    if status and bookmark and bookmark.path.exists():
+        given = list(sys.argv[1:] if argv is None else argv)
+        python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
+        again = shlex.join([python, "producer.py", *given, *([] if arguments.resume else ["--resume"])])
+        print(f"To send what is left, nothing twice: {again}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def blocks(kind: str) -> list[str]:
 def place(stack: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like the repository, and an `aws` on the path beside it."""
     folder = tmp_path_factory.mktemp("operator")
-    for name in ("producer.py", "data"):
+    for name in ("producer.py", "readers.py", "data"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "bin").mkdir()
