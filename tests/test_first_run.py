@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
+import signal
+import socket
 import sys
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
+import requests
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -101,3 +107,86 @@ def test_the_example_of_a_kind_is_a_typical_relevant_tweet_cleaned() -> None:
         connection.execute("DELETE FROM disaster.tweet WHERE relevance_label = 'relevant'")
         ((label, tweets, relevant, example),) = connection.execute(BY_KIND).fetchall()
         assert (label, tweets, relevant, example.split()[0]) == ("flood", 12, 0, "cleaned")
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """`make` in a terminal, on a virtual environment that is set up."""
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "venv" / ".installed").touch()
+
+    def run(*words: str, **options: Any) -> tuple[int, str]:
+        command = ["make", f"VENV={tmp_path / 'venv'}", f"LOCAL_HOME={tmp_path / 'home'}", *words]
+        return in_terminal(command, columns=300, **options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "No such file"), ("text,id\n", "holds no tweets"), ("a;b\n1;2\n", "Found: 1 a, 2 b")]
+)
+def test_a_demo_of_what_is_no_tweets_leaves_the_last_one_alone(
+    tmp_path: Path, make: Callable[..., tuple[int, str]], content: str | None, says: str
+) -> None:
+    kept = tmp_path / "home" / "demo" / "lock"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    file = tmp_path / "my tweets.csv"
+    if content is not None:
+        file.write_text(content)
+    status, printed = make("demo", f"DATA={file}")
+    assert status != 0
+    assert says in printed
+    assert f"{file}" in printed
+    assert "make demo DATA=FILE" in printed
+    assert "Traceback" not in printed
+    assert kept.exists()
+
+
+def test_make_local_prepares_and_ends_with_ctrl_c(make: Callable[..., tuple[int, str]]) -> None:
+    reports: list[int] = []
+
+    def up(printed: str) -> bool:
+        found = re.search(r"Admin API\S*\s+(http://127\.0\.0\.1:\d+)", CONTROL.sub("", printed))
+        if not found or "Ctrl-C ends it" not in printed:
+            return False
+        reports.append(requests.get(f"{found[1]}/reconciliations/latest", timeout=30).status_code)
+        return True
+
+    status, printed = make("local", "PORT=0", "API_PORT=0", until=up)
+    assert reports == [200]
+    assert status in (0, -signal.SIGINT), printed  # make itself dies of Ctrl-C
+    assert "Stopping" in printed
+    assert "_aws" not in printed
+    assert "Traceback" not in printed
+
+
+def test_a_taken_port_a_taken_home_and_a_damaged_file_are_one_line_in_the_words_of_make(
+    tmp_path: Path, make: Callable[..., tuple[int, str]]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        _, printed = make("local", f"PORT={port}", "API_PORT=0")
+        assert f"make local PORT={port + 1}" in printed
+        _, printed = make("local", "PORT=0", f"API_PORT={port}")
+        assert f"make local API_PORT={port + 1}" in printed
+    home = tmp_path / "home"
+    (home / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+    _, printed = make("local", "PORT=0", "API_PORT=0")
+    assert f"mv {home / 'warehouse.duckdb'}" in printed
+    assert "Traceback" not in printed
+    with (home / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _, printed = make("local", "PORT=0", "API_PORT=0")
+    assert "LOCAL_HOME=FOLDER" in printed
+    assert "Traceback" not in printed
+
+
+def test_make_destroy_without_a_region_says_how_to_name_one(make: Callable[..., tuple[int, str]]) -> None:
+    nothing = {"AWS_DEFAULT_REGION": "", "AWS_REGION": "", "AWS_CONFIG_FILE": "/dev/null"}
+    _, printed = make("destroy", environment=nothing)
+    assert "AWS_DEFAULT_REGION=us-east-1 make destroy STAGE=dev" in printed
+    assert "Traceback" not in printed
