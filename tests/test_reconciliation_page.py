@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.admin import job_page
+from chalicelib.classifier import evaluation_page
 from chalicelib.reconcile import charts, page
 from infra.stages import ROOT
 
@@ -26,6 +28,29 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 browser = pytest.mark.browser
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs headless Chromium: apt-get install chromium")
+
+
+LABELS = {f"kind_{n}": {"support": 100 - n, "f1": 0.7} for n in range(22)}
+EVALUATION = {
+    "scored": 2000,
+    "data": "s3://disaster-tweets-prod/classifier/data/test.csv",
+    "documents": 4000,
+    "sampled": 2000,
+    "head": "disaster",
+    "versions": [
+        {
+            "version": version,
+            "accuracy": 0.8,
+            "accuracy_interval": [0.78, 0.82],
+            **dict.fromkeys(("precision_macro", "recall_macro", "f1_macro"), 0.7),
+            "answered": 2000,
+            "usd_a_day": 43.2,
+            "labels": LABELS,
+        }
+        for version in ("bundled-1", "comprehend-2026-11-24-everything", "x" * 63)
+    ],
+    "comparisons": [{"a": "bundled-1", "b": "x" * 63, "only_a_right": 120, "only_b_right": 180, "p": 0.0012}],
+}
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -85,6 +110,23 @@ def test_a_run_on_nothing_has_a_page() -> None:
     )
     told = text_of(page.render(empty, JOB))
     assert "No hour was due" in told and "nothing had to be done" in told
+
+
+@pytest.mark.parametrize("kind", ["reconciliations", "evaluations"])
+def test_a_job_without_a_report_has_a_page_that_says_why_and_what_to_do(kind: str) -> None:
+    job = {
+        "kind": kind,
+        "id": JOB,
+        "status": "failed",
+        "error": "<b>no such workgroup</b>",
+        "started_at": "2026-01-31T10:15:00Z",
+    }
+    html = job_page.render(job)
+    assert tags(html)
+    told = text_of(html)
+    assert "failed" in told and "&lt;b&gt;no such workgroup&lt;/b&gt;" in told and "Do:" in told and JOB in told
+    running = {**job, "status": "running", "progress": {"step": "listing tweet files", "done": 1200, "of": 5000}}
+    assert "still running So far: listing tweet files (1,200 of 5,000)." in text_of(job_page.render(running))
 
 
 class Tags(HTMLParser):
@@ -160,6 +202,136 @@ def test_every_hour_has_a_cell_with_its_numbers() -> None:
     assert f"{troubled['loaded']:,} of {troubled['tweets']:,} tweets" in drawn and 'class="mark"' in drawn
 
 
+OUTSTANDING = {
+    "findings": 2,
+    "untold": 0,
+    "tweets": 900,
+    "orphaned": 1,
+    "unreadable": 1,
+    "refused": 0,
+    "unanswered": 0,
+    "shown": [
+        {
+            "finding_id": "f0123456789abcde",
+            "s3_key": "tweets/dt=2026-11-20/hh=10/aaa-1980.ndjson.gz",
+            "kind": "unreadable",
+            "hour": "2026-11-20T10:00:00Z",
+            "expected_rows": 1980,
+            "found_rows": 1080,
+            "tweets": 900,
+            "detail": "it has 1,080 lines, its name says 1,980",
+            "opened_at": "2026-11-20T11:00:00Z",
+            "told_at": None,
+            "to_do": "Restore an earlier version of the file.",
+        }
+    ],
+}
+
+
+def test_what_needs_a_person_comes_first_with_why_and_what_to_do() -> None:
+    told = text_of(page.render(report(outstanding=OUTSTANDING), JOB))
+    places = [
+        told.index(words)
+        for words in (
+            "Needs a person",
+            "aaa-1980.ndjson.gz",
+            "900 tweets are in no row",
+            "it has 1,080 lines, its name says 1,980",
+            "Restore an earlier version of the file.",
+            "POST /findings/f0123456789abcde/resolve",
+            "1 more",
+            "tweets in files",
+            "Files in trouble",
+            "Hours and their state",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_files_that_need_a_person_stand_before_those_that_were_mended_each_with_what_to_do() -> None:
+    told = text_of(page.findings(REPORT))
+    places = [
+        told.index(words) for words in ("could not be loaded", "orphans are never", "the next run", "loaded again")
+    ]
+    assert places == sorted(places)
+    for finding in REPORT["findings"]:
+        assert page.to_do(finding) in told.replace("&quot;", '"')
+
+
+@pytest.mark.parametrize(
+    ("state", "expected", "rows", "found", "said"),
+    [
+        ("orphaned", 0, 14_480, 1, "14,480 rows of no file"),
+        ("orphaned", 500, 500, 500, "500 rows of no file"),
+        ("partial", 0, 388, 388, "388 rows of no file"),
+        ("missing", 1, 0, 0, "0 of 1 line"),
+        ("partial", 1980, 1000, 990, "990 of 1,980 lines, 10 rows too many"),
+        ("excess", 1980, 1981, 1980, "1,980 of 1,980 lines, 1 row too many"),
+    ],
+)
+def test_what_was_found_is_said_in_words(state: str, expected: int, rows: int, found: int, said: str) -> None:
+    finding = {"state": state, "expected_rows": expected, "found_rows": rows, "found_lines": found}
+    assert page.lines(finding) == said
+
+
+def test_an_hour_that_is_not_over_ends_now() -> None:
+    told = text_of(page.render(report(as_of="2026-11-24T10:24:38Z"), JOB))
+    assert "2026-11-22 00:00 to 2026-11-24 10:24 UTC" in told
+    assert "to 2026-11-24 10:59 UTC" in text_of(page.render(report(as_of="2026-11-24T12:00:00Z"), JOB))
+
+
+@pytest.mark.parametrize(
+    "hours", [REPORT["hours"], REPORT["hours"][-24:], [*REPORT["hours"][-30:-20], *REPORT["hours"][-9:]]]
+)
+@pytest.mark.parametrize("chart", [charts.arrivals, charts.lag])
+def test_labels_stand_under_the_bars_of_their_hours(chart: Any, hours: Any) -> None:
+    drawn = chart(hours)
+    bars = {
+        told: float(x) + float(width) / 2
+        for told, x, width in re.findall(
+            r'<title>(\S+ \S+):.*?<rect class="\w+" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', drawn
+        )
+    }
+    ticks = [float(x) for x in re.findall(r'<path class="grid" d="M([\d.]+) [\d.]+v5"/>', drawn)]
+    labels = [(float(x), text) for x, text in re.findall(r'<text x="([\d.]+)" y="146.0"[^>]*>([^<]+)<', drawn)]
+    assert ticks == [x for x, _ in labels] != []
+    seen = 0
+    for told, middle in bars.items():
+        day, hour = told.split()
+        wanted = hour if ":" in labels[0][1] else charts.short_day(day) if hour == "00:00" else ""
+        if places := [x for x, text in labels if text == wanted]:
+            assert min(abs(x - middle) for x in places) < 0.2
+            seen += 1
+    assert seen
+
+
+def luminance(colour: str) -> float:
+    """Of a colour, as WCAG 2 defines it (www.w3.org/TR/WCAG22/#dfn-relative-luminance)."""
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    linear = [
+        (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)
+        for value in (int(digits[n : n + 2], 16) / 255 for n in (0, 2, 4))
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_that_stand_side_by_side_can_be_told_apart(scheme: str) -> None:
+    light, dark, *_ = re.findall(r":root \{(.*?)\}", page.STYLE, re.S)
+    colours = dict(re.findall(r"--(\w+): (#\w+)", light)) | (
+        dict(re.findall(r"--(\w+): (#\w+)", dark)) if scheme == "dark" else {}
+    )
+    for one, other in (("bar", "calm"), ("bar", "weak")):
+        assert contrast(colours[one], colours[other]) >= 2, (one, other)
+    for shown in ("bar", "weak", "calm", "good", "bad", "amber"):
+        assert contrast(colours[shown], colours["paper"]) >= 1.5, shown
+
+
 # ---- as a browser shows it
 
 MEASURE = """
@@ -174,7 +346,7 @@ frame.onload = () => {{
     width: root.clientWidth, content: root.scrollWidth,
     smallest: Math.min(...texts), charts: new Set([...doc.querySelectorAll('.charts section')].map(
       e => Math.round(e.getBoundingClientRect().left))).size,
-    head: doc.querySelector('.wide thead').getBoundingClientRect().height,
+    head: doc.querySelector('thead').getBoundingClientRect().height,
     paper: doc.defaultView.getComputedStyle(doc.body).backgroundColor,
     ink: doc.defaultView.getComputedStyle(doc.body).color,
   }});
@@ -196,9 +368,9 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield tmp_path_factory.mktemp("chromium")
 
 
-def measured(profile: Path, width: int, *options: str) -> dict[str, Any]:
+def measured(profile: Path, width: int, *options: str, html: str = "") -> dict[str, Any]:
     file = profile / f"measure-{width}.html"
-    html = page.render(REPORT, JOB)
+    html = html or page.render(report(outstanding=OUTSTANDING), JOB)
     file.write_text(MEASURE.format(width=width, page=escape(html, quote=True)))
     dom = chromium(
         profile,
@@ -223,6 +395,15 @@ def test_it_fits_phones_and_desktops(profile: Path, width: int, columns: int) ->
     assert seen["content"] <= seen["width"], "it scrolls sideways"
     assert seen["smallest"] >= 9, "letters in charts are too small to read"
     assert seen["charts"] == columns
+    assert (seen["head"] == 0) == (width < 640), "on a phone rows of tables stand as blocks"
+
+
+@browser
+@needs_chromium
+@pytest.mark.parametrize("width", [320, 390, 700])  # 700: what paper has
+def test_an_evaluation_is_cut_nowhere(profile: Path, width: int) -> None:
+    seen = measured(profile, width, html=evaluation_page.render(EVALUATION, JOB))
+    assert seen["content"] <= seen["width"], "it scrolls sideways, and is cut in print"
     assert (seen["head"] == 0) == (width < 640), "on a phone rows of tables stand as blocks"
 
 

@@ -1,5 +1,8 @@
 """Reconciliations over the admin API: started, listed, shown as JSON and as a page."""
 
+import json
+
+import boto3
 import pytest
 import requests
 import tweet_files as files
@@ -33,6 +36,28 @@ def test_a_page_for_who_accepts_html(stack: LocalAws, ended: dict[str, object]) 
     page = requests.get(url, headers={"Accept": "text/html,application/xhtml+xml"}, timeout=30)
     assert page.headers["Content-Type"].startswith("text/html")
     assert page.text.startswith("<!doctype html>") and str(ended["id"]) in page.text
+
+
+def test_a_run_that_failed_has_a_page_too(stack: LocalAws) -> None:
+    body = {
+        "kind": "reconciliations",
+        "id": "20200101T000000Z-abc123",
+        "status": "failed",
+        "error": "no <such> workgroup",
+    }
+    body |= {
+        "started_at": "2020-01-01T00:00:00Z",
+        "finished_at": "2020-01-01T00:01:00Z",
+        "status_url": "",
+        "arguments": {},
+    }
+    key = "reports/reconciliations/20200101T000000Z-abc123.json"
+    boto3.client("s3").put_object(Bucket="disaster-tweets-local", Key=key, Body=json.dumps(body).encode())
+    url = f"{stack.admin_url}/reconciliations/20200101T000000Z-abc123"
+    page = requests.get(url, headers={"Accept": "text/html"}, timeout=30)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "The reconciliation failed" in page.text and "no &lt;such&gt; workgroup" in page.text
+    assert requests.get(url, timeout=30).json()["status"] == "failed"
 
 
 def test_the_latest_is_one_that_has_ended(stack: LocalAws, ended: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from chalice.app import BadRequestError
 
 from chalicelib import jobs
+from chalicelib.admin import job_page
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,10 @@ class Answer:
 
 
 def report(request: Request, job: jobs.Job) -> Answer:
-    """Return status and report of a job in one; its page for Accept: text/html once it has succeeded."""
-    if request.wants_html and job["status"] == "succeeded":
-        return Answer(jobs.page(job), content_type="text/html; charset=utf-8")
+    """Return status and report of a job in one; for Accept: text/html its page, or one that says why none is there."""
+    if request.wants_html:
+        page = jobs.page(job) if job["status"] == "succeeded" else job_page.render(job)
+        return Answer(page, content_type="text/html; charset=utf-8")
     return Answer(request.placed(job))
 
 

@@ -11,18 +11,33 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6edf3; --soft: #9198a1; --line: #3d444d; --paper: #0d1117; --bar: #4493f8; }
 }
+* { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 60rem; padding: 0 1rem; }
+  max-width: 60rem; padding: 0 1rem; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 p.note { color: var(--soft); }
-.wide { overflow-x: auto; }
+.long { overflow-wrap: anywhere; min-width: 7em; }
+.bar { margin: .6rem 0; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th { white-space: normal; vertical-align: bottom; }
+th, td { padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right;
+  vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 svg { width: 100%; height: auto; display: block; }
-svg text { fill: var(--ink); font: 13px system-ui, sans-serif; }
-@media print { body { margin: 0; max-width: none; } }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; }
+  thead { display: none; }
+  tr { display: block; border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  td, td:first-child { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0;
+    text-align: right; }
+  td:not(:first-child) { overflow-wrap: anywhere; }
+  table, tbody { display: block; }
+  td::before { content: attr(data-name); color: var(--soft); font-size: .85rem; text-align: left; flex: 0 0 45%; }
+}
+@media print {
+  :root { --paper: #fff; --ink: #000; --soft: #444; }
+  body { margin: 0; max-width: none; font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  th, td { padding: .2rem .4rem .2rem 0; font-size: 9pt; } tr, .bar { break-inside: avoid; }
+}
 """
 
 
@@ -43,17 +58,17 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
 
 
 def bars(versions: list[dict[str, Any]]) -> str:
-    """Accuracy as bars from 0 to 1, whiskers for the 95 % interval."""
-    rows = []
-    for i, version in enumerate(versions):
-        y, (low, high) = 10 + 46 * i, version["accuracy_interval"]
-        rows.append(
-            f'<text x="0" y="{y + 12}">{escape(version["version"])}: {version["accuracy"]:.1%}</text>'
-            f'<rect x="0" y="{y + 18}" width="{800 * version["accuracy"]:.1f}" height="14" fill="var(--bar)"/>'
-            f'<path d="M{800 * low:.1f} {y + 25}H{800 * high:.1f}" stroke="var(--ink)" stroke-width="2"/>'
+    """Return accuracy as bars from 0 to 1, whiskers for the 95 % interval, each below its version's name."""
+    parts = []
+    for version in versions:
+        low, high = version["accuracy_interval"]
+        said = f"{version['version']}: {version['accuracy']:.1%}"
+        parts.append(
+            f'<div class="bar">{escape(said)}<svg viewBox="0 0 400 8" role="img" aria-label="{escape(said)}">'
+            f'<rect y="0.5" width="{400 * version["accuracy"]:.1f}" height="7" fill="var(--bar)"/>'
+            f'<path d="M{400 * low:.1f} 4H{400 * high:.1f}" stroke="var(--ink)" stroke-width="1.2"/></svg></div>'
         )
-    size = f'viewBox="0 0 800 {20 + 46 * len(versions)}"'
-    return f'<svg {size} role="img" aria-label="Accuracy of each version">{"".join(rows)}</svg>'
+    return "".join(parts)
 
 
 def summary(versions: list[dict[str, Any]]) -> str:
@@ -106,7 +121,18 @@ def by_label(versions: list[dict[str, Any]]) -> str:
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    def row(cells: list[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+    """Return a table; on a phone each row stands as a block, its cells named. Long names may be broken anywhere."""
+    names = "".join(f"<th{long(name)}>{escape(name)}</th>" for name in head)
+    lines = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-name="{escape(n)}"{long(cell)}>{escape(cell)}</td>' for n, cell in zip(head, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
-    return f"<div class=wide><table>{row(head, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table></div>"
+
+def long(text: str) -> str:
+    return ' class="long"' if len(text) > 20 else ""

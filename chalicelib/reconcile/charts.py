@@ -60,13 +60,14 @@ def _cell(hour: Mapping[str, Any], x: float, y: float, size: float) -> str:
 def arrivals(hours: Hours) -> str:
     """Tweets an hour as bars: loaded, on the way, and on top in red what isn't there."""
     top = nice(max((hour["tweets"] for hour in hours), default=0))
-    step = PLOT / max(len(hours), 24)
-    parts = [*axis([(0.0, "0"), (0.5, short(top / 2)), (1.0, short(top))]), *days(hours, step)]
-    for n, hour in enumerate(hours):
+    step = step_of(hours)
+    parts = [*axis([(0.0, "0"), (0.5, short(top / 2)), (1.0, short(top))]), *times(hours, step)]
+    for n, hour in zip(places(hours), hours, strict=True):
         if not hour["tweets"]:
             continue
         whole, there = (HEIGHT * hour[name] / top for name in ("tweets", "loaded"))
-        x, width = LEFT + n * step, max(step * 0.8, 1)
+        width = max(step * 0.8, 1)
+        x = middle(n, step) - width / 2
         title = f"{hour['hour'][:10]} {hour['hour'][11:16]}: {hour['tweets']:,} tweets, {hour['loaded']:,} loaded"
         waiting = HEIGHT * hour["waiting"] / top
         bars = [("absent", whole, whole - there - waiting), ("open", there + waiting, waiting), ("bar", there, there)]
@@ -76,18 +77,18 @@ def arrivals(hours: Hours) -> str:
             if high > 0
         )
         parts.append(f"<g><title>{escape(title)}</title>{boxes}</g>")
-    return svg(HEIGHT + 30, "Tweets an hour", parts)
+    return svg(HEIGHT + 32, "Tweets an hour", parts)
 
 
 def lag(hours: Hours) -> str:
     """Seconds from arrival to load: the mean of each hour as a line, its longest as a thin column behind it."""
-    known = [(n, hour) for n, hour in enumerate(hours) if hour["lag_seconds"] is not None]
+    known = [(n, hour) for n, hour in zip(places(hours), hours, strict=True) if hour["lag_seconds"] is not None]
     top = nice_seconds(max((hour["longest_lag_seconds"] for _, hour in known), default=0))
-    step = PLOT / max(len(hours), 24)
-    parts = [*axis([(0.0, "0"), (0.5, duration(top / 2)), (1.0, duration(top))]), *days(hours, step)]
+    step = step_of(hours)
+    parts = [*axis([(0.0, "0"), (0.5, duration(top / 2)), (1.0, duration(top))]), *times(hours, step)]
     points, former = [], -2
     for n, hour in known:
-        x = LEFT + (n + 0.4) * step
+        x = middle(n, step)
         mean, longest = (HEIGHT * max(0, hour[name]) / top for name in ("lag_seconds", "longest_lag_seconds"))
         title = (
             f"{hour['hour'][:10]} {hour['hour'][11:16]}: {duration(hour['lag_seconds'])} on average, "
@@ -102,7 +103,7 @@ def lag(hours: Hours) -> str:
         points.append(f"{'L' if n == former + 1 else 'M'}{x:.1f} {top_of(mean):.1f}")
         former = n
     parts.append(f'<path class="line" d="{"".join(points)}"/>' if points else "")
-    return svg(HEIGHT + 30, "Time from arrival to load", parts)
+    return svg(HEIGHT + 32, "Time from arrival to load", parts)
 
 
 def kinds(rows: Sequence[Mapping[str, Any]], most: int = 12) -> str:
@@ -159,15 +160,37 @@ def axis(marks: Iterable[tuple[float, str]]) -> list[str]:
     ]
 
 
-def days(hours: Hours, step: float) -> list[str]:
-    """Labels below a plot: each day's where it begins; hours where there is but a day or so."""
-    every = 24 if len(hours) > 36 else 6
-    y = HEIGHT + 24
-    return [
-        label(LEFT + n * step, y, short_day(hour["hour"][:10]) if every == 24 else hour["hour"][11:16], "start")
-        for n, hour in enumerate(hours)
-        if int(hour["hour"][11:13]) % every == 0 and LEFT + n * step < WIDTH - 26
-    ]
+def places(hours: Hours) -> list[int]:
+    """Return how many hours each lies after the first: an hour that is missing leaves its place empty."""
+    moments = [datetime.fromisoformat(hour["hour"]) for hour in hours]
+    return [int((moment - moments[0]) / HOUR) for moment in moments]
+
+
+def step_of(hours: Hours) -> float:
+    """Return the width of an hour in a plot of all of them, a day at least."""
+    return PLOT / max(places(hours)[-1] + 1 if hours else 0, 24)
+
+
+def middle(place: int, step: float) -> float:
+    """Return the x at which the bar of an hour and its label have their middle."""
+    return LEFT + (place + 0.5) * step
+
+
+def times(hours: Hours, step: float) -> list[str]:
+    """Return the labels below a plot: each day's where it begins; every sixth hour where there is but a day or so.
+
+    Each has a tick under the bar of its hour. An hour's stands with its middle there, a day's begins there.
+    """
+    by_day = step * 36 < PLOT
+    parts = []
+    for place, hour in zip(places(hours), hours, strict=True):
+        x = middle(place, step)
+        if int(hour["hour"][11:13]) % (24 if by_day else 6) or x > WIDTH - (30 if by_day else 18):
+            continue
+        parts.append(f'<path class="grid" d="M{x:.1f} {top_of(0):.1f}v5"/>')
+        text = short_day(hour["hour"][:10]) if by_day else hour["hour"][11:16]
+        parts.append(label(x, HEIGHT + 26, text, "start" if by_day else "middle"))
+    return parts
 
 
 def short_day(day: str) -> str:

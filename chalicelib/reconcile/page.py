@@ -10,11 +10,11 @@ from chalicelib.reconcile import charts
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d8dee4; --paper: #fff;
-  --card: #f6f8fa; --bar: #0969da; --weak: #a9cdf5; --good: #2da44e; --calm: #54aeff;
+  --card: #f6f8fa; --bar: #0969da; --weak: #a9cdf5; --good: #2da44e; --calm: #afb8c1;
   --warn: #9a6700; --amber: #d4a72c; --bad: #d1242f; --on: #fff; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e6edf3; --soft: #9198a1; --line: #30363d; --paper: #0d1117; --card: #161b22; --bar: #4493f8;
-    --weak: #1f4b80; --good: #238636; --calm: #1f6feb; --warn: #d29922; --amber: #bb8009; --bad: #f85149;
+  :root { --ink: #e6edf3; --soft: #9198a1; --line: #30363d; --paper: #0d1117; --card: #161b22; --bar: #79c0ff;
+    --weak: #1f4b80; --good: #238636; --calm: #57606a; --warn: #d29922; --amber: #bb8009; --bad: #f85149;
     --on: #0d1117; }
 }
 * { box-sizing: border-box; }
@@ -41,6 +41,9 @@ svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 .bar, .point { fill: var(--bar); } .weak, .range { fill: var(--weak); } .track { fill: var(--card); }
 .grid { stroke: var(--line); } .line { stroke: var(--bar); stroke-width: 1.5; fill: none; }
 .mark { stroke: var(--on); stroke-width: 1.8; stroke-linecap: round; } .dot { fill: var(--paper); }
+.needs { margin-top: 1.4rem; } .needs ul { margin: 0; padding: 0; list-style: none; }
+.needs li { border: 1px solid var(--line); border-left: .4rem solid var(--bad); border-radius: .4rem;
+  background: var(--card); margin: 0 0 .6rem; padding: .5rem .8rem; break-inside: avoid; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; color: var(--soft); }
 .legend span { display: inline-flex; align-items: center; gap: .35rem; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
@@ -79,7 +82,17 @@ ACTIONS = {
     "to_repair": ("warn", "the next run loads it"),
     "repaired": ("good", "loaded again"),
     "failed": ("bad", "could not be loaded"),
-    "resolved": ("", "resolved"),
+    "resolved": ("", "accepted as it is"),
+}
+URGENT = ("failed", "none", "to_repair", "repaired", "resolved")
+TO_DO = {
+    "orphaned": "Restore the file (the bucket keeps earlier versions), or replay its hour.",
+    "unreadable": "Restore an earlier version of the file, or replay its hour.",
+    "none": 'Let a run repair it: POST /reconciliations with {"repair": true}.',
+    "to_repair": "Nothing.",
+    "repaired": "Nothing.",
+    "resolved": "Nothing.",
+    "failed": "Put right what the reason names; each run tries again.",
 }
 TONES = {
     "missing": "warn",
@@ -97,11 +110,14 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
     title = VERDICTS[report["verdict"]]
     body = [
         header(report, title),
+        needs(report),
         tiles(report["tweets"]),
-        '<main><div class="charts">',
+        "<main>",
+        *(part(report) for part in (findings, unanswered)),
+        '<div class="charts">',
         *(part(report) for part in (strip, arrivals, lag, kinds, refused)),
         "</div>",
-        *(part(report) for part in (outstanding, findings, unanswered, idle, remarks)),
+        *(part(report) for part in (idle, remarks)),
         "</main>",
         footer(report, job_id),
     ]
@@ -116,8 +132,9 @@ def header(report: Mapping[str, Any], title: str) -> str:
     where = report["looked_at"]
     looked = "No hour was due"
     if where["from"]:
-        start, stop = (where[name][:13].replace("T", " ") for name in ("from", "to"))
-        looked = f"Looked at {plural(where['hours'], 'hour')} of tweet files, {start}:00 to {stop}:59 UTC"
+        start = where["from"][:13].replace("T", " ")
+        stop = min(where["to"][:13] + ":59", report["as_of"][:16]).replace("T", " ")  # no hour is over before it is
+        looked = f"Looked at {plural(where['hours'], 'hour')} of tweet files, {start}:00 to {stop} UTC"
     as_of = report["as_of"].replace("T", " ").rstrip("Z")
     return (
         f'<header class="{escape(report["verdict"])}"><h1>{escape(title)}</h1><p>{escape(summary(report))}</p>'
@@ -182,28 +199,6 @@ def kinds(report: Mapping[str, Any]) -> str:
     return section("Kinds of disaster", charts.kinds(report["kinds"]) + key)
 
 
-def outstanding(report: Mapping[str, Any]) -> str:
-    """Return what needs a person, of all hours, each with what to do; nothing where there is nothing."""
-    kept = report["outstanding"]
-    if not kept["findings"]:
-        return ""
-    rows = [
-        [
-            tag("bad", each["kind"]),
-            f"<code>{escape(each['s3_key'] or '(no key)')}</code><br>"
-            f'<code class="note">{escape(each["finding_id"])}</code>',
-            number(f"{each['tweets']:,}"),
-            f'<span>{escape(each["to_do"])}<br><span class="note">{escape(each["detail"] or "")}</span></span>',
-        ]
-        for each in kept["shown"][:SHOWN]
-    ]
-    rest = kept["findings"] - len(rows)
-    more = f'<p class="note">{rest:,} more in GET /findings.</p>' if rest else ""
-    return section(
-        "Needs a person", table(["what", "file and finding", "tweets lost", "what to do"], rows) + more, "long"
-    )
-
-
 def findings(report: Mapping[str, Any]) -> str:
     """The files in trouble, and what was done."""
     found = [finding for finding in report["findings"] if finding["state"] != "unanswered"]
@@ -213,20 +208,51 @@ def findings(report: Mapping[str, Any]) -> str:
         [
             tag(TONES.get(each["state"], ""), each["state"]),
             f"<code>{escape(each['s3_key'] or '(no key)')}</code>",
-            number(lines(each)),
+            escape(lines(each)),
             done(each),
+            escape(to_do(each)),
         ]
-        for each in found[:SHOWN]
+        for each in sorted(found, key=lambda each: URGENT.index(each["action"]))[:SHOWN]
     ]
     more = f'<p class="note">{rest(len(found) - SHOWN)}</p>' if len(found) > SHOWN else ""
-    return section("Files in trouble", table(["state", "file", "lines found", "what was done"], rows) + more, "long")
+    head = ["state", "file", "found", "what was done", "what to do"]
+    return section("Files in trouble", table(head, rows) + more, "long")
 
 
 def lines(finding: Mapping[str, Any]) -> str:
-    """How many lines have rows, of how many; and how many rows are there beside them."""
-    found, extra = finding["found_lines"], finding["found_rows"] - finding["found_lines"]
-    of = "" if finding["state"] == "orphaned" else f" of {finding['expected_rows']:,}"
-    return f"{found:,}{of}" + (f", {extra:,} doubled" if extra else "")
+    """Return what of the file is in the warehouse, in words."""
+    rows, found, expected = (finding[name] for name in ("found_rows", "found_lines", "expected_rows"))
+    if finding["state"] == "orphaned" or not expected:
+        return f"{plural(rows, 'row')} of no file"
+    return f"{found:,} of {plural(expected, 'line')}" + (
+        f", {plural(rows - found, 'row')} too many" if rows > found else ""
+    )
+
+
+def to_do(finding: Mapping[str, Any]) -> str:
+    """Return what a person should do about a file."""
+    if finding["action"] == "none" and finding["state"] in TO_DO:
+        return TO_DO[finding["state"]]
+    return TO_DO["unreadable" if finding["state"] == "unreadable" else finding["action"]]
+
+
+def needs(report: Mapping[str, Any]) -> str:
+    """Return what needs a person, of all hours, each with what to do; nothing where there is none."""
+    outstanding = report["outstanding"]
+    if not outstanding["findings"]:
+        return ""
+    items = [
+        f"<li>{tag('bad', each['kind'])} <code>{escape(each['s3_key'] or '(no key)')}</code>"
+        + counted(each["tweets"], "<br>{} in no row.", "tweet", verb=True)
+        + (f'<br><span class="note">{escape(each["detail"])}</span>' if each["detail"] else "")
+        + f"<br><b>Do:</b> {escape(each['to_do'])}"
+        + f'<br><span class="note">To accept it as it is: '
+        f"<code>POST /findings/{escape(each['finding_id'])}/resolve</code></span></li>"
+        for each in outstanding["shown"]
+    ]
+    left = outstanding["findings"] - len(items)
+    more = f'<p class="note">{left:,} more: <code>GET /findings</code> has all.</p>' if left > 0 else ""
+    return section("Needs a person", f"<ul>{''.join(items)}</ul>{more}", "needs")
 
 
 def done(finding: Mapping[str, Any]) -> str:
@@ -256,7 +282,10 @@ def unanswered(report: Mapping[str, Any]) -> str:
         ]
         for each in shown
     ]
-    note = '<p class="note">Firehose wrote these records away. Replay a file to bring back what is in no row.</p>'
+    note = (
+        '<p class="note">Firehose wrote these records away. To bring back what is in no row, send them again: '
+        "docs/operations.md, “What Firehose gave up”.</p>"
+    )
     return section("Records without an answer", note + table(["file", "why", "tweets", "in no row"], rows), "long")
 
 
