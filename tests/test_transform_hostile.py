@@ -198,7 +198,7 @@ def test_slow_texts_harm_no_other_record_and_are_stored_themselves() -> None:
         text.encode()[:65_535].decode(errors="ignore") for text in attack_corpus.SLOW_TEXTS
     ]
     assert len(found) == 305
-    assert seconds < 10, "it takes 0.1 s; with any quadratic step left it took minutes"
+    assert seconds < 10, "it takes 0.1 s; with a quadratic step left it takes minutes"
 
 
 @pytest.mark.parametrize(

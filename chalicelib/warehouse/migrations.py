@@ -20,7 +20,7 @@ from chalicelib.warehouse import data_api
 FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
 """At the root of the repository, and of the bundle."""
 
-FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]{1,100})\.sql")
 CREATE_ROLE = re.compile(r"CREATE\s+ROLE\s+(\w+)", re.IGNORECASE)
 ATTEMPTS = 3  # at a migration whose statement the Data API has lost
 
