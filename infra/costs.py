@@ -43,8 +43,8 @@ BUFFER = 300  # seconds, BufferSeconds of infra/stages.json
 SCHEDULE = 900  # seconds between two runs of the reconciler
 BASE_RPU = 8
 LEAST_BILLED = 60  # seconds, each time the warehouse wakes
-METRICS = 46  # of the transform (a tweet's kinds among them) and the reconciler
-ALARMS = 11
+METRICS = 47  # of the transform (a tweet's kinds among them), the reconciler and the admin API
+ALARMS = 14
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,7 @@ def test_the_alarms_of_the_issue_are_there_and_tell_somebody() -> None:
     }
     assert needed <= set(alarms)
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alerts"}] for alarm in alarms.values())
+    assert alarms["ReconcileSilent"]["InsufficientDataActions"] == [{"Ref": "Alerts"}]
     notified = data_plane()["ComprehendCost"]["Properties"]["NotificationsWithSubscribers"]
     assert {each["Notification"]["NotificationType"] for each in notified} == {"ACTUAL", "FORECASTED"}
 
@@ -224,7 +225,7 @@ def test_the_alarms_of_the_issue_are_there_and_tell_somebody() -> None:
 def test_alarms_watch_metrics_that_the_code_emits() -> None:
     watched = set(re.findall(r"Namespace: DisasterTweets,? *\n? *MetricName: (\w+)", DATA_PLANE.read_text()))
     source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
-    assert watched == {"Lost", "Incomplete", "Rejected", "Tweets", "Fallbacks"}
+    assert watched == {"Lost", "Incomplete", "Rejected", "Tweets", "Fallbacks", "ServerErrors"}
     assert [metric for metric in watched if f'"{metric}"' not in source] == []
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import ChaliceError, ChaliceViewError, Response
 
 from chalicelib.admin.http import Answer, Request
-from chalicelib.telemetry import logger
+from chalicelib.telemetry import logger, metrics
 
 MOST_AUDITED = 1000  # bytes of a body: more than any that is accepted needs
 
@@ -106,5 +106,10 @@ def from_aws(error: ClientError) -> Response:
 
 
 def failure(status: int, code: str, message: str) -> Response:
+    """Return an error as Chalice shapes it. One that is not the caller's counts as `ServerErrors`, which alarms."""
+    if status >= 500:
+        emf = metrics()
+        emf.add_metric("ServerErrors", "Count", 1)
+        emf.flush_metrics()
     headers = {"Content-Type": "application/json"}
     return Response({"Code": code, "Message": message}, status_code=status, headers=headers)
