@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -35,11 +36,18 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
     found = Measured()
 
     class Watch:
-        began = 0.0
+        modules, caches = 0, list[Any]()
+
+        def forget(self) -> None:
+            """Empty the sources' caches, lest a test not run a line because one before it did."""
+            if len(sys.modules) != self.modules:
+                self.modules, self.caches = len(sys.modules), _caches(sources, root)
+            for each in self.caches:
+                each.cache_clear()
 
         @pytest.hookimpl(tryfirst=True, wrapper=True)
         def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
-            _forget(sources, root)
+            self.forget()
             cover.switch_context(item.nodeid)
             began = time.process_time()
             try:
@@ -67,12 +75,11 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
     return found
 
 
-def _forget(sources: Sequence[str], root: Path) -> None:
-    """Empty the sources' caches, lest a test not run a line because one before it did."""
+def _caches(sources: Sequence[str], root: Path) -> list[Any]:
+    """Return the functions of the sources that remember their results."""
     files = {str(root / source) for source in sources}
-    for each in gc.get_objects():
-        if isinstance(each, _lru_cache_wrapper) and each.__wrapped__.__code__.co_filename in files:
-            each.cache_clear()
+    caches = [each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper)]
+    return [each for each in caches if each.__wrapped__.__code__.co_filename in files]
 
 
 OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=native", "--show-capture=no", "--hypothesis-seed=0"]
@@ -89,8 +96,6 @@ class Untroubled:
 
 
 def _foreign_modules(root: Path) -> list[str]:
-    import sys
-
     found = []
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
