@@ -31,6 +31,8 @@ from mutants.changes import Mutant, mutants
 ROOT = Path(__file__).parents[1]
 STATE = ROOT / ".mutants"
 GOAL = 0.90
+LARGE = ("boto3", "moto.server", "duckdb", "hypothesis.strategies", "pytest", "coverage", "sqlglot", "rich.progress")
+"""What takes long to import, and is none of the repository's: imported once, not by each process."""
 
 TARGETS = {
     "chalicelib/transform/*.py": ("transform*", "put_back", "time_of_an_id"),
@@ -104,6 +106,8 @@ def measure(sources: Sequence[str], workers: int) -> dict[str, lines.Measured]:
     files = sorted({test for source in sources for test in by_source[source]})
     every = list(by_source)
     missing = [file for file in files if not _fresh(file)]
+    if missing:
+        trial.preload(LARGE)
     with bar("Running tests", len(missing)) as advance:
         running: dict[int, str] = {}
         left = iter(missing)

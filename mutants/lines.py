@@ -65,7 +65,9 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
                 found.failed.append(report.nodeid)
 
     cover.start()
-    pytest.main([test_file, *OPTIONS], plugins=[Watch(), Untroubled()])
+    status = pytest.main([test_file, *OPTIONS], plugins=[Watch(), Untroubled()])
+    if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        found.failed.append(f"{test_file} ({pytest.ExitCode(status).name.lower()})")
     cover.stop()
     data = cover.get_data()
     for name in data.measured_files():
@@ -78,8 +80,9 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
 def _caches(sources: Sequence[str], root: Path) -> list[Any]:
     """Return the functions of the sources that remember their results."""
     files = {str(root / source) for source in sources}
-    caches = [each for each in gc.get_objects() if isinstance(each, _lru_cache_wrapper)]
-    return [each for each in caches if each.__wrapped__.__code__.co_filename in files]
+    caches = [each for each in gc.get_objects() if type(each) is _lru_cache_wrapper]
+    codes = [getattr(each.__wrapped__, "__code__", None) for each in caches]  # a class has none
+    return [each for each, code in zip(caches, codes, strict=True) if code and code.co_filename in files]
 
 
 OPTIONS = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=native", "--show-capture=no", "--hypothesis-seed=0"]
