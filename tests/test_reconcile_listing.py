@@ -68,7 +68,7 @@ def test_the_newest_hours_come_first_for_time_may_run_out() -> None:
 
 
 def test_a_bound_that_is_asked_for_is_not_in_it() -> None:
-    assert asked([START.date()], START, START + 2 * HOUR) == {START, START + HOUR}
+    assert asked([START.date()], START, START + 2 * HOUR, START + 9 * HOUR) == {START, START + HOUR}
 
 
 def test_a_listing_stops_at_the_first_key_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:

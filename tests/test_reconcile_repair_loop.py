@@ -18,6 +18,8 @@ from tests.warehouses import row, scratch
 
 JOB = Job("20260102T030000Z-abcdef", datetime(2026, 1, 2, 3, tzinfo=UTC), timedelta(0), True, False, False)
 KEYS = [f"tweets/dt=2026-01-02/hh=03/{n:03}-5.ndjson.gz" for n in range(7)]
+REFUSED = KEYS[6]
+"""Which the warehouse refused the last time."""
 
 
 class Warehouse:
@@ -30,7 +32,8 @@ class Warehouse:
 
     def run(self, asked: Sequence[str], given: dict[str, str], *, answers: int, patience: float = 840.0) -> list[Any]:
         if asked[0] == repair.TO_REPAIR:
-            left = [key for key in KEYS if key < given["before"]]
+            asked_for = [key for key in KEYS if (key == REFUSED) == (given["refused"] == "true")]
+            left = [key for key in asked_for if key < given["before"]]
             return [[{"s3_key": key, "expected_rows": 5, "bytes": 9} for key in sorted(left, reverse=True)[:3]]]
         self.patience.append(patience)
         if self.ends:
@@ -46,6 +49,7 @@ class Warehouse:
 def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found = Warehouse()
     monkeypatch.setattr(transaction, "run", found.run)
+    monkeypatch.setattr(repair, "PAGE", 3)
     monkeypatch.setattr(repair, "settings", lambda: SETTINGS)
     monkeypatch.setattr(listing, "manifest", found.manifest)
     monkeypatch.setattr(listing, "lines", lambda bucket, key, rows: f"s3://{bucket}/{key}")
@@ -57,8 +61,9 @@ def mend(deadline: float = 60.0, may_go_on: bool = True) -> repair.Repairs:
 
 
 def test_all_damaged_files_are_loaded_however_many_pages_they_are_and_the_newest_first(warehouse: Warehouse) -> None:
+    """But last of all what was refused before, for nothing else is to wait for it."""
     done = mend()
-    assert warehouse.loaded == KEYS[::-1]
+    assert warehouse.loaded == [*KEYS[5::-1], REFUSED]
     assert (done.files, done.stopped) == (7, "")
 
 
