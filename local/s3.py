@@ -18,6 +18,7 @@ from moto.s3 import responses
 from moto.s3.models import FakeDeleteMarker, FakeKey, S3Backend, s3_backends
 from moto.s3.responses import S3Response
 
+from local import disk
 from local.faults import Faults
 
 SCHEMA = """
@@ -65,7 +66,28 @@ class S3:
         return sorted(key for key in list(found.keys) if key.startswith(prefix)) if found else []
 
     def keep(self, bucket: str, key: str) -> None:
-        """Makes the copy of one object what moto has, or hasn't."""
+        """Make the copy of one object what moto has, or hasn't. Raises sqlite3.Error: then moto has it as before."""
+        try:
+            self._keep(bucket, key)
+        except sqlite3.Error as error:
+            self._undo(bucket, key)
+            if disk.full(error):
+                disk.tell_full(f"s3://{bucket}/{key}")
+            raise
+
+    def _undo(self, bucket: str, key: str) -> None:
+        """Make one object of moto's what its copy on disk is, or isn't."""
+        held = self._moto.buckets.get(bucket)
+        if held is None:
+            return
+        query = "SELECT properties, body FROM object WHERE bucket = ? AND key = ?"
+        row = self._disk.execute(query, (bucket, key)).fetchone()
+        if row:
+            held.keys.setlist(key, [restored(self._moto, bucket, key, json.loads(row[0]), row[1])])
+        elif key in held.keys:
+            del held.keys[key]
+
+    def _keep(self, bucket: str, key: str) -> None:
         held = self._moto.buckets.get(bucket)
         found = held.keys.get(key) if held else None
         if found is None or isinstance(found, FakeDeleteMarker):
@@ -151,7 +173,12 @@ class KeptS3(S3Response):  # type: ignore[misc]
             return INTERNAL_ERROR
         with self.s3.changing:
             answer = super().key_response(request, full_url, headers)
-            self.s3.keep(self.bucket_name, self.parse_key_name())
+            try:
+                self.s3.keep(self.bucket_name, self.parse_key_name())
+            except sqlite3.Error as error:
+                if not disk.full(error):
+                    raise
+                return INTERNAL_ERROR  # which clients try again
         if puts and self.faults.strikes("s3_after"):
             return INTERNAL_ERROR
         return answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from local import faults, wsgi
+from local import disk, faults, wsgi
 from local.terminal import option
 
 REGION = "us-east-1"
@@ -71,8 +72,12 @@ class LocalAws:
         self._end.callback(_serving.release)
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
             self._end.close()
+            if disk.full(error) or unwritable(error):
+                raise HomeError(
+                    f"{self.home} can't be written to ({error}); make room, or name another with --home"
+                ) from error
             raise
         return self
 
@@ -228,6 +233,13 @@ def _take(lock: TextIO, home: Path) -> None:
             f"{home} is in use by process {lock.read().strip()}: stop that one (Ctrl-C), or name another: "
             + option("--home", "FOLDER")
         ) from None
+
+
+def unwritable(error: BaseException) -> bool:
+    """Return whether an error says that a folder or a file of the home may not be written."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_READONLY
+    return isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 def fresh(home: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -52,3 +52,9 @@ class Buffer(Generic[T]):
             size += its_size
         self.bytes -= size
         return taken
+
+    def give_back(self, items: Sequence[tuple[T, int]], now: float) -> None:
+        """Put items that were taken back to the front, in their order."""
+        for item, size in reversed(items):
+            self._items.appendleft((item, size, now))
+            self.bytes += size

@@ -182,7 +182,12 @@ class _Transaction:
         self._disk.execute("BEGIN")
 
     def __exit__(self, error: object, *_: object) -> None:
-        self._disk.execute("ROLLBACK" if error else "COMMIT")
+        try:
+            if not error:
+                self._disk.execute("COMMIT")
+        finally:
+            if self._disk.in_transaction:  # SQLite itself has undone some that failed, such as for a full disk
+                self._disk.execute("ROLLBACK")
 
 
 def records(first: int, arrived: int, datas: Sequence[bytes], origins: Sequence[dict[str, Any]] | None) -> list[Record]:

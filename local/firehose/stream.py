@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from local import kinesis
+from local import disk, kinesis
 from local.faults import Faults
 from local.firehose import delivery, transform
 from local.firehose.buffer import Buffer, Hints
@@ -28,8 +28,13 @@ INVOCATIONS = 2  # of the function at once
 MOST_BACKLOG = 512 * 1024 * 1024  # bytes taken and not delivered: then producers are asked to slow down
 STRAIGHT = Hints(1024 * 1024, 0.0)  # how records are taken on when nothing transforms them
 LONGEST_PAUSE = 3.0  # seconds between attempts
+ROOM_PAUSE = 1.0  # seconds between two looks at a full disk
 POLL_SECONDS = 0.1  # how often a data stream is read, shard by shard; once a second on AWS
 MOST_READ = 500  # records at once
+
+
+class ClosingError(Exception):
+    """The stream closes before something could be written down."""
 
 
 class Transformed(NamedTuple):
@@ -139,7 +144,10 @@ class Stream:
                 raise slow_down()
             try:
                 records = self._journal.append(arrived, datas, origins, position)
-            except sqlite3.Error as error:  # such as a full disk
+            except sqlite3.Error as error:
+                if disk.full(error):
+                    disk.tell_full(f"what is sent to {self.settings.name}")
+                    raise slow_down() from error
                 raise AwsError("InternalFailure", f"The journal of {self.settings.name} fails: {error}") from error
             began = time.monotonic()
             self._waiting.add(sized(records), began)
@@ -152,12 +160,14 @@ class Stream:
     # Its threads
 
     def _run(self, loop: Callable[[], None]) -> None:
-        """Run a loop. An unforeseen error, such as a full disk, stops the stream: it takes nothing that it can't keep.
+        """Run a loop. An unforeseen error stops the stream: it takes nothing that it can't keep.
 
         Who started the server is told, for no status of DescribeDeliveryStream means that.
         """
         try:
             loop()
+        except ClosingError:
+            return  # what isn't written down is done again by the next run
         except Exception as error:
             log.exception("Delivery stream %s", self.settings.name)
             tell(
@@ -223,7 +233,12 @@ class Stream:
                 if self._ready(self._waiting, hints, most):
                     records = self._waiting.take(hints.bytes, most)
                     batch = Batch(records[0].sequence, records[-1].sequence + 1, now())
-                    self._journal.cut(batch)
+                    try:
+                        self._journal.cut(batch)
+                    except sqlite3.Error as error:
+                        self._waiting.give_back(sized(records), time.monotonic())
+                        self._wait_for_room(error)
+                        continue
                     return batch, records
         return None
 
@@ -242,9 +257,10 @@ class Stream:
                 key = delivery.put_data(self._outside, settings, settings.place, data, self._pause)
                 if key is None:
                     return
+            batches, to_copy = [each.batch for each in taken], key if settings.copy else None
+            self._write_down(self._journal.delivered, batches, to_copy)
+            self._write_down(self._journal.trim, settings.backup is not None)
             with self._changed:
-                self._journal.delivered([each.batch for each in taken], key if settings.copy else None)
-                self._journal.trim(settings.backup is not None)
                 self._backlog -= sum(each.taken for each in taken)
                 self._changed.notify_all()
 
@@ -264,9 +280,7 @@ class Stream:
                 self._outside, settings, settings.copy, keys, self._copying, self._pause
             ):
                 return
-            with self._changed:
-                self._journal.copied(keys)
-                self._changed.notify_all()
+            self._write_down(self._journal.copied, keys)
 
     def _next_to_copy(self) -> list[str]:
         with self._changed:
@@ -282,10 +296,8 @@ class Stream:
             data = b"".join(record.data for record in records)
             if data and not delivery.put_data(self._outside, self.settings, place, data, self._pause):
                 return
-            with self._changed:
-                self._journal.back_up(records[-1].sequence + 1)
-                self._journal.trim(backs_up=True)
-                self._changed.notify_all()
+            self._write_down(self._journal.back_up, records[-1].sequence + 1)
+            self._write_down(self._journal.trim, True)
 
     def _next_to_back_up(self) -> tuple[list[Record], Place] | None:
         with self._changed:
@@ -296,6 +308,31 @@ class Stream:
                 elif self._ready(self._to_back_up, place.hints):
                     return self._to_back_up.take(place.hints.bytes), place
         return None
+
+    def _write_down(self, write: Callable[..., None], *arguments: Any) -> None:
+        """Write into the journal; where the disk is full, again until there is room.
+
+        Raises ClosingError, and sqlite3.Error for whatever else is wrong. What one thread writes this way no other
+        writes, so no order changes while it waits.
+        """
+        with self._changed:
+            while True:
+                try:
+                    write(*arguments)
+                except sqlite3.Error as error:
+                    self._wait_for_room(error)
+                    if self._closing.is_set():
+                        raise ClosingError from error
+                else:
+                    self._changed.notify_all()
+                    return
+
+    def _wait_for_room(self, error: sqlite3.Error) -> None:
+        """Wait a moment, with the lock released, after a write that found a full disk. Raises any other error."""
+        if not disk.full(error):
+            raise error
+        disk.tell_full(f"what the delivery stream {self.settings.name} has to write down")
+        self._changed.wait(ROOM_PAUSE)
 
     def _pause(self, attempt: int) -> bool:
         """Waits before the next attempt: 0.1 s, then twice as long each time. False: the stream is closing."""
