@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -74,9 +73,9 @@ class LocalAws:
             self._start()
         except BaseException as error:
             self._end.close()
-            if disk.full(error) or unwritable(error):
+            if disk.full(error):
                 raise HomeError(
-                    f"{self.home} can't be written to ({error}); make room, or name another with --home"
+                    f"There is no room for {self.home} ({error}): make some, or name another --home"
                 ) from error
             raise
         return self
@@ -217,6 +216,8 @@ def _readable(state: Path) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+        if disk.full(error):
+            raise
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         then = REBUILT.get(state.name, "what was in it is lost")
         raise HomeError(
@@ -233,13 +234,6 @@ def _take(lock: TextIO, home: Path) -> None:
             f"{home} is in use by process {lock.read().strip()}: stop that one (Ctrl-C), or name another: "
             + option("--home", "FOLDER")
         ) from None
-
-
-def unwritable(error: BaseException) -> bool:
-    """Return whether an error says that a folder or a file of the home may not be written."""
-    if isinstance(error, sqlite3.Error):
-        return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_READONLY
-    return isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 def fresh(home: Path) -> None:
