@@ -117,6 +117,20 @@ def test_refused_tweets_are_counted_by_reason() -> None:
     assert report["verdict"] == "well"
 
 
+def test_refusals_are_shown_by_samples_with_the_line_that_has_the_source() -> None:
+    hour = files.an_hour()
+    line = b'{"reason":"%b","message":"a \\"tweet\\" is an object","record_id":"1","arrived_at":"","raw":""}\n'
+    for name in "abcd":
+        body = gzip.compress(line % b"not_an_object" * 2 + line % b"no_text")
+        files.put_object(f"{rejected.FOLDER}{hour:dt=%Y-%m-%d/hh=%H}/{name}-3.ndjson.gz", body)
+    samples = files.reconcile(hour)["rejected"]["samples"]
+    assert [(each["s3_key"][-13:], each["line"]) for each in samples if each["reason"] == "no_text"] == [
+        (f"{name}-3.ndjson.gz", 3) for name in "dcb"
+    ]
+    assert {each["message"] for each in samples} == {'a "tweet" is an object'}
+    assert len(samples) == 6
+
+
 def test_a_rejected_file_that_can_t_be_read_is_still_counted() -> None:
     hour = files.an_hour()
     files.put_object(f"{rejected.FOLDER}{hour:dt=%Y-%m-%d/hh=%H}/c-4.ndjson.gz", b"broken")

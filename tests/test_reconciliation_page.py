@@ -173,7 +173,13 @@ HOSTILE = st.text(st.sampled_from("<>&\"'/ab"), min_size=1) | st.text(min_size=1
 def test_everything_is_escaped(text: str) -> None:
     hostile = report(
         findings=[{**REPORT["findings"][0], "s3_key": text, "detail": text}],
-        rejected={"tweets": 1, "files": 1, "reasons": [{"reason": text, "tweets": 1}], "unread_tweets": 0},
+        rejected={
+            "tweets": 1,
+            "files": 1,
+            "reasons": [{"reason": text, "tweets": 1}],
+            "unread_tweets": 0,
+            "samples": [{"reason": text, "message": text, "s3_key": text, "line": 1}],
+        },
         unanswered={
             **REPORT["unanswered"],
             "shown": [{**REPORT["unanswered"]["shown"][0], "s3_key": text, "error_codes": {text: 1}}],

@@ -298,7 +298,13 @@ def refused(report: Mapping[str, Any]) -> str:
         rows.append(["not read", number(f"{rejected['unread_tweets']:,}")])
     where = f"{plural(rejected['tweets'], 'tweet')} in {plural(rejected['files'], 'file')} under rejected/."
     note = f'<p class="note">{where}</p>'
-    return section("Refused, by reason", note + table(["reason", "tweets"], rows))
+    samples = "".join(
+        f"<li><code>{escape(each['reason'])}</code> {escape(each['message'])}"
+        f'<br><code class="note">{escape(each["s3_key"])}</code>, line {each["line"]:,}</li>'
+        for each in rejected.get("samples", [])  # reports of earlier versions have none
+    )
+    shown = f"<p>For example:</p><ul>{samples}</ul>" if samples else ""
+    return section("Refused, by reason", note + table(["reason", "tweets"], rows) + shown, "long")
 
 
 def idle(report: Mapping[str, Any]) -> str:

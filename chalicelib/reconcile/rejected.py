@@ -5,6 +5,7 @@ How many refusals there are is in the files' names.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import zlib
@@ -12,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,7 +30,18 @@ READERS = 16
 MOST_BYTES = 64 << 20
 """Of one file, unpacked. A batch of 6 MB with as many refusals as its records may have makes some 25 MB."""
 REASON = re.compile(rb'\{\s*"reason"\s*:\s*"(\w{1,64})"')  # first in its line: see transform.files.refusal_line
+MESSAGE = re.compile(rb'"message"\s*:\s*("(?:[^"\\]|\\.)*")')  # the second
+SAMPLES = 3  # of each reason
 HEAD = 256  # bytes of a line that are read for it; the rest, the source in base64, is passed over
+
+
+class Sample(NamedTuple):
+    """One refusal: its line, from 1, in its file has the source."""
+
+    reason: str
+    message: str
+    s3_key: str
+    line: int
 
 
 @dataclass
@@ -39,6 +52,8 @@ class Rejected:
     files: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     unread: int = 0
+    samples: list[Sample] = field(default_factory=list)
+    """Of each reason up to SAMPLES, one a file, of the newest files."""
 
 
 def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
@@ -52,27 +67,43 @@ def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
                 found.tweets += int(named[1])
                 newest.append(each.key)
     with ThreadPoolExecutor(READERS) as pool:
-        for reasons in pool.map(lambda key: _reasons(bucket, key, deadline), reversed(newest)):
+        for reasons, samples in pool.map(lambda key: _reasons(bucket, key, deadline), reversed(newest)):
             found.reasons.update(reasons)
+            known = Counter(sample.reason for sample in found.samples)
+            found.samples += (sample for sample in samples if known[sample.reason] < SAMPLES)
     found.unread = max(0, found.tweets - found.reasons.total())
     return found
 
 
-def _reasons(bucket: str, key: str, deadline: float) -> Counter[str]:
-    """Return the reasons in one file; none where there is no time left, or it can't be read.
+def _reasons(bucket: str, key: str, deadline: float) -> tuple[Counter[str], list[Sample]]:
+    """Return the reasons in one file and a sample of each; none where there is no time left, or it can't be read.
 
     Of a file of more than MOST_BYTES the reasons up to there.
     """
     found: Counter[str] = Counter()
+    samples: list[Sample] = []
     if time.monotonic() > deadline:
-        return found
+        return found, samples
     try:
-        for head in bodies.heads(clients.s3().get_object(Bucket=bucket, Key=key)["Body"], MOST_BYTES, HEAD):
-            if not (reason := REASON.match(head)):
-                return Counter()
-            found[reason[1].decode()] += 1
+        heads = bodies.heads(clients.s3().get_object(Bucket=bucket, Key=key)["Body"], MOST_BYTES, HEAD)
+        for line, head in enumerate(heads, 1):
+            if not (matched := REASON.match(head)):
+                return Counter(), []
+            reason = matched[1].decode()
+            if not found[reason]:
+                samples.append(Sample(reason, _message(head), key, line))
+            found[reason] += 1
     except bodies.TooLargeError:
-        return found
+        return found, samples
     except (ClientError, BotoCoreError, OSError, EOFError, zlib.error):
-        return Counter()
-    return found
+        return Counter(), []
+    return found, samples
+
+
+def _message(head: bytes) -> str:
+    """Return the message in a line's head; nothing where it is longer than the head."""
+    matched = MESSAGE.search(head)
+    try:
+        return str(json.loads(matched[1])) if matched else ""
+    except ValueError:
+        return ""

@@ -77,6 +77,7 @@ def build(found: Found) -> dict[str, Any]:
             "files": found.rejected.files,
             "reasons": [{"reason": name, "tweets": n} for name, n in found.rejected.reasons.most_common()],
             "unread_tweets": found.rejected.unread,
+            "samples": [sample._asdict() for sample in found.rejected.samples],
         },
         "unanswered": {
             "files": len(found.unanswered),
