@@ -71,6 +71,10 @@ mutants: .venv-mutants/.installed
 	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-mutants.txt
 	@touch $@
 
+# The README from a fresh clone to the report, typed into a terminal: docs/first-run.txt and the README's picture.
+recording: setup
+	@$(PY) docs/first_run.py
+
 package: setup
 	@$(PY) -m infra package --stage $(STAGE)
 

@@ -1,4 +1,6 @@
-"""Takes the pictures of the README again: `python docs/pictures.py` runs the demo, and photographs it and its report.
+"""Takes the README's picture of the report again: `python docs/pictures.py` runs the demo, and photographs its report.
+
+The picture of the demo is made by docs/first_run.py.
 
 Needs Chromium for the report.
 """
@@ -26,9 +28,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch, "home")
-        console = Console(record=True, width=100)
-        demo.run(console, demo.SAMPLE, home, demo.RATE)
-        console.save_svg(str(IMAGES / "demo.svg"), title="make demo")
+        demo.run(Console(), demo.SAMPLE, home, demo.RATE)
         with LocalAws(home, port=0, api_port=0) as aws:
             latest = f"{aws.admin_url}/reconciliations/latest"
             page = requests.get(latest, headers={"Accept": "text/html"}, timeout=30).text
