@@ -1,12 +1,12 @@
-"""Runs the README's commands in a terminal of 80 columns, from a fresh clone to the report, and keeps what was printed.
+"""Runs the README's commands in a terminal of 80 columns, from a fresh clone to the report, and keeps what it printed.
 
-`make recording` writes docs/first-run.txt (the session) and docs/images/demo.svg (what `make demo` printed). It fails if
-a command fails or the report is no page. Ports are free ones; in the recording they are the README's.
+`make recording` writes docs/first-run.txt (the session) and docs/images/demo.svg (what `make demo` printed). It fails
+if a command fails or the report is no page. Ports are free ones; in the recording they are the README's.
 """
 
 from __future__ import annotations
 
-import os
+import io
 import re
 import socket
 import subprocess
@@ -77,7 +77,7 @@ def main() -> None:
         title = re.search(r"<title>(.*?)</title>", report, re.DOTALL)
         session.append(f"$ head report.html    # {len(report):,} characters: {title[1].strip() if title else ''}\n")
     (ROOT / "docs" / "first-run.txt").write_text("\n".join(session))
-    console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"), force_terminal=True)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text.from_ansi("$ make demo\n" + demo), soft_wrap=True)
     console.save_svg(str(ROOT / "docs" / "images" / "demo.svg"), title="make demo")
 
@@ -100,9 +100,7 @@ def settled(printed: str) -> str:
                     lines.pop()
         elif piece in ("\x1b[2K", "\r"):  # what follows a carriage return takes the line's place
             lines[-1] = ""
-        elif re.fullmatch(r"\x1b\[[0-9;]*m", piece):
-            lines[-1] += piece
-        elif not piece.startswith("\x1b["):
+        elif re.fullmatch(r"\x1b\[[0-9;]*m", piece) or not piece.startswith("\x1b["):
             lines[-1] += piece
     return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 

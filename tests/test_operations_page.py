@@ -51,6 +51,7 @@ def place(stack: LocalAws, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / "bin").mkdir()
+    (folder / "tmp").mkdir()
     (folder / "bin" / "aws").write_text(AWS)
     (folder / "bin" / "aws").chmod(0o755)
     return folder
@@ -74,6 +75,8 @@ def test_the_lines_run_as_they_stand(stack: LocalAws, place: Path) -> None:
     s3.put_object(Bucket=BUCKET, Key="tweets/dt=2024-02-03/hh=05/broken-5.ndjson.gz", Body=b"broken")
     finished(stack.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
     environment = {**os.environ, **stack.environment, "PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
+    environment["TMPDIR"] = str(place / "tmp")
+    left: dict[str, Path] = {}  # what the page writes beside the repository
     for block in blocks("sh"):
         before = rows_and_keys()
         script = block.replace("http://127.0.0.1:8000", stack.admin_url)
@@ -88,6 +91,8 @@ def test_the_lines_run_as_they_stand(stack: LocalAws, place: Path) -> None:
         assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
         pairs = (place / "environment").read_text().split("\0")
         environment = dict(pair.split("=", 1) for pair in pairs if pair)  # the next block is in the same shell
+        if "WORK" in environment:
+            left |= {path.name: path for path in Path(environment["WORK"]).iterdir()}
         stack.flush()
         rows, keys = rows_and_keys()
         if "--limit 200" in block:
@@ -99,8 +104,9 @@ def test_the_lines_run_as_they_stand(stack: LocalAws, place: Path) -> None:
     settled = requests.get(f"{stack.admin_url}/findings", timeout=30).json()["settled"]
     (found,) = (each for each in settled if each["finding_id"] == resolved)
     assert found["status"] == "resolved" and "Replayed its hour" in found["reason"]
-    assert (place / "replay.ndjson").read_text().count("\n") >= 150
-    assert (place / "refused.ndjson").read_text()
+    assert left["replay.ndjson"].read_text().count("\n") >= 150
+    assert left["refused.ndjson"].read_text()
+    assert not {"replay", "refused", "gave-up"} & {path.name for path in place.iterdir()}
 
 
 def test_the_other_lines_name_what_there_is() -> None:
