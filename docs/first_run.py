@@ -7,7 +7,9 @@ if a command fails or the report is no page. Ports are free ones; in the recordi
 from __future__ import annotations
 
 import io
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -56,7 +58,7 @@ def main() -> None:
         demo = typed("make demo")
         command = ["make", "local", f"PORT={ports['4566']}", f"API_PORT={ports['8000']}"]
         with Path(scratch, "local.txt").open("wb") as log:
-            local = subprocess.Popen(command, cwd=clone, stdout=log, stderr=log)
+            local = subprocess.Popen(command, cwd=clone, stdout=log, stderr=log, start_new_session=True)
             try:
                 while "Ctrl-C ends it" not in (welcome := Path(scratch, "local.txt").read_text()):
                     if local.poll() is not None:
@@ -69,8 +71,8 @@ def main() -> None:
                 for line in re.sub(r"\\\n\s*", "", beside).strip().splitlines():
                     typed(line)
             finally:
-                local.terminate()
-                local.wait(60)
+                os.killpg(local.pid, signal.SIGINT)
+                local.wait(120)
         report = (clone / "report.html").read_text()
         if "<html" not in report:
             raise SystemExit("report.html is no page")
