@@ -19,6 +19,7 @@ FROM_KINESIS = f"{NAME}-from-kinesis"
 DATABASE = "tweets"
 TABLE = "disaster.disaster_tweets"
 ACCOUNT = "123456789012"
+BUFFER_MB = 0.6  # of tweets for one call of the transform, as on AWS: rows have about four times their bytes
 BUFFER_SECONDS = 1
 GRACE_SECONDS = 60  # more than buffering and COPY's retries together
 
@@ -98,7 +99,7 @@ def redshift(transform_arn: str) -> dict[str, Any]:
     processor = {
         "LambdaArn": f"{transform_arn}:$LATEST",
         "RoleArn": role("firehose"),
-        "BufferSizeInMBs": "1",
+        "BufferSizeInMBs": str(BUFFER_MB),
         "BufferIntervalInSeconds": str(BUFFER_SECONDS),
         "NumberOfRetries": "3",
     }
