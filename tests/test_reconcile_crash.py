@@ -78,17 +78,19 @@ def test_killed_in_a_repair_and_run_again_it_ends_right(number: int, when: str) 
 def test_time_runs_out_and_the_next_run_goes_on() -> None:
     hour = files.an_hour()
     keys = [files.put(hour) for _ in range(8)]
-    transaction = repair._Work._transaction
+    transaction, passed = repair._Work._transaction, [0.0]
 
     def slow(self: Any, *arguments: Any) -> Any:
-        time.sleep(0.7)
+        passed[0] += 25
         return transaction(self, *arguments)
 
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0])
     with (
+        mock.patch.object(repair, "time", clock),
         mock.patch.object(repair._Work, "_transaction", slow),
         mock.patch.object(plan, "batches", lambda files: [[file] for file in files]),
     ):
-        report = files.reconcile(hour, repair=True, seconds=5)
+        report = files.reconcile(hour, repair=True, seconds=120)
     assert not report["complete"] and "next run" in report["repairs"]["stopped"]
     assert report["verdict"] == "differs"
     done = report["repairs"]["files"]
