@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+from conftest import finished
 
 from local.comprehend.responses import LiveComprehend
 
@@ -62,6 +63,8 @@ def shell(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
     boto3.client("s3", endpoint_url=stack.endpoint_url).put_object(
         Bucket="disaster-tweets-local", Key=broken, Body=b"b"
     )
+    hour = {"from": "2024-02-03T04:00:00Z", "to": "2024-02-03T05:00:00Z"}
+    finished(stack.admin_url, "/reconciliations", {**hour, "repair": True, "grace_seconds": 0})
 
     def run(line: str, **more: str) -> tuple[int, str]:
         done = subprocess.run(["bash", "-c", line], env=environment | more, cwd=home, capture_output=True, text=True)
