@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -65,6 +66,7 @@ class Trouble:
 
     def __init__(self, aws: Server, seed: int) -> None:
         self.counts = Counts()
+        self.began = datetime.now(UTC)
         self._aws = aws
         self._chance = random.Random(seed)  # noqa: S311 - no secret
 
@@ -109,11 +111,13 @@ class Trouble:
         rates = {kind: self._chance.choice(RATES) for kind in kinds}
         set_faults(self._aws.home, rates, self._chance.randrange(1 << 30))
 
-    def reconcile(self, grace_seconds: int | None = None) -> dict[str, Any] | None:
-        """Return the report of a reconciliation with repair; None when it failed."""
+    def reconcile(self, grace_seconds: int | None = None, since: datetime | None = None) -> dict[str, Any] | None:
+        """Return the report of a reconciliation with repair, of the hours since then if it is said; None: it failed."""
         grace = self._chance.choice((0, 5, 30)) if grace_seconds is None else grace_seconds
+        hours = {"from": since.isoformat(timespec="seconds")} if since else {}
+        asked = {"repair": True, "grace_seconds": grace, **hours}
         try:
-            return job(self._aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": grace})
+            return job(self._aws.admin_url, "/reconciliations", asked)
         except (DemoError, requests.RequestException):
             self.counts.failed_runs += 1
             return None
@@ -180,11 +184,14 @@ def deliver(aws: Server, patience: float = SETTLE_SECONDS) -> None:
 
 
 def settle(aws: Server, trouble: Trouble, patience: float = SETTLE_SECONDS) -> None:
-    """The faults stop, Firehose delivers what it has, the reconciler mends the rest. Raises SoakError."""
+    """The faults stop, Firehose delivers what it has, the reconciler mends the rest. Raises SoakError.
+
+    The reconciler is asked for all hours of the soak: one that has just ended may be settled, and not due again yet.
+    """
     set_faults(aws.home, {})
     deadline = time.monotonic() + patience
     deliver(aws, patience)
-    while trouble.reconcile(0) is None:  # one that was killed may still hold the lock
+    while trouble.reconcile(0, since=trouble.began) is None:  # one that was killed may still hold the lock
         if time.monotonic() > deadline:
             raise SoakError("The reconciliation fails although all faults have stopped")
         time.sleep(0.5)
