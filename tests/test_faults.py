@@ -33,7 +33,6 @@ DEMANDS = {
     **{f"fault {kind}": 1 for kind in KINDS},
     "kills (SIGKILL)": 2,
     "reconciliations": 3,
-    "files repaired, missing": 1,
 }
 """What must have happened once the test has ended, or it has proved nothing."""
 
