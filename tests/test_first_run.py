@@ -190,3 +190,14 @@ def test_make_destroy_without_a_region_says_how_to_name_one(make: Callable[..., 
     _, printed = make("destroy", environment=nothing)
     assert "AWS_DEFAULT_REGION=us-east-1 make destroy STAGE=dev" in printed
     assert "Traceback" not in printed
+
+
+def test_the_recording_has_each_command_that_the_readme_has_a_newcomer_type() -> None:
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    beside = next(block for block in blocks if "report.html" in block)
+    recording = (ROOT / "docs" / "first-run.txt").read_text()
+    for command in ("make demo", "make local", *re.sub(r"\\\n\s*", "", beside).strip().splitlines()):
+        assert f"$ {command}\n" in recording, command
+    assert "Every tweet is accounted for" in recording
+    assert "_aws" not in recording
