@@ -114,3 +114,20 @@ def test_a_file_is_loaded_only_with_every_line_and_its_time_is_that_of_the_run(t
         found = house.run("SELECT s3_key, state, loaded_at FROM disaster.tweet_file ORDER BY s3_key")
     assert [(key, state) for key, state, _ in found] == [(doubled, "partial"), (whole, "loaded")]
     assert (found[0][2], str(found[1][2])[:19]) == (None, "2026-01-02 04:00:00")
+
+
+def test_the_warehouse_tells_the_newest_damaged_files_first(tmp_path: Path) -> None:
+    keys = [f"tweets/dt=2026-01-02/hh={n:02}/a-5.ndjson.gz" for n in range(5)]
+    with scratch(tmp_path) as house:
+        house.set_up()
+        for key in keys:
+            house.run(
+                "INSERT INTO disaster.reconciliation_finding (reconciliation_id, found_at, s3_key, state,"
+                " expected_rows, found_rows, found_lines, action) VALUES ('x', '2026-01-02 03:00:00', :key, 'missing', 5, 0, 0,"
+                " 'to_repair')",
+                key=key,
+            )
+        first = house.run(repair.TO_REPAIR, id="x", before="~", refused="false")
+        next_page = house.run(repair.TO_REPAIR, id="x", before=keys[3], refused="false")
+    assert [row[0] for row in first] == keys[::-1]
+    assert [row[0] for row in next_page] == keys[2::-1]
