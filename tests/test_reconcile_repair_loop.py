@@ -123,8 +123,8 @@ def test_the_warehouse_tells_the_newest_damaged_files_first(tmp_path: Path) -> N
         for key in keys:
             house.run(
                 "INSERT INTO disaster.reconciliation_finding (reconciliation_id, found_at, s3_key, state,"
-                " expected_rows, found_rows, found_lines, action) VALUES ('x', '2026-01-02 03:00:00', :key, 'missing', 5, 0, 0,"
-                " 'to_repair')",
+                " expected_rows, found_rows, found_lines, action)"
+                " VALUES ('x', '2026-01-02 03:00:00', :key, 'missing', 5, 0, 0, 'to_repair')",
                 key=key,
             )
         first = house.run(repair.TO_REPAIR, id="x", before="~", refused="false")
