@@ -38,7 +38,7 @@ TARGETS = {
     "chalicelib/transform/*.py": ("transform*", "put_back", "time_of_an_id"),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
     "chalicelib/reconcile/*.py": ("reconcil*", "jobs", "job_*"),
-    "producer.py": ("producer",),
+    "producer.py": ("producer*",),
 }
 """Source files, and the tests that describe them: `tests/test_<name>.py`. Other tests aren't tried."""
 
