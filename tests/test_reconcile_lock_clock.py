@@ -26,7 +26,6 @@ class S3:
         self.body, self.etag, self.written = b"", "", self.now
         self.before: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
-        self.beats = threading.Semaphore(0)
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         if not self.body:
@@ -39,7 +38,6 @@ class S3:
         }
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = "") -> Any:
-        self.beats.release()
         self.before()
         if (IfMatch and IfMatch != self.etag) or (IfNoneMatch and self.body):
             raise client_error("PreconditionFailed")
@@ -90,19 +88,18 @@ def test_a_lock_is_one_s_own_though_its_write_was_reported_as_failed(s3: S3) -> 
 )
 def test_a_beat_that_fails_is_not_the_last_one(s3: S3, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     monkeypatch.setattr(lock, "BEAT", 0.001)
+    failed, done = threading.Semaphore(0), threading.Semaphore(0)
+
+    def refuse() -> None:
+        failed.release()
+        raise trouble
+
     with Lock("b", "me", 0.0) as mine:
-
-        def refuse() -> None:
-            raise trouble
-
         s3.before = refuse
-        for _ in range(3):
-            assert s3.beats.acquire(timeout=30)
+        assert all(failed.acquire(timeout=10) for _ in range(3))
+        s3.after = lambda: done.release()
         s3.before = lambda: None
-        first = s3.body
-        for _ in range(10):
-            assert s3.beats.acquire(timeout=30)
-        assert s3.body != first, "it beats again"
+        assert all(done.acquire(timeout=10) for _ in range(3)), "it beats again"
         assert not mine.lost
 
 
