@@ -29,15 +29,16 @@ def in_terminal(
 ) -> tuple[int, str]:
     """Run a command in a terminal of so many columns: (exit status, all that it printed, control sequences too).
 
-    Once `until` holds for the output, it gets one Ctrl-C. It is killed after `seconds`.
+    A variable of `environment` that is empty is unset. Once `until` holds for the output, it gets one Ctrl-C. It is killed after `seconds`.
     """
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     variables = {name: value for name, value in os.environ.items() if name not in ("TYPED", "MAKELEVEL", "NO_COLOR")}
+    variables |= {"TERM": "xterm-256color"} | dict(environment or {})
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=variables | {"TERM": "xterm-256color"} | dict(environment or {}),
+        env={name: value for name, value in variables.items() if value},
         stdin=follower,
         stdout=follower,
         stderr=follower,
