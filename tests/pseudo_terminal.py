@@ -29,7 +29,8 @@ def in_terminal(
 ) -> tuple[int, str]:
     """Run a command in a terminal of so many columns: (exit status, all that it printed, control sequences too).
 
-    A variable of `environment` that is empty is unset. Once `until` holds for the output, it gets one Ctrl-C. It is killed after `seconds`.
+    A variable of `environment` that is empty is unset.
+    Once `until` holds for the output, it gets one Ctrl-C. It is killed after `seconds`.
     """
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
