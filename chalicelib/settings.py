@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from chalicelib import clients
+from chalicelib.classifier.bundled import RELEVANT_SHARE
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
     database_user: str = ""  # with a cluster
     delivery: str = "firehose"  # or "reconcile": Firehose writes to S3 alone and the reconciler loads
     grace_seconds: int = 900  # younger tweet files are still on their way
+    relevant_share: float = RELEVANT_SHARE  # of the stream's posts, about a disaster: probabilities are for it
 
     def function_name(self, function: str) -> str:
         return f"disaster-tweets-{self.stage}-{function}"
@@ -45,9 +47,11 @@ def parameter_path(stage: str) -> str:
 def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
     """Settings from parameter names (without the path) and values. Raises SettingsError naming what is missing."""
     known = {f.name: f for f in fields(Settings)}
-    values: dict[str, str | int] = {k: v for k, v in parameters.items() if k in known}
+    values: dict[str, str | int | float] = {k: v for k, v in parameters.items() if k in known}
     if "grace_seconds" in values:
         values["grace_seconds"] = int(values["grace_seconds"])
+    if "relevant_share" in values:
+        values["relevant_share"] = float(values["relevant_share"])
     try:
         return Settings(**{"stage": stage, **values})  # type: ignore[arg-type]
     except TypeError as error:

@@ -3,6 +3,7 @@
 python -m label_prep                       all of it
 python -m label_prep clean|label|split|train
 python -m label_prep evaluate [FILE.csv]   what was held out, or any file with text and labels
+python -m label_prep evaluate FOLDER       each CSV of a folder in one line, everyday sets apart from crises
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "step", nargs="?", default="all", choices=STEPS, help="one step and those it needs (default: all)"
     )
-    parser.add_argument("file", nargs="?", type=Path, help="evaluate: a CSV with text and labels")
+    parser.add_argument("file", nargs="?", type=Path, help="evaluate: a CSV with text and labels, or a folder of such")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="where the collections lie")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "label_prep", help="where results go")
     parser.add_argument("--seed", type=int, default=2015, help="the same seed and data give the same files")
-    parser.add_argument("--choices", type=int, default=3, help="choices of unseen events to measure with (default: 3)")
+    parser.add_argument("--choices", type=int, default=1, help="choices of unseen events to measure with (default: 1)")
     parser.add_argument(
         "--install", action="store_true", help="put model and card where the app and the docs have them"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from chalicelib.classifier.text import clean, mend, tokens
+from label_prep import languages
 from label_prep.sources import SOURCES, Source, pieces
 
 RELEVANT = {
@@ -22,6 +23,7 @@ RELEVANT = {
     "Not related": 0.0,
     "on-topic": 1.0,
     "off-topic": 0.0,
+    "0": 0.0,
 }
 """What the votes say of relevance. Those of no use (`Can't Decide`, `Not applicable`) are none of these."""
 KINDS = {
@@ -61,6 +63,7 @@ COLUMNS = (
     "gold_kind",
     "source_keyword",
     "location",
+    "lang",
     "same_words",
 )
 _LOST_DIGITS = re.compile(r"[\d.]+[eE]\+?\d+")
@@ -87,12 +90,14 @@ def tidy(raw: pd.DataFrame, source: Source, report: Counter[tuple[str, str]]) ->
     frame["relevant"] = frame["vote"].map(RELEVANT)
     frame["informative"] = frame["vote"].eq("Related and informative")
     frame["vote_share"] = pd.to_numeric(frame["vote_share"]) if "vote_share" in frame else 1.0
-    frame["event"] = frame["event"].str.lower() if "event" in frame else name
+    frame["event"] = frame["event"].str.lower() if "event" in frame else source.collection or name
+    frame["lang"] = frame["lang"] if "lang" in frame else [languages.guess(each) for each in words]
     frame["gold_kind"] = frame["event"].map(kind_of_event)
     if "event_type" in frame:
         frame["gold_kind"] = frame["event_type"].map(KINDS)
     for column in ("source_keyword", "location"):
         frame[column] = frame[column].replace("", None) if column in frame else None
+    frame["tweet_id"] = frame.get("tweet_id", pd.Series("", index=frame.index))
     lost = frame["tweet_id"].str.fullmatch(_LOST_DIGITS)
     frame["tweet_id"] = frame["tweet_id"].where(~lost, None)
     frame["source"] = name

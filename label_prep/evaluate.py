@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -19,12 +20,21 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GroupKFold
 
-from chalicelib.classifier.bundled import kind_told
+from chalicelib.classifier.bundled import RELEVANT_SHARE, kind_told
 from label_prep import features as feats
-from label_prep import train
+from label_prep import languages, train
+from label_prep.sources import EVERYDAY
 
-FOLDS = 5
-EVENT_SETS = 4  # unseen events at a time: a quarter of them
+FOLDS = 4  # each holds out a part of everything: of CrowdFlower's tweets, of the crises, of the everyday collections
+HELD = (
+    ("sentiment140", "film_xed_fr", "xlmt_es", "xlmt_it", "xlmt_ar"),
+    ("te_emoji", "film_xed_es", "film_xed_pt", "xlmt_fr"),
+    ("goemotions_reddit", "film_xed_it", "xlmt_pt", "xlmt_de"),
+    ("davidson_hate", "film_xed_en", "xlmt_hi"),
+)
+"""The everyday collections that each fold holds out: no fold has two of one language, tweets of none, and so the rest
+still holds that language."""
+SHARES = (0.001, 0.01, 0.1, 0.5)  # of relevant posts, that the card has a line of
 SEVEN = ("attack", "earthquake", "explosion", "flood", "storm", "transport_accident", "wildfire")
 """The kinds that more than one crisis of CrisisLex is of, those kept elsewhere included."""
 RESAMPLES = 300
@@ -34,24 +44,34 @@ class Fold(NamedTuple):
     """What is held out at a time."""
 
     name: str
-    choice: int  # which choice of unseen events; 0 for CrowdFlower
+    choice: int  # which choice of unseen events and near-duplicates
     test: np.ndarray  # rows
 
 
 def folds(frame: pd.DataFrame, choices: int, seed: int) -> list[Fold]:
-    """CrowdFlower in FOLDS parts by near-duplicates; then, `choices` times, all events in EVENT_SETS sets at random."""
+    """Return `choices` times FOLDS folds. Each holds out a part of CrowdFlower by near-duplicates, whole crises drawn
+    at random, and the everyday collections of HELD."""
     everyday = np.flatnonzero(frame["source"] == "crowdflower")
-    shuffled = np.random.default_rng(seed).permutation(int(frame["group"].max()) + 1)[
-        frame["group"].to_numpy()[everyday]
-    ]
-    parts = GroupKFold(min(FOLDS, len(np.unique(shuffled)))).split(everyday, groups=shuffled)
-    found = [Fold(f"CrowdFlower {n}", 0, everyday[test]) for n, (_, test) in enumerate(parts, 1)]
-    events = np.sort(frame.loc[frame["source"] != "crowdflower", "event"].unique().astype(str))
+    events = np.sort(frame.loc[of_crises(frame), "event"].unique().astype(str))
+    found = []
     for choice in range(choices):
-        order = np.random.default_rng([seed, choice]).permutation(events)
-        for n, some in enumerate(np.array_split(order, min(EVENT_SETS, len(order))), 1):
-            found.append(Fold(f"events {choice + 1}.{n}", choice, np.flatnonzero(frame["event"].isin(some))))
+        rng = np.random.default_rng([seed, choice])
+        drawn = np.array_split(rng.permutation(events), FOLDS)
+        shuffled = rng.permutation(int(frame["group"].max()) + 1)[frame["group"].to_numpy()[everyday]]
+        parts = [everyday[:0]] * FOLDS
+        if (groups := len(np.unique(shuffled))) > 1:
+            tests = [test for _, test in GroupKFold(min(FOLDS, groups)).split(everyday, groups=shuffled)]
+            parts = [*(everyday[test] for test in tests), *parts][:FOLDS]
+        for n, (part, crises, collections) in enumerate(zip(parts, drawn, HELD, strict=True), 1):
+            chosen = frame["event"].isin([*crises, *collections]).to_numpy() | np.isin(np.arange(len(frame)), part)
+            if chosen.any():
+                found.append(Fold(f"fold {choice + 1}.{n}", choice, np.flatnonzero(chosen)))
     return found
+
+
+def of_crises(frame: pd.DataFrame) -> pd.Series:
+    """Return which rows are tweets of crises."""
+    return ~frame["source"].isin(list(train.OWN_SERVED))
 
 
 def apart(frame: pd.DataFrame, fold: Fold) -> np.ndarray:
@@ -74,7 +94,7 @@ def held_out(
             frame.iloc[rest], [read.tokens[at] for at in rest], [read.evidence[at] for at in rest], seed
         )
         matrix = feats.matrix(features, [read.tokens[at] for at in fold.test], [read.evidence[at] for at in fold.test])
-        found.append(pd.DataFrame({"at": fold.test, "choice": fold.choice, "logit": linear.logits(matrix)}))
+        found.append(pd.DataFrame({"at": fold.test, "choice": fold.choice, "logit": linear.logits(features, matrix)}))
     progress("done", len(plan), len(plan))
     return pd.concat(found, ignore_index=True)
 
@@ -90,19 +110,27 @@ class Scores:
 
 def score(frame: pd.DataFrame, read: train.Read, logits: pd.DataFrame, seed: int) -> Scores:
     """Calibrates on the held-out logits and measures both heads, against what each row itself was voted."""
-    kept = ["source", "event", "group", "voted", "weight", "informative", "gold_kind"]
+    kept = ["source", "event", "group", "lang", "voted", "weight", "informative", "gold_kind"]
     rows = frame[kept].rename(columns={"voted": "relevant"}).iloc[logits["at"]].reset_index(drop=True).assign(**logits)
-    everyday = rows["source"] == "crowdflower"
-    some = rows[everyday]
-    slope, shift = train.fit_platt(some["logit"].to_numpy(), some["relevant"].to_numpy(), some["weight"].to_numpy())
-    rows["probability"] = 1 / (1 + np.exp(-(slope * rows["logit"] + shift)))
+    stream = rows[in_stream(rows) & (rows["lang"] == "en")]
+    slope, shift = train.fit_platt(stream["logit"].to_numpy(), stream["relevant"].to_numpy())
+    rows["log_ratio"] = slope * rows["logit"] + shift
+    rows["probability"] = expit(rows["log_ratio"] + logit(RELEVANT_SHARE))
     evidence = [read.evidence[at] for at in rows["at"]]
     rows["told"] = [kind_told(each.weights, p) for each, p in zip(evidence, rows["probability"], strict=True)]
-    gold = np.flatnonzero(rows["gold_kind"].notna() & (rows["relevant"] == 1))
-    kind = train.fit_kind(
-        [evidence[at] for at in gold], rows["probability"].to_numpy()[gold], rows["gold_kind"].iloc[gold].tolist()
-    )
+    gold = np.flatnonzero(rows["gold_kind"].notna() & (rows["relevant"] == 1) & ~rows["told"].isin(NONE_TOLD))
+    kind = train.fit_kind([evidence[at] for at in gold], rows["gold_kind"].iloc[gold].tolist())
+    right = train.right_of(kind, evidence)
+    rows["kind_score"] = np.where(rows["told"].isin(NONE_TOLD), np.nan, rows["probability"] * right)
     return Scores(rows, {"relevance": [slope, shift], "kind": kind}, measure(rows, seed))
+
+
+NONE_TOLD = ("unspecified", "not_disaster")
+
+
+def in_stream(rows: pd.DataFrame) -> pd.Series:
+    """Return the rows that are as in a stream of everything: everyday posts, and the crises' relevant tweets."""
+    return (rows["source"] == EVERYDAY) | (of_crises(rows) & (rows["relevant"] == 1))
 
 
 def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
@@ -110,6 +138,7 @@ def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
     everyday = rows[rows["source"] == "crowdflower"]
     t26 = rows[(rows["source"] == "t26")]
     crisis = t26[t26["relevant"] == 1]
+    posts = rows[rows["source"] == EVERYDAY]
     wanted: dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], float], str]] = {
         "relevance_f1": (everyday, relevance_f1, "group"),
         "relevance_precision": (
@@ -129,8 +158,13 @@ def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
         "f1_macro": (crisis, lambda r: f1(r, SEVEN, "macro"), "event"),
         "f1_macro_informative": (crisis[crisis["informative"]], lambda r: f1(r, SEVEN, "macro"), "event"),
         "f1_macro_named": (
-            crisis[~crisis["told"].isin(["unspecified", "not_disaster"])],
+            crisis[~crisis["told"].isin(NONE_TOLD)],
             lambda r: f1(r, SEVEN, "macro"),
+            "event",
+        ),
+        "kind_precision_told": (
+            crisis[~crisis["told"].isin(NONE_TOLD)],
+            lambda r: float(accuracy_score(r["gold_kind"], r["told"])),
             "event",
         ),
         "f1_micro": (crisis, lambda r: f1(r, None, "micro"), "event"),
@@ -158,8 +192,60 @@ def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
         name: estimate(some, function, unit, seed) for name, (some, function, unit) in wanted.items() if len(some)
     }
     found["kinds"] = per_kind(crisis) if len(crisis) else {}
-    found["calibration_error"] = calibration_error(everyday) if len(everyday) else None
+    if len(posts):
+        found["everyday"] = [per_language(rows, language) for language in languages.SPOKEN]
+        found["collections"] = [
+            {"collection": name, "posts": len(some), "relevant": called(some), "kind": kind_share(some)}
+            for name, some in posts[posts["choice"] == 0].groupby("event")
+        ]
+        found["shares"] = [at_share(rows[rows["lang"] == "en"], share) for share in SHARES]
     return found
+
+
+def called(rows: pd.DataFrame) -> float:
+    """Return the share of rows called relevant."""
+    return float((rows["probability"] >= 0.5).mean())
+
+
+def kind_share(rows: pd.DataFrame) -> float:
+    """Return the share of rows that a kind is told of."""
+    return float((~rows["told"].isin(NONE_TOLD)).mean())
+
+
+def per_language(rows: pd.DataFrame, language: str) -> dict[str, Any]:
+    """Return what becomes of a language's everyday posts, and of the crises' relevant tweets beside them."""
+    some = rows[(rows["lang"] == language) & in_stream(rows)]
+    posts, tweets = some[some["source"] == EVERYDAY], some[some["source"] != EVERYDAY]
+    return {
+        "language": language,
+        "posts": int((posts["choice"] == 0).sum()),
+        "false_alarms": called(posts),
+        "kind": kind_share(posts),
+        "tweets": int((tweets["choice"] == 0).sum()),
+        "recall": called(tweets),
+        "auc": auc(some),
+    }
+
+
+def at_share(rows: pd.DataFrame, share: float) -> dict[str, float]:
+    """Return precision, recall and calibration error in a stream with `share` of relevant posts, told so.
+
+    `recall_at_90`: the recall where the threshold is set for a precision of .90.
+    """
+    some = rows[in_stream(rows)].sort_values("log_ratio", ascending=False)
+    relevant = some["relevant"].to_numpy() == 1
+    weight = np.where(relevant, share / max(1, relevant.sum()), (1 - share) / max(1, (~relevant).sum()))
+    probability = expit(some["log_ratio"].to_numpy() + logit(share))
+    told = probability >= 0.5
+    right, all_told = weight[told & relevant].sum(), weight[told].sum()
+    recall, precision = np.cumsum(weight * relevant) / share, np.cumsum(weight * relevant) / np.cumsum(weight)
+    return {
+        "share": share,
+        "precision": float(right / all_told) if all_told else float("nan"),
+        "recall": float(right / share),
+        "recall_at_90": float(recall[precision >= 0.9].max(initial=0.0)),
+        "calibration_error": calibration_error(probability, relevant, weight),
+    }
 
 
 def estimate(rows: pd.DataFrame, function: Callable[[pd.DataFrame], float], unit: str, seed: int) -> dict[str, float]:
@@ -213,26 +299,22 @@ def per_kind(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
     }
 
 
-def reliability(rows: pd.DataFrame, bins: int = 10) -> Iterator[tuple[float, float, float]]:
-    """(mean probability, share relevant, share of the rows) in bins of equal width, were train.RELEVANT_SHARE
-    relevant."""
-    positive = rows["relevant"] == 1
-    balanced = train.as_shared(rows["relevant"].to_numpy(), np.ones(len(rows)))
-    which = np.minimum((rows["probability"] * bins).astype(int), bins - 1)
+def reliability(
+    probability: np.ndarray, right: np.ndarray, weight: np.ndarray, bins: int = 10
+) -> Iterator[tuple[float, float, float]]:
+    """Yield (mean probability, share that is right, share of the weight) of bins of equal width."""
+    which = np.minimum((probability * bins).astype(int), bins - 1)
     for each in range(bins):
-        chosen = (which == each).to_numpy()
-        total = balanced[chosen].sum()
+        chosen = which == each
+        total = weight[chosen].sum()
         if total:
-            yield (
-                float(np.average(rows["probability"][chosen], weights=balanced[chosen])),
-                float(balanced[chosen & positive.to_numpy()].sum() / total),
-                float(total),
-            )
+            mean = float(np.average(probability[chosen], weights=weight[chosen]))
+            yield mean, float(weight[chosen & right].sum() / total), float(total / weight.sum())
 
 
-def calibration_error(rows: pd.DataFrame) -> float:
-    """Expected calibration error over ten bins (Guo et al. 2017, https://arxiv.org/abs/1706.04599)."""
-    return sum(abs(probability - share) * weight for probability, share, weight in reliability(rows))
+def calibration_error(probability: np.ndarray, right: np.ndarray, weight: np.ndarray) -> float:
+    """Return the expected calibration error over ten bins (Guo et al. 2017, https://arxiv.org/abs/1706.04599)."""
+    return sum(abs(mean - share) * total for mean, share, total in reliability(probability, right, weight))
 
 
 def confusions(rows: pd.DataFrame) -> tuple[list[str], np.ndarray]:

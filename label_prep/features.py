@@ -4,8 +4,10 @@ trained weights can be summed into one number a token beforehand, which is all t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,12 +20,13 @@ from chalicelib.classifier.text import PARTS, parts
 from label_prep import vectors
 
 RAREST = 2  # texts a token must be in to have a weight of its own
-EVERYDAY = "crowdflower"  # the event of tweets of none
+EVERYDAY = "everyday speech"  # the event of texts of none
 SEVERAL = 2
+MOSTLY = 0.9  # of the relevant texts that a token is in: of one crisis, it is likely a name of that crisis
 RAREST_WITH_MEANING = 4  # texts it must be in to have a place among its like
 MEANINGS = 150  # dimensions of that place
 PARTS_SHARE, MEANING_SHARE, LENT_SHARE = 1.0, 0.7, 0.8  # of each block beside the words'
-LEXICON_FEATURES = len(CODES) + 4
+LEXICON_FEATURES = len(CODES) + 5
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,27 @@ class Features:
         return len(self.tokens) + PARTS + int(self.by_meaning.shape[1]) + LEXICON_FEATURES
 
     def token_weights(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(each token's weight, idf included; each part's weight) from those of all features."""
+        """Return (each token's weight, idf included; each part's weight) from those of all features."""
+        of_tokens = self.of_tokens(weights[:, None], self.by_part)[:, 0]
+        return self.idf[:-1] * of_tokens, self.split(weights)[1] * PARTS_SHARE
+
+    def of_tokens(self, weights: np.ndarray, by_part: sp.csr_matrix) -> np.ndarray:
+        """Return the weights of tokens without their idf, a row a row of `by_part`, which begins with the known ones.
+
+        `weights`: (width, any number of models).
+        """
         words, of_parts, meaning, _ = self.split(weights)
-        return self.idf[:-1] * (words + self.by_part @ of_parts + self.by_meaning @ meaning), of_parts * PARTS_SHARE
+        found: np.ndarray = by_part @ of_parts
+        found[: len(self.tokens)] += self.own[:, None] * words + self.by_meaning @ meaning
+        return found
+
+    def of_features(self, of_tokens: np.ndarray, part_rows: sp.csr_matrix) -> np.ndarray:
+        """Return a gradient by features, but for the lexicon's, from one by tokens: `of_tokens` transposed.
+
+        `part_rows`: its `by_part`, transposed.
+        """
+        known = of_tokens[: len(self.tokens)]
+        return np.vstack([self.own[:, None] * known, part_rows @ of_tokens, self.by_meaning.T @ known])
 
     def split(self, weights: np.ndarray) -> tuple[np.ndarray, ...]:
         """Weights of words, parts, meanings and lexicon."""
@@ -51,28 +72,41 @@ class Features:
         return tuple(np.split(weights, [n, n + PARTS, n + PARTS + self.by_meaning.shape[1]]))
 
 
-def learn(corpus: Sequence[Sequence[str]], events: Sequence[str], seed: int) -> Features:
-    """Learns what tokens there are, and which stand in the same texts, from tokenised texts without labels.
+def learn(corpus: Sequence[Sequence[str]], events: Sequence[str], relevant: Sequence[float], seed: int) -> Features:
+    """Learn what tokens there are, and which stand in the same texts, from tokenised texts.
 
     A token has a weight of its own only if it comes from everyday speech (EVERYDAY) or from SEVERAL `events`, of which
-    each text has one: else a crisis would teach the names of its places.
+    each text has one, and if not MOSTLY one crisis alone speaks for it: else a crisis would teach the names of its
+    places.
     """
     totals: dict[str, int] = {}
     within: dict[str, set[str]] = {}
-    for tokens, event in zip(corpus, events, strict=True):
+    speaking: dict[str, Counter[str]] = {}
+    for tokens, event, is_relevant in zip(corpus, events, relevant, strict=True):
         for token in set(tokens):
             totals[token] = totals.get(token, 0) + 1
             within.setdefault(token, set()).add(event)
+            if is_relevant:
+                speaking.setdefault(token, Counter())[event] += 1
     own = {
         token
         for token, count in totals.items()
-        if count >= RAREST and len(token) <= 30 and (EVERYDAY in within[token] or len(within[token]) >= SEVERAL)
+        if count >= RAREST
+        and len(token) <= 30
+        and (EVERYDAY in within[token] or len(within[token]) >= SEVERAL)
+        and not (token in speaking and _of_one_crisis(speaking[token]))
     }
     kept = sorted(own | vectors.load().keys())
     often = np.array([max(1, totals.get(token, 0)) for token in kept] + [1.0])
     idf = np.log((1 + len(corpus)) / (1 + often)) + 1
     by_meaning = np.hstack([_meanings(corpus, kept, often[:-1], seed), _lent(kept)])
     return Features(kept, np.isin(kept, sorted(own)), idf, _parts(kept), by_meaning)
+
+
+def _of_one_crisis(speaking: Counter[str]) -> bool:
+    """Return whether MOSTLY one crisis speaks for a token, from how many relevant texts of each event it is in."""
+    (event, most), total = speaking.most_common(1)[0], speaking.total()
+    return event != EVERYDAY and total >= RAREST and most >= MOSTLY * total
 
 
 def _parts(tokens: Sequence[str]) -> sp.csr_matrix:
@@ -125,18 +159,26 @@ def counts(texts: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> sp.csr
     return found
 
 
-def matrix(features: Features, texts: Sequence[Sequence[str]], evidence: Sequence[lex.Evidence]) -> sp.csr_matrix:
-    """(texts, features.width). A text's tokens are summed by idf and divided by the root of their summed idf²."""
+class Matrix(NamedTuple):
+    """Texts as features, in factors: what a text's tokens are times what each token consists of is never written out,
+    for it would be a hundred times as large."""
+
+    share: sp.csr_matrix  # (texts, tokens and then those not known): of each token in a text's sum
+    by_part: sp.csr_matrix  # (the same tokens, PARTS)
+    of_lexicon: np.ndarray  # (texts, LEXICON_FEATURES)
+
+    def rows(self, chosen: np.ndarray) -> Matrix:
+        return Matrix(self.share[chosen], self.by_part, self.of_lexicon[chosen])
+
+
+def matrix(features: Features, texts: Sequence[Sequence[str]], evidence: Sequence[lex.Evidence]) -> Matrix:
+    """Return texts as features. A text's tokens are summed by idf and divided by the root of their summed idf²."""
     known = {token: at for at, token in enumerate(features.tokens)}
     unknown = sorted({token for tokens in texts for token in tokens if token not in known})
     every = counts(texts, known | {token: len(known) + at for at, token in enumerate(unknown)})
     idf = np.concatenate([features.idf[:-1], np.full(len(unknown), features.idf[-1])])
     norm = np.sqrt(every @ idf**2)
-    share = sp.diags(1 / np.maximum(norm, 1e-9)) @ every @ sp.diags(idf)
-    words = share[:, : len(known)]
-    own = words @ sp.diags(features.own.astype(np.float64))
+    share = (sp.diags(1 / np.maximum(norm, 1e-9)) @ every @ sp.diags(idf)).tocsr()
     by_part = sp.vstack([features.by_part, _parts(unknown)]).tocsr() if unknown else features.by_part
     of_lexicon = np.array([lexicon_features(each) for each in evidence], dtype=np.float64).reshape(len(texts), -1)
-    return sp.hstack(
-        [own, share @ by_part, sp.csr_matrix(words @ features.by_meaning), sp.csr_matrix(of_lexicon)]
-    ).tocsr()
+    return Matrix(share, by_part, of_lexicon)

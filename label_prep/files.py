@@ -13,6 +13,7 @@ import producer
 from chalicelib.classifier import bundled
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import clean
+from label_prep import evaluate
 from label_prep.clean import KINDS, RELEVANT
 
 TEXTS = ("cleaning_text", *producer.FIELDS["text"])
@@ -29,18 +30,72 @@ LABELS = (
 YES_NO = {**RELEVANT, "relevant": 1.0, "not_relevant": 0.0, "1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 
 
-def score(path: Path) -> tuple[pd.DataFrame, list[Table]]:
-    """(rows as the pictures want them, tables to print) of a CSV.
+def survey(folder: Path) -> list[Table]:
+    """Return a table of the folder's everyday sets, where no post is relevant, and one of the others, a line a CSV.
 
-    A header must name a text and one or more labels, of kind or of relevance; without a header, the columns are label
-    and text, as in Comprehend's files. Raises InputError naming what is missing.
+    Raise InputError where the folder has none, or one has no labels.
     """
-    texts, labels = read(path)
+    everyday = table("Everyday sets", "posts", "called relevant", "with a kind")
+    crises = table(
+        "Crisis sets",
+        "posts",
+        "relevant",
+        "precision",
+        "recall",
+        "AUC",
+        "with a kind",
+        "kind right",
+        "macro-F1 of kind",
+    )
+    paths = sorted(folder.glob("*.csv"))
+    if not paths:
+        raise producer.InputError(f"{folder} holds no CSV")
+    for path in paths:
+        for name, rows in by_language(path.stem, judged(path)):
+            told = ~rows["told"].isin(evaluate.NONE_TOLD)
+            kind_share = f"{told.mean():.2%}"
+            if (rows["relevant"] == 0).all():
+                everyday.add_row(name, f"{len(rows):,}", f"{evaluate.called(rows):.2%}", kind_share)
+                continue
+            known = rows[rows["relevant"].notna()]
+            gold = rows[rows["gold_kind"].notna() & (rows["relevant"] != 0)]
+            named = gold[~gold["told"].isin(evaluate.NONE_TOLD)]
+            both = known["relevant"].nunique() == 2
+            calls = known["probability"] >= 0.5
+            crises.add_row(
+                name,
+                f"{len(rows):,}",
+                f"{(known['relevant'] == 1).mean():.0%}",
+                f"{precision_score(known['relevant'], calls, zero_division=0):.3f}" if both else "",
+                f"{recall_score(known['relevant'], calls, zero_division=0):.3f}",
+                f"{roc_auc_score(known['relevant'], known['probability']):.3f}" if both else "",
+                kind_share,
+                f"{(named['told'] == named['gold_kind']).mean():.3f}" if len(named) else "",
+                f"{evaluate.f1(gold, None, 'macro'):.3f}" if len(gold) else "",
+            )
+    return [found for found in (everyday, crises) if found.row_count]
+
+
+def by_language(name: str, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return (name, rows) of a set: one, or one a language where its column `lang` has several."""
+    spoken = sorted(set(rows["lang"]))
+    return (
+        [(f"{name} {each}".strip(), rows[rows["lang"] == each]) for each in spoken]
+        if len(spoken) > 1
+        else [(name, rows)]
+    )
+
+
+def judged(path: Path) -> pd.DataFrame:
+    """Return what the classifier tells of a CSV's texts and what is true: source, choice, lang, told, probability,
+    gold_kind, relevant (NaN where it is not known). Raise InputError where no label is known."""
+    texts, labels, spoken = read(path)
     predictions = bundled.classify([clean(text) for text in texts])
     rows = pd.DataFrame(
         {
             "source": path.stem,
             "choice": 0,
+            "lang": spoken,
             "told": [prediction.label for prediction in predictions],
             "probability": [prediction.relevant for prediction in predictions],
         }
@@ -50,22 +105,52 @@ def score(path: Path) -> tuple[pd.DataFrame, list[Table]]:
         stripped = values.str.strip()
         relevant = relevant.fillna(stripped.map(YES_NO))
         kind = kind.where(kind.notna(), stripped.map(lambda value: KINDS.get(value, value if value in CODES else None)))
-    rows = rows.assign(gold_kind=kind, relevant=relevant)
-    tables = []
-    if rows["gold_kind"].notna().any():
-        tables.append(of_kind(rows[rows["gold_kind"].notna() & (rows["relevant"] != 0)]))
-        rows["relevant"] = rows["relevant"].fillna(1.0) if rows["relevant"].isna().all() else rows["relevant"]
-    if rows["relevant"].nunique() == 2:
-        tables.append(of_relevance(rows[rows["relevant"].notna()]))
-    if not tables:
+    if relevant.isna().all() and kind.notna().any():
+        relevant = kind.map({name: float(name != "not_disaster") for name in CODES})
+    if relevant.isna().all():
         raise producer.InputError(
             f"{path}: no label is known. Kinds: {', '.join(CODES)}. Relevance: {', '.join(YES_NO)}"
         )
-    return rows, tables
+    return rows.assign(gold_kind=kind, relevant=relevant)
 
 
-def read(path: Path) -> tuple[list[str], list[pd.Series]]:
-    """(texts, columns of labels) of a CSV in any of the producer's encodings."""
+def score(path: Path) -> tuple[pd.DataFrame, list[Table]]:
+    """Return (rows as the pictures want them, tables to print) of a CSV.
+
+    A header must name a text and one or more labels, of kind or of relevance; without a header, the columns are label
+    and text, as in Comprehend's files. Raise InputError naming what is missing.
+    """
+    rows = judged(path)
+    tables = []
+    if rows["gold_kind"].notna().any():
+        tables.append(of_kind(rows[rows["gold_kind"].notna() & (rows["relevant"] != 0)]))
+    if rows["relevant"].nunique() == 2:
+        tables.append(of_relevance(rows[rows["relevant"].notna()]))
+    return rows, tables or survey_of(rows)
+
+
+def survey_of(rows: pd.DataFrame) -> list[Table]:
+    """Return a table of a set whose posts are all relevant, or none."""
+    found = table(
+        "All posts are relevant" if (rows["relevant"] == 1).any() else "No post is relevant", "posts", "called relevant"
+    )
+    found.add_row("", f"{len(rows):,}", f"{evaluate.called(rows):.2%}")
+    return [found]
+
+
+def table(title: str, *columns: str) -> Table:
+    found = Table(title=title, title_justify="left")
+    found.add_column("")
+    for column in columns:
+        found.add_column(column, justify="right")
+    return found
+
+
+def read(path: Path) -> tuple[list[str], list[pd.Series], list[str]]:
+    """Return (texts, columns of labels, languages) of a CSV in any of the producer's encodings.
+
+    The languages are those of the column `lang`, and '' where there is none.
+    """
     csv.field_size_limit(1 << 30)
     with path.open(encoding=producer.encoding_of(path), newline="") as file:
         rows = [row for row in csv.reader(file) if row]
@@ -74,10 +159,11 @@ def read(path: Path) -> tuple[list[str], list[pd.Series]]:
     labels = [name for name in LABELS if name in header]
     if text and labels:
         frame = pd.DataFrame([row for row in rows[1:] if len(row) == len(header)], columns=header, dtype=object)
-        return frame[text].tolist(), [frame[name] for name in labels]
+        spoken = frame["lang"].tolist() if "lang" in header else [""] * len(frame)
+        return frame[text].tolist(), [frame[name] for name in labels], spoken
     if rows and all(len(row) == 2 for row in rows[:100]):  # Comprehend's
         pairs = [row for row in rows if len(row) == 2]
-        return [row[1] for row in pairs], [pd.Series([row[0] for row in pairs], dtype=object)]
+        return [row[1] for row in pairs], [pd.Series([row[0] for row in pairs], dtype=object)], [""] * len(pairs)
     raise producer.InputError(
         f"{path} must have a column for the text ({', '.join(TEXTS)}) and one for labels ({', '.join(LABELS)}); "
         f"or no header, and label and text in each row. Found: {', '.join(header) or 'nothing'}"

@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
-from label_prep import evaluate, train
+from chalicelib.classifier.bundled import RELEVANT_SHARE
+from label_prep import evaluate, languages
 
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
 NAMES = {"crowdflower": "CrowdFlower", "t6": "CrisisLexT6, unseen events", "t26": "CrisisLexT26, unseen events"}
+
+LEAST = 200  # tweets that a kind must be told of to have a line of its own
 
 
 def draw(rows: pd.DataFrame, folder: Path) -> list[Path]:
@@ -26,12 +30,59 @@ def draw(rows: pd.DataFrame, folder: Path) -> list[Path]:
     if len(crisis):
         paths.append(confusion(crisis, folder / "confusion.png"))
     known = rows[rows["relevant"].notna()]
-    if known["relevant"].nunique() == 2:
+    if "log_ratio" in rows:
+        stream = rows[evaluate.in_stream(rows)]
+        paths += [
+            precision_recall(known[known["source"].isin(list(NAMES))], folder / "precision-recall.png"),
+            reliability(_by_language(stream), folder / "reliability.png", "Relevance"),
+            reliability(_by_kind(stream), folder / "reliability-kind.png", "Kind: `classifier_score`"),
+        ]
+    elif known["relevant"].nunique() == 2:
+        curves = {
+            str(name): (some["probability"].to_numpy(), some["relevant"].to_numpy() == 1, np.ones(len(some)))
+            for name, some in known.groupby("source")
+        }
         paths += [
             precision_recall(known, folder / "precision-recall.png"),
-            reliability(known, folder / "reliability.png"),
+            reliability(curves, folder / "reliability.png", "Relevance"),
         ]
     return paths
+
+
+Curve = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""What was told, whether it was right, what each row weighs."""
+
+
+def _by_language(stream: pd.DataFrame) -> dict[str, Curve]:
+    """Return the relevance of each language's posts, as if RELEVANT_SHARE were relevant."""
+    return {
+        language: (some["probability"].to_numpy(), some["relevant"].to_numpy() == 1, _weight(some))
+        for language in languages.SPOKEN
+        if (some := stream[stream["lang"] == language])["relevant"].nunique() == 2
+    }
+
+
+def _by_kind(stream: pd.DataFrame) -> dict[str, Curve]:
+    """Return the score of each kind that was told at least LEAST times, as if RELEVANT_SHARE of posts were relevant."""
+    some = stream.assign(weight_of=_weight(stream))
+    some = some[some["kind_score"].notna()]
+    right = (some["relevant"] == 1) & (some["told"] == some["gold_kind"])
+    curves: dict[str, Curve] = {
+        "all kinds": (some["kind_score"].to_numpy(), right.to_numpy(), some["weight_of"].to_numpy())
+    }
+    for kind, rows in some.groupby("told"):
+        if len(rows) >= LEAST and right[rows.index].any():
+            curves[str(kind)] = (
+                rows["kind_score"].to_numpy(),
+                right[rows.index].to_numpy(),
+                rows["weight_of"].to_numpy(),
+            )
+    return curves
+
+
+def _weight(rows: pd.DataFrame) -> np.ndarray:
+    yes = rows["relevant"].to_numpy() == 1
+    return np.where(yes, RELEVANT_SHARE / max(1, yes.sum()), (1 - RELEVANT_SHARE) / max(1, (~yes).sum()))
 
 
 def confusion(rows: pd.DataFrame, path: Path) -> Path:
@@ -71,22 +122,16 @@ def precision_recall(rows: pd.DataFrame, path: Path) -> Path:
     return _save(figure, path)
 
 
-def reliability(rows: pd.DataFrame, path: Path) -> Path:
-    figure, axes = plt.subplots(figsize=(6, 6))
+def reliability(curves: dict[str, Curve], path: Path, title: str) -> Path:
+    """Draw how often what was told with a probability is right, a line a curve."""
+    figure, axes = plt.subplots(figsize=(6.5, 6))
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    for source, some in rows.groupby("source"):
-        found = list(evaluate.reliability(some))
-        axes.plot(
-            [p for p, _, _ in found], [share for _, share, _ in found], marker="o", label=NAMES.get(str(source), source)
-        )
-    axes.set(
-        xlabel="probability told",
-        ylabel=f"share relevant, were {train.RELEVANT_SHARE:.0%} of all",
-        xlim=(0, 1),
-        ylim=(0, 1),
-        title="Reliability",
-    )
-    axes.legend(loc="upper left")
+    for name, curve in curves.items():
+        found = list(evaluate.reliability(*curve))
+        wide = 2.5 if name == "all kinds" else 1.2
+        axes.plot([p for p, _, _ in found], [share for _, share, _ in found], marker="o", linewidth=wide, label=name)
+    axes.set(xlabel="probability told", ylabel="share right", xlim=(0, 1), ylim=(0, 1), title=f"Reliability. {title}")
+    axes.legend(loc="upper left", fontsize=8)
     return _save(figure, path)
 
 

@@ -15,6 +15,29 @@ import producer
 PIECE = 50_000  # rows
 
 
+EVERYDAY = "everyday"
+"""The source of posts of daily life."""
+COLLECTIONS = (
+    "davidson_hate",
+    "film_xed_en",
+    "film_xed_es",
+    "film_xed_fr",
+    "film_xed_it",
+    "film_xed_pt",
+    "goemotions_reddit",
+    "sentiment140",
+    "te_emoji",
+    "xlmt_ar",
+    "xlmt_de",
+    "xlmt_es",
+    "xlmt_fr",
+    "xlmt_hi",
+    "xlmt_it",
+    "xlmt_pt",
+)
+"""Its collections: posts in English where the name ends in no language."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A collection: where it lies below the data folder, and its columns by our names."""
@@ -22,6 +45,7 @@ class Source:
     name: str
     path: str
     columns: dict[str, str]  # ours to theirs
+    collection: str = ""  # what counts as its one event, where it has no column for events; its name where empty
 
 
 SOURCES = (
@@ -49,6 +73,10 @@ SOURCES = (
         },
     ),
     Source("t6", "crisislex/t6_dev.csv", {"text": "text", "vote": "label", "tweet_id": "tweet_id", "event": "event"}),
+    *(
+        Source(EVERYDAY, f"everyday/{name}.csv", {"text": "text", "vote": "label", "lang": "lang"}, name)
+        for name in COLLECTIONS
+    ),
 )
 
 

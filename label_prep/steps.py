@@ -120,10 +120,19 @@ class Run:
         with self.console.status("training on everything"):
             features, linear = train.fit(frame, self.read.tokens, self.read.evidence, self.seed)
         flat = {k: round(v["value"], 4) for k, v in scores.measured.items() if isinstance(v, dict) and "value" in v}
-        about = {"seed": self.seed, "tweets": len(frame), "events": int(frame["event"].nunique())}
+        about = {
+            "events": int(frame["event"].nunique()),
+            "relevant_share": bundled.RELEVANT_SHARE,
+            "seed": self.seed,
+            "tweets": len(frame),
+        }
         content = train.pack(features, linear, scores.calibration, flat, about)
         self.path("model.bin").write_bytes(content)
-        self.path("model-card.md").write_text(card.page(frame, scores.measured, features, len(content)))
+        self.path("model-card.md").write_text(
+            card.page(
+                frame.assign(doubtful=list(map(train.doubtful, self.read.evidence))), scores.measured, features, content
+            )
+        )
         self.console.print(f"{self.path('model.bin')}: {len(content):,} bytes; its card: {self.path('model-card.md')}")
         return content
 
@@ -159,7 +168,14 @@ def install(run: Run) -> None:
 
 
 def evaluate_file(path: Path, out: Path, console: Console) -> None:
-    """Scores the bundled classifier on a file with text and labels, prints and draws. Raises InputError."""
+    """Score the bundled classifier on a file with text and labels, print and draw; of a folder, print one line a CSV.
+
+    Raise InputError for what can't be read.
+    """
+    if path.is_dir():
+        for table in files.survey(path):
+            console.print(table)
+        return
     rows, report = files.score(path)
     for table in report:
         console.print(table)

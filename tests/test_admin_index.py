@@ -5,6 +5,7 @@ from typing import Any
 import requests
 
 from app import app
+from chalicelib.classifier import bundled
 
 
 def test_the_index_names_every_route_and_no_other(stack: Any) -> None:
@@ -13,4 +14,4 @@ def test_the_index_names_every_route_and_no_other(stack: Any) -> None:
         f"{method} {path.replace('job_id', 'id')}" for path, methods in app.routes.items() for method in methods
     }
     assert set(shown["routes"]) == declared
-    assert (shown["stage"], shown["classifier"]) == ("local", "bundled-1")
+    assert (shown["stage"], shown["classifier"]) == ("local", bundled.version())

@@ -8,6 +8,8 @@ import boto3
 import pytest
 from admin_api import BUCKET, Api, sent
 
+from chalicelib.classifier import bundled
+
 WORDS = {
     "wildfire": ["wildfire", "smoke", "blaze", "acres"],
     "flood": ["flood", "water", "river", "rain"],
@@ -74,11 +76,11 @@ def test_a_version_shows_scores_confusion_matrix_and_costs(api: Api, version: st
 
 
 def test_the_bundled_classifier_is_a_version_like_any_other(api: Api) -> None:
-    bundled = api("GET", "/classifier/versions")["versions"][0]
-    assert (bundled["backend"], bundled["ready"], bundled["endpoint"]) == ("bundled", True, None)
-    assert api("GET", f"/classifier/versions/{bundled['version']}")["metrics"] == bundled["metrics"]
-    assert {"accuracy", "precision_macro", "recall_macro", "f1_macro"} <= set(bundled["metrics"])
-    assert api("POST", f"/classifier/versions/{bundled['version']}/endpoint", {}, expect=409)
+    ours = api("GET", "/classifier/versions")["versions"][0]
+    assert (ours["backend"], ours["ready"], ours["endpoint"]) == ("bundled", True, None)
+    assert api("GET", f"/classifier/versions/{ours['version']}")["metrics"] == ours["metrics"]
+    assert {"accuracy", "precision_macro", "recall_macro", "f1_macro"} <= set(ours["metrics"])
+    assert api("POST", f"/classifier/versions/{ours['version']}/endpoint", {}, expect=409)
 
 
 def test_an_endpoint_takes_other_units(api: Api, version: str) -> None:
@@ -110,9 +112,9 @@ def test_a_file_that_cannot_train_is_refused_before_it_costs(api: Api, name: str
         ("GET", "/classifier/versions/nope", None, 404),
         ("GET", "/classifier/evaluations/nope", None, 404),
         ("PUT", "/classifier/active", {"version": "nope"}, 404),
-        ("PUT", "/classifier/active", {"version": "bundled-1", "endpoint": 1}, 400),
+        ("PUT", "/classifier/active", {"version": "bundled", "endpoint": 1}, 400),
         ("POST", "/classifier/train", {"data": f"s3://{BUCKET}/tweets/train.csv"}, 400),
-        ("POST", "/classifier/evaluate", {"data": f"s3://{BUCKET}/classifier/none", "versions": ["bundled-1"]}, 404),
+        ("POST", "/classifier/evaluate", {"data": f"s3://{BUCKET}/classifier/none", "versions": ["bundled"]}, 404),
         ("POST", "/classifier/train", {"data": f"s3://{BUCKET}/classifier/data/none.csv"}, 404),
         ("POST", "/classifier/train", {"data": "s3://somebody-elses/classifier/data/train.csv"}, 404),
         ("POST", "/classifier/train", {"data": f"s3://{BUCKET}/classifier/data/t"}, 404),
@@ -126,12 +128,12 @@ def test_what_cannot_be_done_is_answered_with_the_reason(
 
 
 def test_versions_are_compared_on_the_same_tweets(api: Api, version: str) -> None:
-    body = {"data": f"s3://{BUCKET}/classifier/data/test.csv", "versions": ["bundled-1", version], "sample": 20}
+    body = {"data": f"s3://{BUCKET}/classifier/data/test.csv", "versions": ["bundled", version], "sample": 20}
     started = api("POST", "/classifier/evaluate", body, expect=202)
     report = api.until(started["status_url"])
     assert report["status"] == "succeeded", report
     assert (report["documents"], report["sampled"], report["scored"], report["head"]) == (60, 20, 20, "kind")
-    assert [v["version"] for v in report["versions"]] == ["bundled-1", version]
+    assert [v["version"] for v in report["versions"]] == [bundled.version(), version]
     assert report["versions"][1]["accuracy"] > 0.9
     assert report["versions"][0]["usd_a_day"] == 0 < report["versions"][1]["usd_a_day"]
     page = api("GET", started["status_url"], Accept="text/html")
@@ -171,7 +173,7 @@ def test_whatever_comprehend_does_every_tweet_is_labelled(
         (row,) = sent(stack, f"blaze under {'+'.join(faults)}")
     finally:
         stack.faults.set({})
-    fallback = f"bundled-1 (fallback from {version})"
+    fallback = f"{bundled.version()} (fallback from {version})"
     assert row["classifier_version"] == (version if answered else fallback)
     assert row["disaster_label"]
     assert batches(stack)[-1]["Fallbacks"] == (0 if answered else 1)

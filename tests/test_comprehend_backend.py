@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from chalicelib import clients
-from chalicelib.classifier import backends, comprehend
+from chalicelib.classifier import backends, bundled, comprehend
 from chalicelib.classifier.active import Active
 from chalicelib.classifier.backends import Verdicts
 from tests.aws_in_memory import client_error
@@ -21,7 +21,7 @@ from tests.aws_in_memory import client_error
 KIND = "arn:aws:comprehend:us-east-1:123456789012:document-classifier-endpoint/kind"
 RELEVANCE = KIND.replace("kind", "relevance")
 ACTIVE = Active("c-1", "comprehend", KIND, inference_units=1)
-FALLBACK = "bundled-1 (fallback from c-1)"
+FALLBACK = f"{bundled.version()} (fallback from c-1)"
 
 Answer = Callable[[str, str], dict[str, float]]
 
@@ -177,13 +177,13 @@ def test_languages_it_has_no_models_for_are_the_bundled_classifiers(language: st
     with comprehend_that(by_first_letter) as endpoint:
         found = classify(["flood"], languages=[language])
     assert bool(endpoint.asked) == asked
-    assert versions(found) == (["c-1"] if asked else ["bundled-1"])
+    assert versions(found) == (["c-1"] if asked else [bundled.version()])
     assert found.fallbacks == 0
 
 
 def test_a_text_without_words_is_never_sent() -> None:
     with comprehend_that(by_first_letter) as endpoint:
-        assert versions(classify(["", "  "])) == ["bundled-1", "bundled-1"]
+        assert versions(classify(["", "  "])) == [bundled.version()] * 2
     assert not endpoint.asked
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from chalicelib.classifier import bundled
 from chalicelib.classifier.lexicon import Evidence
 from chalicelib.classifier.text import tokens
-from label_prep import clean, evaluate, features, files, label, near, sources, split, steps, train
+from label_prep import clean, evaluate, features, files, label, languages, near, sources, split, steps, train
 from label_prep.__main__ import main
 from producer import InputError
 
@@ -158,13 +158,20 @@ TEXTS = [
 
 def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
     frame = pd.DataFrame(
-        {"event": ["crowdflower", "2012_flood"] * 24, "relevant": [1.0, 0.0] * 24, "weight": 1.0, "group": range(48)}
+        {
+            "source": ["crowdflower", "t26", "everyday", "t26"] * 12,
+            "event": ["crowdflower", "2012_flood", "xlmt_es", "2013_quake"] * 12,
+            "relevant": [1.0, 0.0, 0.0, 1.0] * 12,
+            "weight": 1.0,
+            "group": range(48),
+        }
     )
+    calibration = {"relevance": [1.0, 2.0], "kind": {"of_weights": [0.1, 0.0], "constants": {"": 0.0, "flood": 1.0}}}
 
     def build() -> tuple[bytes, features.Features, train.Linear]:
         read = train.read(TEXTS)
         found, linear = train.fit(frame, read.tokens, read.evidence, 1)
-        return train.pack(found, linear, {"relevance": [1.0, 0.0], "kind": [0.0, 0.1, 0.0, 1.0]}, {}, {}), found, linear
+        return train.pack(found, linear, calibration, {}, {}), found, linear
 
     content, found, linear = build()
     assert build()[0] == content
@@ -175,8 +182,9 @@ def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
         "no flood, no no flood",
     ]
     read = train.read(unseen)
-    expected = 1 / (1 + np.exp(-linear.logits(features.matrix(found, read.tokens, read.evidence))))
-    predictions = bundled.Model(content).classify(unseen)
+    logits = linear.logits(found, features.matrix(found, read.tokens, read.evidence))
+    expected = 1 / (1 + np.exp(-(logits + 2.0)))
+    predictions = bundled.Model(content).classify(unseen, 0.5)
     assert [prediction.relevant for prediction in predictions] == pytest.approx(expected.tolist(), abs=0.005)
     assert [prediction.label for prediction in predictions] == [
         bundled.kind_told(evidence.weights, p) for evidence, p in zip(read.evidence, expected, strict=True)
@@ -185,22 +193,86 @@ def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
 
 def test_a_crisis_alone_teaches_no_name_of_its_places() -> None:
     corpus = [["boston", "flood"], ["boston", "river"], ["berlin", "flood"], ["berlin", "song"]]
-    found = features.learn(corpus, ["2012_flood", "2012_flood", "2013_flood", features.EVERYDAY], 1)
+    events = ["2012_flood", "2012_flood", "2013_flood", features.EVERYDAY]
+    found = features.learn(corpus, events, [1.0, 1.0, 1.0, 0.0], 1)
     own = dict(zip(found.tokens, found.own, strict=True))
     assert (own["boston"], own["berlin"], own["flood"]) == (False, True, True)
     matrix = features.matrix(found, corpus, [Evidence({}, False)] * len(corpus))
-    assert not matrix[:, found.tokens.index("boston")].count_nonzero()
+    weights = np.zeros((found.width, 1))
+    weights[found.tokens.index("boston")] = weights[found.tokens.index("berlin")] = 1.0
+    of_tokens = found.of_tokens(weights, matrix.by_part)[:, 0]
+    assert (of_tokens[found.tokens.index("boston")], of_tokens[found.tokens.index("berlin")]) == (0.0, 1.0)
+
+
+def test_everyday_posts_that_also_hold_the_name_of_a_place_give_it_no_weight_of_its_own() -> None:
+    corpus = [["boston", "flood"]] * 20 + [["boston", "song"], ["boston", "lunch"]] + [["river", "flood"]] * 5
+    events = ["2013_flood"] * 20 + [features.EVERYDAY] * 2 + ["2012_flood"] * 5
+    found = features.learn(corpus, events, [1.0] * 20 + [0.0, 0.0] + [1.0] * 5, 1)
+    assert not found.own[found.tokens.index("boston")]
+    assert found.own[found.tokens.index("flood")]
 
 
 def test_whole_events_and_near_duplicates_are_held_out_together() -> None:
     frame = frame_of(400)
-    for fold in evaluate.folds(frame, 2, 1):
-        test = frame.iloc[fold.test]
-        if fold.name.startswith("events"):
-            assert set(test["event"]).isdisjoint(frame.drop(frame.index[fold.test])["event"])
-        else:
-            rest = frame[frame["source"] == "crowdflower"].drop(test.index)
+    frame.loc[:39, ["event", "source"]] = ["xlmt_es", "everyday"]
+    for choice in (0, 1):
+        some = [fold for fold in evaluate.folds(frame, 2, 1) if fold.choice == choice]
+        assert sorted(np.concatenate([fold.test for fold in some])) == list(range(len(frame)))
+        for fold in some:
+            test, rest = frame.iloc[fold.test], frame.iloc[evaluate.apart(frame, fold)]
+            whole = test[test["source"] != "crowdflower"]
+            assert set(whole["event"]).isdisjoint(frame.drop(frame.index[fold.test])["event"])
             assert set(test["group"]).isdisjoint(rest["group"])
+
+
+def test_no_fold_holds_out_all_of_a_language() -> None:
+    held = [collection for fold in evaluate.HELD for collection in fold]
+    assert sorted(held) == sorted(sources.COLLECTIONS)
+    for fold in evaluate.HELD:
+        rest = set(held) - set(fold)
+        assert all(any(name.endswith(f"_{language}") for name in rest) for language in languages.SPOKEN[1:])
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ({}, False),
+        ({"flood": 10}, False),
+        ({"flood": 10, "unspecified": 10}, True),
+        ({"flood": 3, "unspecified": 20}, False),
+        ({"flood": 10, "storm": 10}, True),
+    ],
+)
+def test_an_everyday_post_that_likely_speaks_of_a_disaster_teaches_nothing(
+    weights: dict[str, int], expected: bool
+) -> None:
+    assert train.doubtful(Evidence(weights, False)) is expected
+
+
+def test_the_share_of_relevant_posts_decides_precision_and_calibration() -> None:
+    ratio = np.repeat([3.0, -3.0], [100, 100])
+    right = np.tile([1.0] * 19 + [0.0], 5).tolist() + np.tile([0.0] * 19 + [1.0], 5).tolist()
+    rows = pd.DataFrame({"source": np.where(np.array(right) == 1, "t26", "everyday"), "relevant": right})
+    rows["log_ratio"] = ratio
+    even, rare = evaluate.at_share(rows, 0.5), evaluate.at_share(rows, 0.1)
+    assert even["precision"] == pytest.approx(0.95) == even["recall"]
+    assert even["calibration_error"] < 0.01
+    assert rare["precision"] == pytest.approx(0.1 * 0.95 / (0.1 * 0.95 + 0.9 * 0.05))
+
+
+def test_a_folder_is_scored_with_a_line_a_set_everyday_apart_from_crises(tmp_path: Path) -> None:
+    (tmp_path / "daily.csv").write_text("text,label,kind,lang\nI love this song,0,,en\nQue bueno,0,,es\n")
+    (tmp_path / "quake.csv").write_text(
+        "text,label,kind,lang\nEarthquake kills 20 in the city,1,earthquake,en\nGood morning,0,,en\n"
+    )
+    everyday, crises = files.survey(tmp_path)
+    assert list(everyday.columns[0].cells) == ["daily en", "daily es"]
+    assert list(everyday.columns[2].cells) == ["0.00%", "0.00%"]
+    assert list(crises.columns[0].cells) == ["quake"]
+    assert list(crises.columns[4].cells) == ["1.000"]
+    assert main(["evaluate", str(tmp_path)]) == 0
+    with pytest.raises(InputError, match="holds no CSV"):
+        files.survey(tmp_path / "none")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from label_prep import features, vectors
 
 TEXTS = [["flood", "hits", "town"], ["flood", "in", "the", "town"], ["the", "song", "hits"]]
 EVENTS = [features.EVERYDAY] * 3
+RELEVANT = [1.0, 1.0, 0.0]
 
 
 def test_the_file_holds_what_it_says() -> None:
@@ -29,7 +30,7 @@ def test_words_of_one_kind_are_near_each_other(word: str, near: str, far: str) -
 
 
 def test_words_outside_the_corpus_are_known_by_their_vectors_alone() -> None:
-    found = features.learn(TEXTS, EVENTS, 1)
+    found = features.learn(TEXTS, EVENTS, RELEVANT, 1)
     at = found.tokens.index("hurricane")
     assert found.idf[at] == found.idf[-1]
     assert not found.by_meaning[at, : -vectors.DIMENSIONS].any()
@@ -38,7 +39,7 @@ def test_words_outside_the_corpus_are_known_by_their_vectors_alone() -> None:
 
 def test_a_possessive_means_what_its_noun_does() -> None:
     corpus = [[*text, "mayor's"] for text in TEXTS]
-    found = features.learn(corpus, EVENTS, 1)
+    found = features.learn(corpus, EVENTS, RELEVANT, 1)
     places = found.by_meaning[:, -vectors.DIMENSIONS :]
     assert np.array_equal(places[found.tokens.index("mayor's")], places[found.tokens.index("mayor")])
 

@@ -120,7 +120,7 @@ def show_active(request: Request) -> Answer:  # noqa: ARG001
 def activate(request: Request) -> Answer:
     """Switches to a version that is ready and answers a probe; 409 otherwise."""
     body = validate(request.body(), ACTIVATE)
-    version, relevance = body["version"], body.get("relevance_version")
+    version, relevance = bundled.resolve(body["version"]), body.get("relevance_version")
     try:
         wanted = Active(version=version) if version == bundled.version() else hosted(version, "kind")
         if relevance:
@@ -142,6 +142,7 @@ def activate(request: Request) -> Answer:
 def evaluate(request: Request) -> Answer:
     """Starts a comparison of versions on labelled tweets."""
     body = validate(request.body(), EVALUATE)
+    body["versions"] = list(map(bundled.resolve, body["versions"]))
     try:
         labelled.locate(body["data"])
         for version in body["versions"]:
@@ -184,7 +185,7 @@ def refused(error: labelled.DataError) -> ChaliceViewError:
 
 
 def existing(version: str) -> dict[str, Any]:
-    found = versions.describe(version)
+    found = versions.describe(bundled.resolve(version))
     if not found:
         raise NotFoundError(f"There is no version {version}; GET /classifier/versions lists them")
     return found
@@ -192,7 +193,7 @@ def existing(version: str) -> dict[str, Any]:
 
 def trained(version: str) -> dict[str, Any]:
     """DocumentClassifierProperties of a Comprehend version; 404 or 409 otherwise."""
-    if version == bundled.version():
+    if bundled.resolve(version) == bundled.version():
         raise ConflictError("The bundled classifier runs in the Lambda itself and needs no endpoint")
     properties = versions.find(version)
     if not properties:

@@ -21,9 +21,12 @@ def current() -> Active:
     """
     ssm: Any = clients.ssm()
     try:
-        return reading.from_json(ssm.get_parameter(Name=reading.parameter_name(settings().stage))["Parameter"]["Value"])
+        name = reading.parameter_name(settings().stage)
+        found = reading.from_json(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except (ssm.exceptions.ParameterNotFound, ValueError):
         return reading.default()
+    # Whichever bundled model was activated, the one that labels is the one that was deployed since.
+    return replace(found, version=bundled.version()) if found.backend == "bundled" else found
 
 
 def activate(wanted: Active, by: str) -> Active:

@@ -31,11 +31,14 @@ class Verdicts:
     failures: Mapping[str, int] = field(default_factory=dict)  # requests by the code of their error
 
 
-def bundled_verdicts(texts: Sequence[str]) -> list[Verdict]:
-    """What the bundled classifier says of each cleaned text; each distinct text is read once."""
+def bundled_verdicts(texts: Sequence[str], share: float = bundled.RELEVANT_SHARE) -> list[Verdict]:
+    """Return what the bundled classifier says of each cleaned text, where `share` of all posts are about a disaster.
+
+    Each distinct text is read once.
+    """
     began = time.perf_counter()
     distinct = list(dict.fromkeys(texts))
-    predictions = dict(zip(distinct, bundled.classify(distinct), strict=True))
+    predictions = dict(zip(distinct, bundled.classify(distinct, share), strict=True))
     seconds = (time.perf_counter() - began) / max(1, len(texts))
     return [Verdict(predictions[text], seconds) for text in texts]
 

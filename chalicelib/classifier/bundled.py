@@ -7,12 +7,13 @@ The kind is told by the lexicon (`lexicon.py`). `label_prep` trains both, with t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from math import exp, inf, sqrt
+from math import exp, inf, log, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,12 +33,15 @@ from chalicelib.classifier.lexicon import (
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import PARTS, parts, tokens
 
-VERSION = "bundled-1"
+GENERATION = "bundled-2"  # of the file's format and of what its numbers mean
 MODEL = Path(__file__).with_name("model.bin")
 CONTEXT = 3  # words either side of a keyword
 MOST_CHARACTERS = 64  # of a keyword, and of its context on either side
 STEPS = 256  # in which the norm of a token is stored
-HINTED = 0.3  # relevance from which hints alone tell the kind: below, they are mostly everyday words
+RELEVANT_SHARE = 0.1
+"""Share of posts that are about a disaster, where a stage's `RelevantShare` states none: probabilities are for it."""
+NAMED, HINTED = 0.2, 0.4
+"""Relevance from which a name tells the kind, and hints alone do: below, both are mostly everyday words."""
 MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more
 MOST_KEYWORDS = 20  # a text: the rest of a 25,000-character post repeats them
 MOST_REMEMBERED = 40_000_000
@@ -47,9 +51,20 @@ ANCHORED_BYTES = 2500  # more, where it is in the lexicon: at most, for most of 
 NOT_DISASTER = "not_disaster"
 
 
+@lru_cache(maxsize=1)
 def version() -> str:
-    """What rows name as their `classifier_version`."""
-    return VERSION
+    """Return the name of the model: its generation and 8 hex digits of the SHA-256 of its file."""
+    return version_of(MODEL.read_bytes())
+
+
+def resolve(name: str) -> str:
+    """Return the version that a name stands for: `bundled` for the model that comes with the app."""
+    return version() if name == "bundled" else name
+
+
+def version_of(content: bytes) -> str:
+    """Return the name of a model file with this content."""
+    return f"{GENERATION}-{hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def metrics() -> dict[str, Any]:
@@ -58,18 +73,22 @@ def metrics() -> dict[str, Any]:
     return found
 
 
-def classify(texts: Sequence[str]) -> list[Prediction]:
-    """A prediction for each text that `text.clean` has cleaned."""
-    return _model().classify(texts)
+def classify(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Prediction]:
+    """Return a prediction for each text that `text.clean` has cleaned.
+
+    `share`: of the posts in the stream that are about a disaster, above 0 and below 1. It shifts the log-odds of
+    relevance; where it is not RELEVANT_SHARE, the predictions' version names it.
+    """
+    return _model().classify(texts, share)
 
 
 def lexicon_features(evidence: Evidence) -> list[float]:
     """What the relevance head sees of the lexicon's evidence: each kind's weight in CODES' order, 0 to 1; whether any
-    kind is named, whether much speaks for one, whether anything does, whether figuratively."""
+    kind is named, whether much speaks for one, whether anything does, whether figuratively, whether nothing does."""
     weights, figurative = evidence
     features = [min(weights.get(code, 0), MOST_WEIGHT) / MOST_WEIGHT for code in CODES]
     told = [weight for kind, weight in weights.items() if kind != UNSPECIFIED]
-    return [*features, max(told, default=0) >= NAME, sum(told) > NAME + 2, bool(told), figurative]
+    return [*features, max(told, default=0) >= NAME, sum(told) > NAME + 2, bool(told), figurative, not weights]
 
 
 class Rows(dict[str, complex]):
@@ -105,7 +124,7 @@ class Judgement(NamedTuple):
     logit: float  # what it adds to that of relevance
     kind: str  # the foremost one, '' for none
     told: float  # relevance from which on the kind is told
-    logit_of_kind: float  # of its being right, but for what relevance adds
+    right: float  # probability that it is the right one, if the text is relevant
 
 
 class Model:
@@ -137,30 +156,34 @@ class Model:
         self._of_kind = {code: weight / MOST_WEIGHT for code, weight in zip(CODES, of_lexicon, strict=False)}
         self._of_all = of_lexicon[len(CODES) :]
         self._slope, self._shift = self.header["calibration"]["relevance"]
-        self._constant, self._of_most, self._of_second, self._of_relevance = self.header["calibration"]["kind"]
+        self._of_most, self._of_second = self.header["calibration"]["kind"]["of_weights"]
+        self._constants: dict[str, float] = self.header["calibration"]["kind"]["constants"]
+        self._version = version_of(content)
         self._alone = lru_cache(MOST_COMBINATIONS)(lambda sense: self._judge(sense.evidence))
 
-    def classify(self, texts: Sequence[str]) -> list[Prediction]:
-        return list(map(self._classify, texts))
+    def classify(self, texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Prediction]:
+        """Return a prediction for each text. Raise ValueError for a share that is not between 0 and 1."""
+        if not 0 < share < 1:
+            raise ValueError(f"the share of relevant posts must be above 0 and below 1, not {share!r}")
+        shift = self._shift + log(share / (1 - share))
+        version = self._version if share == RELEVANT_SHARE else f"{self._version} (share {share:g})"
+        return [self._classify(text, shift, version) for text in texts]
 
-    def _classify(self, text: str) -> Prediction:
+    def _classify(self, text: str, shift: float, version: str) -> Prediction:
         if self._rows.bytes > MOST_REMEMBERED:
             self._rows.forget()
         found = tokens(text)
         total = sum(map(self._row, found), 0j)
         matches = self.lexicon.find_met(found)
         if not matches:
-            return _without_kind(logistic(self._slope * self._logit(total) + self._shift), ())
-        added, kind, told, logit_of_kind = (
-            self._alone(matches[0].sense) if len(matches) == 1 else self._judge(weigh(matches))
-        )
+            return _without_kind(logistic(self._slope * (self._logit(total) + self._of_all[-1]) + shift), (), version)
+        added, kind, told, right = self._alone(matches[0].sense) if len(matches) == 1 else self._judge(weigh(matches))
         if any(sense.figurative for _, _, sense in matches):
             total = sum(map(self._row, literal(found, matches)), 0j)
-        relevant = logistic(self._slope * (self._logit(total) + added) + self._shift)
-        keywords = _keywords(found, matches)
+        relevant = logistic(self._slope * (self._logit(total) + added) + shift)
         if relevant < told:
-            return _without_kind(relevant, keywords)
-        return Prediction(kind, logistic(logit_of_kind + self._of_relevance * relevant), relevant, keywords, VERSION)
+            return _without_kind(relevant, _keywords(found, matches), version)
+        return Prediction(kind, relevant * right, relevant, _keywords(found, matches, kind), version)
 
     def _logit(self, total: complex) -> float:
         """Of relevance, from the sum over a text's rows."""
@@ -168,8 +191,9 @@ class Model:
 
     def _judge(self, evidence: Evidence) -> Judgement:
         kind, most, second = foremost(evidence.weights)
-        of_kind = self._constant + self._of_most * min(most, MOST_WEIGHT) + self._of_second * min(second, MOST_WEIGHT)
-        return Judgement(self._spoken(evidence, most), kind, told_from(most), of_kind)
+        of_kind = self._constants.get(kind, self._constants[""])
+        of_kind += self._of_most * min(most, MOST_WEIGHT) + self._of_second * min(second, MOST_WEIGHT)
+        return Judgement(self._spoken(evidence, most), kind, told_from(most), logistic(of_kind))
 
     def _spoken(self, evidence: Evidence, most: int) -> float:
         """The relevance head's weights times `lexicon_features`, without writing these out."""
@@ -178,28 +202,29 @@ class Model:
             logit += self._of_kind[kind] * min(weight, MOST_WEIGHT)
             if kind != UNSPECIFIED:
                 total += weight
-        named, much, any_, figurative = self._of_all
+        named, much, any_, figurative, nothing = self._of_all
+        if not evidence.weights:
+            logit += nothing
         if total:
             logit += any_ + (named if most >= NAME else 0.0) + (much if total > NAME + 2 else 0.0)
         return logit + figurative if evidence.figurative else logit
 
 
 def told_from(most: int) -> float:
-    """The relevance from which on evidence of weight `most` tells the kind: a name does at once, hints do only where a
-    disaster is spoken of."""
-    return 0.0 if most >= NAME else HINTED if most else inf
+    """Return the relevance from which on evidence of weight `most` tells the kind."""
+    return NAMED if most >= NAME else HINTED if most else inf
 
 
 def kind_told(weights: Mapping[str, int], relevant: float) -> str:
     """The label of a text with this evidence and this probability of being relevant."""
     kind, most, _ = foremost(weights)
-    return kind if relevant >= told_from(most) else _without_kind(relevant, ()).label
+    return kind if relevant >= told_from(most) else _without_kind(relevant, (), "").label
 
 
-def _without_kind(relevant: float, keywords: tuple[Keyword, ...]) -> Prediction:
+def _without_kind(relevant: float, keywords: tuple[Keyword, ...], version: str) -> Prediction:
     if relevant >= 0.5:
-        return Prediction(UNSPECIFIED, relevant, relevant, keywords, VERSION)
-    return Prediction(NOT_DISASTER, 1 - relevant, relevant, keywords, VERSION)
+        return Prediction(UNSPECIFIED, relevant, relevant, keywords, version)
+    return Prediction(NOT_DISASTER, 1 - relevant, relevant, keywords, version)
 
 
 @lru_cache(maxsize=1)
@@ -211,13 +236,15 @@ def logistic(x: float) -> float:
     return 1 / (1 + exp(-x)) if x > -700 else 0.0
 
 
-def _keywords(found: Sequence[str], matches: Sequence[Match]) -> tuple[Keyword, ...]:
-    """Return the first MOST_KEYWORDS words that name a kind, each with its context, all cut to MOST_CHARACTERS."""
+def _keywords(found: Sequence[str], matches: Sequence[Match], told: str = "") -> tuple[Keyword, ...]:
+    """Return the first MOST_KEYWORDS words that name a kind or speak for the one `told`, each with its context, all cut
+    to MOST_CHARACTERS."""
     keywords: list[Keyword] = []
     for start, stop, sense in matches:
         if len(keywords) == MOST_KEYWORDS:
             break
-        if sense.named:
+        theme = sense.named or (told if told in sense.evidence.weights else None)
+        if theme:
             before = " ".join(found[max(0, start - CONTEXT) : start])
             word = " ".join(found[start:stop])
             after = " ".join(found[stop : stop + CONTEXT])
@@ -226,7 +253,7 @@ def _keywords(found: Sequence[str], matches: Sequence[Match]) -> tuple[Keyword, 
                     prefix=before[:MOST_CHARACTERS],
                     word=word[:MOST_CHARACTERS],
                     suffix=after[:MOST_CHARACTERS],
-                    theme=sense.named,
+                    theme=theme,
                 )
             )
     return tuple(keywords)

@@ -107,7 +107,8 @@ def ask(hosts: Mapping[str, Endpoint | None], head: str, texts: Sequence[str], s
 
 
 def ask_bundled(head: str, cleaned: Sequence[str]) -> Labels:
-    return [p.label if head == "kind" else relevance(p.relevant) for p in bundled.classify(cleaned)]
+    predictions = bundled.classify(cleaned, settings().relevant_share)
+    return [p.label if head == "kind" else relevance(p.relevant) for p in predictions]
 
 
 def ask_hosted(endpoint: Endpoint, cleaned: Sequence[str], deadline: float, answered: deque[None]) -> Labels:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from chalicelib import clients
 from chalicelib.classifier import backends
 from chalicelib.classifier.active import Active, active
+from chalicelib.classifier.bundled import RELEVANT_SHARE
 from chalicelib.classifier.text import clean
 from chalicelib.columns import BYTES, cut
 from chalicelib.settings import settings
@@ -47,7 +48,7 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
     batch = read(event)
     if not batch.records:
         return {"records": []}
-    outcome = decide(batch, active(), _deadline(context))
+    outcome = decide(batch, active(), _deadline(context), settings().relevant_share)
     lines, repeated = outcome.lines, False
     if outcome.rejected:
         key = files.rejected_key(batch, len(outcome.rejected))
@@ -61,14 +62,17 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return response
 
 
-def decide(batch: Batch, by: Active, deadline: float) -> Outcome:
-    """Classify the batch's tweets and decide what becomes of each. `deadline` on the clock of time.monotonic()."""
+def decide(batch: Batch, by: Active, deadline: float, share: float = RELEVANT_SHARE) -> Outcome:
+    """Classify the batch's tweets and decide what becomes of each.
+
+    `deadline`: on the clock of time.monotonic(). `share`: of the stream's posts that are about a disaster.
+    """
     capacity = answer.capacity(record.id for record in batch.records)
     candidates = [(record.arrived, tweet) for record in batch.records for tweet in record.tweets]
     del candidates[capacity // rows.SMALLEST_ROW :]
     cleaned = [clean(tweet.text) for _, tweet in candidates]
     _cut(candidates, cleaned)
-    own = backends.bundled_verdicts(cleaned)
+    own = backends.bundled_verdicts(cleaned, share)
     facts = [
         rows.facts(tweet, arrived, text, verdict.prediction.keywords)
         for (arrived, tweet), text, verdict in zip(candidates, cleaned, own, strict=True)
