@@ -51,13 +51,23 @@ def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
     if "grace_seconds" in values:
         values["grace_seconds"] = int(values["grace_seconds"])
     if "relevant_share" in values:
-        values["relevant_share"] = float(values["relevant_share"])
+        values["relevant_share"] = _share(parameters["relevant_share"])
     try:
         return Settings(**{"stage": stage, **values})  # type: ignore[arg-type]
     except TypeError as error:
         raise SettingsError(
             f"SSM parameters under {parameter_path(stage)} are incomplete ({error}). Deploy the data plane: make deploy"
         ) from error
+
+
+def _share(value: str) -> float:
+    """Return a share above 0 and below 1. Raise SettingsError for anything else."""
+    try:
+        if 0 < float(value) < 1:
+            return float(value)
+    except ValueError:
+        pass
+    raise SettingsError(f"the SSM parameter relevant_share must be a number above 0 and below 1, not {value!r}")
 
 
 @lru_cache

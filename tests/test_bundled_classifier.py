@@ -1,5 +1,7 @@
 """The bundled classifier tells kind and relevance, explains itself, is small, and needs only the standard library."""
 
+import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -9,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import producer
 from chalicelib.classifier import bundled
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import clean
 
 ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "data" / "sample_tweets.csv"
 
 
 def told(text: str) -> str:
@@ -164,3 +168,61 @@ def test_the_same_terms_in_many_words_are_remembered_once() -> None:
 def test_a_post_that_repeats_a_keyword_has_twenty_of_them() -> None:
     [prediction] = bundled.classify(["flood " * 10_000])
     assert len(prediction.keywords) == bundled.MOST_KEYWORDS == 20
+
+
+def test_another_model_has_another_name() -> None:
+    content = bundled.MODEL.read_bytes()
+    assert re.fullmatch(r"bundled-2-[0-9a-f]{8}", bundled.version())
+    assert bundled.version_of(content) == bundled.version() != bundled.version_of(content + b" ")
+    assert bundled.resolve("bundled") == bundled.version()
+    assert bundled.resolve("mine") == "mine"
+
+
+def test_every_kind_that_is_told_comes_with_a_word_that_gave_it() -> None:
+    texts = [clean(json.loads(line)["text"]) for line in producer.read(SAMPLE)]
+    texts += [
+        "The ground was shaking, we all felt it, USGS says it was close",
+        "Rains: the river rises, rescuers trapped",
+    ]
+    told = [p for p in bundled.classify(texts, 0.5) if p.label not in ("unspecified", "not_disaster")]
+    assert len(told) > 50
+    for prediction in told:
+        assert prediction.label in {keyword["theme"] for keyword in prediction.keywords}
+
+
+def test_the_score_of_a_kind_is_no_more_probable_than_that_there_is_a_disaster() -> None:
+    texts = [clean(json.loads(line)["text"]) for line in producer.read(SAMPLE)]
+    told = [p for p in bundled.classify(texts) if p.label not in ("unspecified", "not_disaster")]
+    assert all(0 < prediction.score < prediction.relevant for prediction in told)
+    assert len({round(prediction.score, 6) for prediction in told}) > 0.8 * len({p.keywords[0]["prefix"] for p in told})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "La meteorologia non è colpa del governo",
+        "Convalido mis 3 años de derecho",
+        "Espero que sea algo temporal y se arregle pronto",
+        "Una senhora cheia de vontade de viver",
+        "Dans les mers se joue l'avenir des océans",
+        "Vamos a la discoteca esta noche",
+        "Kostenexplosion bei der Miete",
+        "Le canzoni riadattate sono uno spettacolo",
+        "Colorado Avalanche win again",
+        "The refugees debate is all politics",
+        "Another England batting collapse, a cricket disaster",
+        "She's a hurricane on the dance floor",
+        "A population explosion of rabbits",
+        "My Pokemon used hailstorm",
+        "Ied Mubarak to all my friends",
+        "Judge Sebastian Richter joins the court",
+    ],
+)
+def test_words_that_only_look_like_a_hazard_tell_no_kind(text: str) -> None:
+    assert told(text) == "not_disaster"
+
+
+@pytest.mark.parametrize("place", ["Boston", "Colorado", "Washington", "San Francisco", "New York City"])
+def test_a_place_does_not_make_a_post_relevant(place: str) -> None:
+    [prediction] = bundled.classify([f"Having lunch in {place} with my friends"])
+    assert prediction.relevant < 0.1
