@@ -10,7 +10,7 @@ from chalice.app import ConflictError
 from chalicelib import clients
 from chalicelib.admin import classifier
 from chalicelib.admin.http import Request
-from chalicelib.classifier import activation, endpoints, versions
+from chalicelib.classifier import activation, bundled, endpoints, versions
 from chalicelib.classifier.active import Active, default
 
 KIND, RELEVANCE = "mine-kind-0123456789", "mine-relevance-0123456789"
@@ -67,7 +67,7 @@ def delete(aws: Aws, version: str) -> Callable[[], bool]:
 
 def test_deleted_between_the_probe_and_the_switch(aws: Aws) -> None:
     aws.when["activate"] = delete(aws, KIND)
-    with pytest.raises(ConflictError, match=f"arn/{KIND} was deleted meanwhile; bundled-1 is active"):
+    with pytest.raises(ConflictError, match=f"arn/{KIND} was deleted meanwhile; {bundled.version()} is active"):
         put()
     assert aws.active.backend == "bundled"
 

@@ -19,6 +19,7 @@ import pytest
 import tweet_files as files
 from stepped import Steps, orders
 
+from chalicelib.classifier import bundled
 from chalicelib.transform import answer, handler
 from chalicelib.transform.handler import transform
 
@@ -106,7 +107,7 @@ def test_a_classifier_switched_in_between_changes_no_line_of_the_answers() -> No
         outcome = decide(*arguments)
         decided.append(outcome)
         version = f"version-{len(decided)}".encode()
-        return outcome._replace(lines=[line.replace(b"bundled-1", version) for line in outcome.lines])
+        return outcome._replace(lines=[line.replace(bundled.version().encode(), version) for line in outcome.lines])
 
     for order in orders(STEPS, STEPS):
         decided.clear()
