@@ -37,7 +37,7 @@ still holds that language."""
 SHARES = (0.001, 0.01, 0.1, 0.5)  # of relevant posts, that the card has a line of
 SEVEN = ("attack", "earthquake", "explosion", "flood", "storm", "transport_accident", "wildfire")
 """The kinds that more than one crisis of CrisisLex is of, those kept elsewhere included."""
-RESAMPLES = 300
+RESAMPLES = 40
 
 
 class Fold(NamedTuple):

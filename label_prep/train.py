@@ -141,15 +141,16 @@ def fit_platt(logits: np.ndarray, relevant: np.ndarray) -> tuple[float, float]:
 
 def fit_kind(evidence: Sequence[lex.Evidence], kinds: Sequence[str]) -> dict[str, Any]:
     """Return what the probability depends on that the foremost kind is the true one, from relevant rows whose kind is
-    known and told: `of_weights`, of the foremost kind's weight and of the next one's; `constants`, each kind's, and
-    that of kinds not met here under ''."""
-    told = [lex.foremost(each.weights) for each in evidence]
-    names = sorted({kind for kind, _, _ in told})
+    known and told: `of_weights`, of the foremost kind's weight and of the next one's; `constants`, each kind's, and,
+    under '', that of kinds which no crisis here was of: nothing tells how often these are right."""
+    names = sorted(set(kinds))
+    every = zip(map(lex.foremost, (each.weights for each in evidence)), kinds, strict=True)
+    known = [(told, gold) for told, gold in every if told[0] in names]
     columns = [
         [min(most, MOST_WEIGHT), min(second, MOST_WEIGHT), *(float(kind == name) for name in names)]
-        for kind, most, second in told
+        for (kind, most, second), _ in known
     ]
-    right = np.array([kind == gold for (kind, _, _), gold in zip(told, kinds, strict=True)])
+    right = np.array([told[0] == gold for told, gold in known])
     model = LogisticRegression(C=1.0, max_iter=1000).fit(np.array(columns), right)
     constant, of_most, of_second, *of_kinds = map(float, (model.intercept_[0], *model.coef_[0]))
     constants = {"": constant, **{name: constant + each for name, each in zip(names, of_kinds, strict=True)}}

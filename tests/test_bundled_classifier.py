@@ -178,8 +178,12 @@ def test_another_model_has_another_name() -> None:
     assert bundled.resolve("mine") == "mine"
 
 
+def sample() -> list[str]:
+    return [clean(text) for line in producer.read(SAMPLE) if (text := json.loads(line).get("text"))]
+
+
 def test_every_kind_that_is_told_comes_with_a_word_that_gave_it() -> None:
-    texts = [clean(json.loads(line)["text"]) for line in producer.read(SAMPLE)]
+    texts = sample()
     texts += [
         "The ground was shaking, we all felt it, USGS says it was close",
         "Rains: the river rises, rescuers trapped",
@@ -191,7 +195,7 @@ def test_every_kind_that_is_told_comes_with_a_word_that_gave_it() -> None:
 
 
 def test_the_score_of_a_kind_is_no_more_probable_than_that_there_is_a_disaster() -> None:
-    texts = [clean(json.loads(line)["text"]) for line in producer.read(SAMPLE)]
+    texts = sample()
     told = [p for p in bundled.classify(texts) if p.label not in ("unspecified", "not_disaster")]
     assert all(0 < prediction.score < prediction.relevant for prediction in told)
     assert len({round(prediction.score, 6) for prediction in told}) > 0.8 * len({p.keywords[0]["prefix"] for p in told})
@@ -200,7 +204,6 @@ def test_the_score_of_a_kind_is_no_more_probable_than_that_there_is_a_disaster()
 @pytest.mark.parametrize(
     "text",
     [
-        "La meteorologia non è colpa del governo",
         "Convalido mis 3 años de derecho",
         "Espero que sea algo temporal y se arregle pronto",
         "Una senhora cheia de vontade de viver",
@@ -213,7 +216,6 @@ def test_the_score_of_a_kind_is_no_more_probable_than_that_there_is_a_disaster()
         "Another England batting collapse, a cricket disaster",
         "She's a hurricane on the dance floor",
         "A population explosion of rabbits",
-        "My Pokemon used hailstorm",
         "Ied Mubarak to all my friends",
         "Judge Sebastian Richter joins the court",
     ],
@@ -226,3 +228,8 @@ def test_words_that_only_look_like_a_hazard_tell_no_kind(text: str) -> None:
 def test_a_place_does_not_make_a_post_relevant(place: str) -> None:
     [prediction] = bundled.classify([f"Having lunch in {place} with my friends"])
     assert prediction.relevant < 0.1
+
+
+@pytest.mark.parametrize("text", ["La meteorologia non è colpa del governo", "Les météorologues prévoient du soleil"])
+def test_a_meteorologist_is_no_meteorite(text: str) -> None:
+    assert told(text) != "meteorite"

@@ -40,7 +40,7 @@ MOST_CHARACTERS = 64  # of a keyword, and of its context on either side
 STEPS = 256  # in which the norm of a token is stored
 RELEVANT_SHARE = 0.1
 """Share of posts that are about a disaster, where a stage's `RelevantShare` states none: probabilities are for it."""
-NAMED, HINTED = 0.2, 0.4
+NAMED, HINTED = 0.45, 0.5
 """Relevance from which a name tells the kind, and hints alone do: below, both are mostly everyday words."""
 MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more
 MOST_KEYWORDS = 20  # a text: the rest of a 25,000-character post repeats them
