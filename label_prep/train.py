@@ -69,7 +69,9 @@ def fit(
     events = frame["event"].where(~speech, feats.EVERYDAY)
     first = np.flatnonzero(~frame["group"].duplicated().to_numpy())
     relevant = frame["relevant"].to_numpy()
-    features = feats.learn([texts[at] for at in first.tolist()], events.iloc[first].tolist(), relevant[first], seed)
+    features = feats.learn(
+        [texts[at] for at in first.tolist()], events.iloc[first].tolist(), relevant[first].tolist(), seed
+    )
     alike = frame.groupby("group")["group"].transform("size").to_numpy()
     weight = frame["weight"].to_numpy() / np.where(domains["crowdflower"], 1.0, np.sqrt(alike))
     weight = weight * np.where(domains[EVERYDAY], EVERYDAY_WEIGHT, np.where(speech, 1.0, CRISES_WEIGHT))
@@ -162,7 +164,7 @@ def right_of(kind: Mapping[str, Any], evidence: Sequence[lex.Evidence]) -> np.nd
     of_most, of_second = kind["of_weights"]
     constants = kind["constants"]
     told = [lex.foremost(each.weights) for each in evidence]
-    return expit(
+    found: np.ndarray = expit(
         np.array(
             [
                 constants.get(name, constants[""])
@@ -172,6 +174,7 @@ def right_of(kind: Mapping[str, Any], evidence: Sequence[lex.Evidence]) -> np.nd
             ]
         )
     )
+    return found
 
 
 def pack(

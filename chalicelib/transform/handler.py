@@ -62,17 +62,17 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return response
 
 
-def decide(batch: Batch, by: Active, deadline: float, share: float = RELEVANT_SHARE) -> Outcome:
+def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RELEVANT_SHARE) -> Outcome:
     """Classify the batch's tweets and decide what becomes of each.
 
-    `deadline`: on the clock of time.monotonic(). `share`: of the stream's posts that are about a disaster.
+    `deadline`: on the clock of time.monotonic(). `relevant_share`: of the stream's posts that are about a disaster.
     """
     capacity = answer.capacity(record.id for record in batch.records)
     candidates = [(record.arrived, tweet) for record in batch.records for tweet in record.tweets]
     del candidates[capacity // rows.SMALLEST_ROW :]
     cleaned = [clean(tweet.text) for _, tweet in candidates]
     _cut(candidates, cleaned)
-    own = backends.bundled_verdicts(cleaned, share)
+    own = backends.bundled_verdicts(cleaned, relevant_share)
     facts = [
         rows.facts(tweet, arrived, text, verdict.prediction.keywords)
         for (arrived, tweet), text, verdict in zip(candidates, cleaned, own, strict=True)
