@@ -82,7 +82,8 @@ def _by_kind(stream: pd.DataFrame) -> dict[str, Curve]:
 
 def _weight(rows: pd.DataFrame) -> np.ndarray:
     yes = rows["relevant"].to_numpy() == 1
-    return np.where(yes, RELEVANT_SHARE / max(1, yes.sum()), (1 - RELEVANT_SHARE) / max(1, (~yes).sum()))
+    weight: np.ndarray = np.where(yes, RELEVANT_SHARE / max(1, yes.sum()), (1 - RELEVANT_SHARE) / max(1, (~yes).sum()))
+    return weight
 
 
 def confusion(rows: pd.DataFrame, path: Path) -> Path:
