@@ -325,6 +325,12 @@ def test_values_are_read_by_the_types_of_their_columns(api: DataApi) -> None:
     assert set(second.values()) == {None}
 
 
+def test_two_columns_of_one_name_are_an_error_for_a_row_could_hold_only_one(api: DataApi) -> None:
+    api.pages = [{"ColumnMetadata": [{"name": "a"}, {"name": "a"}], "Records": []}]
+    with pytest.raises(ValueError, match="Columns of the same name: a, a"):
+        data_api.query("SELECT 1 AS a, 2 AS a")
+
+
 def test_results_that_are_gone_are_lost(api: DataApi) -> None:
     def gone(Id: str) -> Iterator[dict[str, Any]]:
         raise client_error("ResourceNotFoundException")

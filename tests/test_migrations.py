@@ -238,8 +238,8 @@ def test_a_warehouse_without_the_table_of_migrations_has_none(monkeypatch: pytes
 
 
 def test_a_later_migration_that_is_applied_makes_a_new_number_necessary() -> None:
-    with pytest.raises(MigrationError, match=r"0001_one is pending, but the later 0002_two was applied"):
-        migrations.plan([ONE, TWO], applied(TWO))
+    with pytest.raises(MigrationError, match=r"0001_one is pending, but the later 0003_three was applied"):
+        migrations.plan([ONE, TWO, THREE], applied(TWO, THREE))
 
 
 def test_a_transaction_takes_the_lock_looks_again_and_records_what_it_did_in_this_order() -> None:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def test_a_row_is_linked_to_its_file_and_line() -> None:
         found = rows(transform(event(b'{"text":"a"}\n{"text":"b"}', b"junk", b'[{"text":"c"},{"text":"d"}]'), None))
     [key] = [key for key in world.objects if key.startswith("tweets/")]
     stored = gzip.decompress(world.objects[key]).splitlines()
-    assert key.startswith("tweets/dt=2026-02-03/hh=04/")
+    assert re.fullmatch(r"tweets/dt=2026-02-03/hh=04/[0-9a-f]{32}-4\.ndjson\.gz", key)
     assert key.endswith("-4.ndjson.gz")
     assert [row["original_text"] for row in found] == ["a", "b", "c", "d"]
     for row in found:
