@@ -320,9 +320,13 @@ def test_firehose_may_insert_and_nothing_else() -> None:
     ]
 
 
-def test_the_admin_api_may_only_read() -> None:
-    roles = [line.split()[2] for line in warehouse.grants(LOCAL, None) if "api_handler" in line]
-    assert roles == ["disaster_analyst", "sys:monitor"]
+def test_the_admin_api_may_only_read_and_write_down_what_people_resolve() -> None:
+    granted = [line.partition(" TO ")[0] for line in warehouse.grants(LOCAL, None) if "api_handler" in line]
+    assert granted == [
+        "GRANT ROLE disaster_analyst",
+        "GRANT INSERT ON disaster.finding_resolution",
+        "GRANT ROLE sys:monitor",
+    ]
     script = "\n".join(migration.sql for migration in migrations.read())
     may = [sql for sql in migrations.statements(script) if sql.endswith("TO ROLE disaster_analyst")]
     assert len(may) == 3
