@@ -222,8 +222,8 @@ def tests_for(
         ran |= {test for line in mutant.lines for test in each.lines.get(mutant.file, {}).get(line, ())}
     imported = not mutant.where or (lines.ON_IMPORT in ran)
     ran.discard(lines.ON_IMPORT)
-    if imported and not ran:  # a constant, say: whoever runs a line that names it
-        ran = _users(mutant, measured)
+    if not mutant.where or not ran:  # a constant, say: whoever runs a line that names it
+        ran |= _users(mutant, measured)
     ordered = sorted(ran & set(seconds), key=lambda test: (test != killer, seconds[test]))
     chosen: list[tuple[str, float]] = []
     sum_so_far = 0.0
