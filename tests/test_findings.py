@@ -64,7 +64,9 @@ def unsent(hour: datetime, *texts: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("damage", "lost"), [(orphaned, 0), (unreadable, 5), (refused, 5), (unsent, 1)], ids=lambda each: str(each)
+    ("damage", "lost"),
+    [(orphaned, 0), (unreadable, 5), (refused, 5), (unsent, 1)],
+    ids=["orphaned", "unreadable", "refused", "unanswered"],
 )
 def test_a_finding_goes_from_red_to_green_and_stays_green(stack: LocalAws, damage: Any, lost: int) -> None:
     hour = files.an_hour()
