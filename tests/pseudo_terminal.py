@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ROWS = 40
+NOT_INHERITED = {"TYPED", "MAKELEVEL", "MAKEFLAGS", "MFLAGS", "DATA", "LOCAL_HOME", "NO_COLOR", "STAGE"}
+"""Variables that `make test` or another test has set, and that a person's shell has not."""
 
 
 def in_terminal(
@@ -34,7 +36,7 @@ def in_terminal(
     """
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
-    variables = {name: value for name, value in os.environ.items() if name not in ("TYPED", "MAKELEVEL", "NO_COLOR")}
+    variables = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     variables |= {"TERM": "xterm-256color"} | dict(environment or {})
     process = subprocess.Popen(
         command,
