@@ -48,7 +48,11 @@ def test_the_head_of_each_line_is_read_whatever_its_length(pack: type[bytes]) ->
     assert list(heads(io.BytesIO(pack(BODY)), 14, 4)) == [b"one\n", b"two\n", b"\n", b"thre"]
 
 
-@pytest.mark.parametrize("broken", [gzip.compress(BODY)[:-9], gzip.compress(BODY)[:12] + b"x" * 9, b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "broken",
+    [gzip.compress(BODY)[:-9], gzip.compress(BODY)[:12] + b"x" * 9, b"\x1f\x8b"],
+    ids=["cut off", "overwritten", "a head alone"],
+)
 def test_broken_gzip_raises(broken: bytes) -> None:
     with pytest.raises((OSError, EOFError, zlib.error)):
         list(lines(io.BytesIO(broken), 100, 100))
