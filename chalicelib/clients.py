@@ -53,5 +53,9 @@ def lambda_() -> LambdaClient:
     return cast("LambdaClient", _client("lambda"))
 
 
+def cloudwatch() -> Any:
+    return _client("cloudwatch", connect_timeout=2, read_timeout=5)
+
+
 def comprehend() -> ComprehendClient:
     return cast("ComprehendClient", _client("comprehend", max_pool_connections=50, connect_timeout=2, read_timeout=10))

@@ -139,6 +139,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
     "api_handler": (
         SETTINGS,
         Grant("SwitchClassifier", ("ssm:GetParameter", "ssm:PutParameter"), (ACTIVE,)),
+        Grant("CountFallbacks", ("cloudwatch:GetMetricStatistics",), ("*",), why="a metric is no resource in IAM"),
         objects("WriteJobs", "s3:PutObject", "reports/"),
         objects("ReadReportsAndData", "s3:GetObject", "reports/", "classifier/"),
         listing("reports/", "classifier/"),

@@ -26,7 +26,7 @@ from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from local import functions, schedule
+from local import functions, metrics, schedule
 from local.functions import Function
 
 DATA_PLANE = Path(__file__).parents[1] / "infra" / "data-plane.yaml"
@@ -42,7 +42,13 @@ def install(made: Mapping[str, Function], stage: str, region: str, topic_arn: st
     _rules(stage, **account)
     _alarms(stage, topic_arn, **account)
     _messages(f"disaster-tweets-{stage}-alerts", topic_arn, **account)
-    return _logs(made, **account)
+    log, measure = _logs(made, **account), metrics.install(**account)
+
+    def take(function: str, line: str) -> None:
+        log(function, line)
+        measure(line)
+
+    return take
 
 
 def _functions(made: Mapping[str, Function], stage: str, account: str, region: str) -> None:

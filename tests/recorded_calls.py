@@ -69,6 +69,8 @@ def needs(function: str, service: str, operation: str, given: Mapping[str, Any])
             return need(f"redshift-data:{operation}", workgroup) + need("redshift-serverless:GetCredentials", workgroup)
         case "redshift-data", _:
             return need(f"redshift-data:{operation}", "*")
+        case "cloudwatch", _:
+            return need(f"cloudwatch:{operation}", "*")  # metrics are no resources in IAM
         case "comprehend", "CreateDocumentClassifier":
             classifier = arn("comprehend", f"document-classifier/{given['DocumentClassifierName']}")
             both = (classifier, f"{classifier}/version/{given['VersionName']}")

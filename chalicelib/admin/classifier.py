@@ -10,7 +10,7 @@ from chalice.app import BadRequestError, ChaliceViewError, ConflictError, NotFou
 from chalicelib import jobs
 from chalicelib.admin.http import Answer, Request, accepted, report
 from chalicelib.admin.validation import validate
-from chalicelib.classifier import activation, bundled, endpoints, labelled, training, versions
+from chalicelib.classifier import activation, bundled, endpoints, fallbacks, labelled, training, versions
 from chalicelib.classifier.active import TIME_TO_LIVE, Active
 
 S3_URI = {
@@ -114,7 +114,8 @@ def delete_endpoint(request: Request, version: str) -> Answer:
 
 
 def show_active(request: Request) -> Answer:  # noqa: ARG001
-    return Answer(shown(activation.current()))
+    """Return the active classifier, and how often the bundled one stood in for it within the last hour."""
+    return Answer(shown(activation.current()) | {"fallbacks_last_hour": fallbacks.of_last_hour()})
 
 
 def activate(request: Request) -> Answer:
