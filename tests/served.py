@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +45,22 @@ class Served:
 
 
 @contextmanager
-def served(home: Path, *options: str, **environment: str) -> Iterator[Served]:
-    """`python -m local serve` on free ports, killed in the end if nobody has done that yet."""
-    command = [sys.executable, "-m", "local", "serve", "--port", "0", "--api-port", "0", "--home", str(home), *options]
+def served(home: Path, *options: str, under: Sequence[str] = (), **environment: str) -> Iterator[Served]:
+    """Run `python -m local serve` on free ports, under a command if one is given, and kill it in the end."""
+    command = [
+        *under,
+        sys.executable,
+        "-m",
+        "local",
+        "serve",
+        "--port",
+        "0",
+        "--api-port",
+        "0",
+        "--home",
+        str(home),
+        *options,
+    ]
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -195,25 +197,15 @@ def test_a_read_only_home_is_refused_in_a_line(tmp_path: Path, used: bool) -> No
 
 def test_few_open_files_are_enough(tmp_path: Path) -> None:
     """`ulimit -n 64`, and 60 connections that say nothing."""
-    import resource
-    import socket
-    from urllib.parse import urlsplit
-
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
-    try:
-        with served(tmp_path) as server:
-            resource.setrlimit(resource.RLIMIT_NOFILE, before)
-            for url in (server.endpoint_url, server.admin_url):
-                at = urlsplit(url)
-                idle = [socket.create_connection((at.hostname, at.port), timeout=10) for _ in range(60)]
-                keys = server.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]
-                assert keys == 0
-                assert api(server.admin_url) == 200
-                for each in idle:
-                    each.close()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    with served(tmp_path, under=["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]) as server:
+        for url in (server.endpoint_url, server.admin_url):
+            at = urlsplit(url)
+            idle = [socket.create_connection((at.hostname, at.port), timeout=10) for _ in range(60)]
+            keys = server.client("s3").list_objects_v2(Bucket=BUCKET)["KeyCount"]
+            assert keys == 0
+            assert api(server.admin_url) == 200
+            for each in idle:
+                each.close()
 
 
 def api(url: str) -> int:
