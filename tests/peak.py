@@ -94,9 +94,19 @@ def api_handler(name: str) -> None:
     assert labelled.check(lines(), complete=True).found
 
 
+def jobs(name: str) -> None:
+    """Draw the sample of an evaluation from labelled data of more bytes than the function may take memory."""
+    from chalicelib.classifier import evaluation, labelled
+
+    document = b"flood,%d " + {"long documents": b"water " * 1600}[name] + b"\n"
+    lines = (document % number for number in range(600 * 1024**2 // len(document)))
+    assert len(evaluation.draw(lines, labelled.Checked(complete=False), 500)) == 500
+
+
 FUNCTIONS: dict[str, tuple[Callable[[str], None], list[str]]] = {
     "transform": (transform, [*attack_corpus.BATCHES]),
     "reconcile": (reconcile, [*attack_corpus.REJECTED, *attack_corpus.GIVEN_UP]),
+    "jobs": (jobs, ["long documents"]),
     "api_handler": (api_handler, ["newlines", "short documents", "labels", "no UTF-8"]),
 }
 

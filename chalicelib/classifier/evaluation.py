@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from heapq import nsmallest
 from itertools import combinations, islice
 from math import comb, sqrt
 from typing import Any
@@ -32,13 +33,11 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     """
     file = labelled.locate(arguments["data"])
     checked = labelled.Checked(complete=file.size <= labelled.CHECKED_BYTES)
-    documents = list(islice(labelled.documents(labelled.lines(file), checked.complain), labelled.MAX_DOCUMENTS))
-    checked.classes.update(document.label for document in documents)
+    chosen = draw(labelled.lines(file), checked, int(arguments["sample"]))
     if unknown := sorted(set(checked.classes) - set(labelled.LABELS[checked.head])):
         raise labelled.DataError(f"{file.uri} has labels that no version answers: {', '.join(unknown)[:200]}")
-    if not documents:
+    if not chosen:
         raise labelled.DataError(f"{file.uri} has no usable document. {checked.message(file.uri)}")
-    chosen = sample(documents, int(arguments["sample"]))
     hosts = {version: host(version, checked.head) for version in arguments["versions"]}
     left = context.get_remaining_time_in_millis() / 1000 - MARGIN if context else SECONDS
     answers = ask(hosts, checked.head, [document.text for document in chosen], left)
@@ -49,7 +48,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     report = {
         "data": file.uri,
         "head": checked.head,
-        "documents": len(documents),
+        "documents": checked.classes.total(),
         "sampled": len(chosen),
         "skipped": checked.found,
         **compared,
@@ -60,9 +59,20 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     return report
 
 
-def sample(documents: Sequence[labelled.Document], most: int) -> list[labelled.Document]:
-    """At most so many, drawn by a hash of their text: the same from the same file in any order, time after time."""
-    return sorted(documents, key=lambda d: hashlib.sha256(d.text.encode()).digest())[:most]
+def draw(lines: Iterable[bytes], checked: labelled.Checked, most: int) -> list[labelled.Document]:
+    """Return a sample of a file's documents and count their labels in `checked`, in memory for the sample alone."""
+
+    def counted() -> Iterator[labelled.Document]:
+        for document in islice(labelled.documents(lines, checked.complain), labelled.MAX_DOCUMENTS):
+            checked.classes[document.label] += 1
+            yield document
+
+    return sample(counted(), most)
+
+
+def sample(documents: Iterable[labelled.Document], most: int) -> list[labelled.Document]:
+    """Return at most so many, drawn by a hash of their text: the same from the same file in any order."""
+    return nsmallest(most, documents, key=lambda d: hashlib.sha256(d.text.encode()).digest())
 
 
 Endpoint = Mapping[str, Any]
