@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
@@ -63,7 +63,13 @@ class Watched:
             *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             self._hand_on(line)
-        return self.file.write(text)
+        with suppress(OSError):  # a full disk costs lines of the log, and nothing else
+            self.file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self.file.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.file, name)

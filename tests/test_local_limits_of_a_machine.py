@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import logging
 import os
 import socket
 import sqlite3
@@ -18,7 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from firehose_in_memory import REDSHIFT, WITH_BACKUP, World, deliver, stream, upper
 
-from local import disk, s3
+from local import disk, logs, s3
 from local.firehose.settings import AwsError, Settings
 from tests.served import ROOT, served
 
@@ -212,3 +215,21 @@ def api(url: str) -> int:
     import requests
 
     return requests.get(url, timeout=30).status_code
+
+
+# ------------------------------------------------------------------ logs
+
+
+def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        flush = write  # type: ignore[assignment]
+
+    handed_on: list[str] = []
+    log = logging.getLogger("local.full")
+    log.addHandler(logging.StreamHandler(logs.Watched(Full(), handed_on.append)))  # type: ignore[arg-type]
+    log.warning("a COPY failed")
+    assert handed_on == ["a COPY failed"]
+    assert "Traceback" not in capsys.readouterr().err
