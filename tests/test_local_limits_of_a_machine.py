@@ -225,11 +225,14 @@ def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(capsys: pytest.Capt
         def write(self, text: str) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        flush = write  # type: ignore[assignment]
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     handed_on: list[str] = []
     log = logging.getLogger("local.full")
-    log.addHandler(logging.StreamHandler(logs.Watched(Full(), handed_on.append)))  # type: ignore[arg-type]
+    handler = logging.StreamHandler(logs.Watched(Full(), handed_on.append))  # type: ignore[arg-type]
+    log.addHandler(handler)
     log.warning("a COPY failed")
+    log.removeHandler(handler)
     assert handed_on == ["a COPY failed"]
     assert "Traceback" not in capsys.readouterr().err
