@@ -164,8 +164,8 @@ Four folds. Each holds out a quarter of CrowdFlower, whole crises and whole ever
 near-duplicate of their posts, and learns everything anew from the rest. Intervals: bootstrap, of whole near-duplicate
 groups or of whole events.
 
-The figures are somewhat too good: the share that is the default, the parts at which what one domain alone teaches is served,
-what a text without a term loses, and the relevance from which a kind is told were chosen on these same folds.
+The figures are somewhat too good: the share that is the default, the parts at which what one domain alone teaches is
+served, what a text without a term loses, and the relevance from which a kind is told were chosen on these same folds.
 
 | | score | 95 % interval |
 |---|---:|---:|
