@@ -10,6 +10,7 @@ import compileall
 import py_compile
 import re
 import shutil
+from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PACKAGES = ("boto3", "botocore", "s3transfer", "urllib3", "python-dateutil", "si
 CLIENT = re.compile(r'_client\("([a-z0-9-]+)"')
 
 
+@cache  # asked for each of some thousand files
 def services() -> list[str]:
     """Return the names of the services that the functions call, from chalicelib/clients.py."""
     return sorted(set(CLIENT.findall((ROOT / "chalicelib" / "clients.py").read_text())))
