@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 import requests
 from hypothesis import HealthCheck, settings
 
+from chalicelib import clients
 from local.server import LocalAws
 
 # No test is timed: a busy machine is no fault of the code.
@@ -37,3 +39,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     with LocalAws(tmp_path_factory.mktemp("aws"), port=0, api_port=0) as aws:
         finished(aws.admin_url, "/warehouse/setup")
         yield aws
+
+
+@pytest.fixture
+def topic() -> Iterator[list[dict[str, Any]]]:
+    """The messages that were published."""
+    sent: list[dict[str, Any]] = []
+    client = mock.Mock()
+    client.publish.side_effect = lambda **message: sent.append(message)
+    with mock.patch.object(clients, "sns", lambda: client):
+        yield sent

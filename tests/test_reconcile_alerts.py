@@ -1,9 +1,7 @@
 """A message when something is lost or can't be repaired, once; never when all is well. Metrics always."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import pytest
 import tweet_files as files
@@ -13,16 +11,6 @@ from chalicelib.reconcile import alert
 from chalicelib.settings import settings
 
 pytestmark = pytest.mark.usefixtures("stack")
-
-
-@pytest.fixture
-def topic() -> Iterator[list[dict[str, Any]]]:
-    """The messages that were published."""
-    sent: list[dict[str, Any]] = []
-    client = mock.Mock()
-    client.publish.side_effect = lambda **message: sent.append(message)
-    with mock.patch.object(clients, "sns", lambda: client):
-        yield sent
 
 
 def test_no_message_when_all_is_well(topic: list[dict[str, Any]]) -> None:

@@ -6,7 +6,6 @@ test_reconcile_snapshots.py, how people resolve findings in test_findings.py.
 """
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -23,16 +22,6 @@ from chalicelib.warehouse import data_api
 from local.server import LocalAws
 
 pytestmark = pytest.mark.usefixtures("stack")
-
-
-@pytest.fixture
-def topic() -> Iterator[list[dict[str, Any]]]:
-    """The messages that were published."""
-    sent: list[dict[str, Any]] = []
-    client = mock.Mock()
-    client.publish.side_effect = lambda **message: sent.append(message)
-    with mock.patch.object(clients, "sns", lambda: client):
-        yield sent
 
 
 def alarms(capsys: pytest.CaptureFixture[str], metric: str) -> list[bool]:
