@@ -68,7 +68,7 @@ def build(found: Found) -> dict[str, Any]:
             "findings": kept.total("outstanding"),
             "untold": kept.total("outstanding", "untold"),
             "tweets": kept.total("outstanding", "tweets"),
-            **{kind: kept.total("outstanding", kind=kind) for kind in findings.TO_DO},
+            **{which: kept.total("outstanding", kind=which) for which in findings.TO_DO},
             "shown": [outstanding(row) for row in kept.worst],
         },
         "resolved": {"findings": kept.total("resolved"), "tweets": kept.total("resolved", "tweets")},
