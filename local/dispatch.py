@@ -12,6 +12,8 @@ from urllib.parse import parse_qs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
+from local import patches
+
 CODE = "NotImplemented"
 STATUS = (
     501  # clients try 500, 502, 503 and 504 again: docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -46,6 +48,8 @@ class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
 def _application(service: Any) -> Any:
     if service is None:
         raise UnknownServiceError
+    if service == "apigateway":
+        patches.import_chalices_api()
     return create_backend_app(service)
 
 

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ssm import urls
-from moto.ssm.models import Parameter, SimpleSystemManagerBackend, ssm_backends
+
+from local import patches
+
+with patches.without_ec2():
+    from moto.ssm import urls
+    from moto.ssm.models import Parameter, SimpleSystemManagerBackend, ssm_backends
 
 KEPT = ("parameter_type", "description", "allowed_pattern", "keyid", "version", "data_type", "tier", "policies")
 

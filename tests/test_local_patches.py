@@ -86,6 +86,7 @@ for prefix in (None, "", "b", "b/", "b/1", "x", "\\u00e9"):
 
 
 def test_chalices_api_is_imported() -> None:
+    patches.import_chalices_api()
     from chalice.deploy.swagger import SwaggerGenerator
     from moto.apigateway.models import apigateway_backends
 
@@ -97,3 +98,14 @@ def test_chalices_api_is_imported() -> None:
     api.put_rest_api(imported.id, document, fail_on_warnings=False, mode="overwrite")
     paths = {resource.get_path() for resource in api.get_resources(imported.id)}
     assert set(app.app.routes) <= paths
+
+
+def test_the_local_aws_starts_without_ec2_and_api_gateway() -> None:
+    """Each takes as long to import as all the rest that a start needs."""
+    code = "import sys, local.ssm; from local import patches; patches.install(); print(*sorted(sys.modules))"
+    assert not {"moto.ec2", "moto.ec2.models", "moto.apigateway", "moto.apigateway.models"} & set(
+        unpatched(code).split()
+    )
+    assert "moto.ec2.models" in unpatched("import sys, moto.ssm; print(*sorted(sys.modules))").split()
+    code = "import local.ssm; from moto.ec2 import ec2_backends; print(type(ec2_backends).__name__)"
+    assert unpatched(code) == "BackendDict", "what needs EC2 gets the whole of it"

@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from sqlglot import exp, parse, parse_one, tokenize
@@ -62,6 +62,9 @@ class Like:
     defaults: bool
 
 
+PLACE = re.compile("'\ue000([^\ue001]*)\ue001'")
+"""Where a parameter's value goes in a translated statement. The characters are of Unicode's private use area."""
+
 LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 
 
@@ -91,19 +94,36 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
     if append := APPEND.match(text):
         target, source = append.groups()
         return Translation((f"INSERT INTO {target} BY NAME SELECT * FROM {source}", f"DELETE FROM {source}"))  # noqa: S608
+    # What a CREATE makes can have a name of its own each time; every other statement is translated once.
+    translation, wanted = _translated.__wrapped__(text) if DESIGNED.match(text) else _translated(text)
+    given = parameters or {}
+    for name in wanted:
+        if name not in given:
+            raise WarehouseError(f"ERROR: Parameter {name!r} has no value")
+    if not wanted:
+        return translation
+
+    def literal(place: re.Match[str]) -> str:
+        return exp.Literal.string(given[place[1]]).sql("duckdb")
+
+    return replace(translation, statements=tuple(PLACE.sub(literal, each) for each in translation.statements))
+
+
+@lru_cache(1024)
+def _translated(text: str) -> tuple[Translation, tuple[str, ...]]:
+    """Translate a statement that has PLACE where a parameter's value goes; return it with its parameters' names."""
     tree = _parsed(text).copy()
     if like := _like(tree):
-        return Translation((), like=like)
+        return Translation((), like=like), ()
+    wanted = []
     for placeholder in list(tree.find_all(exp.Placeholder)):
-        name = str(placeholder.this or "")
-        if name not in (parameters or {}):
-            raise WarehouseError(f"ERROR: Parameter {name!r} has no value")
-        placeholder.replace(exp.Literal.string((parameters or {})[name]))
+        wanted.append(str(placeholder.this or ""))
+        placeholder.replace(exp.Literal.string(f"\ue000{wanted[-1]}\ue001"))
     # By the tree, not by the first word: WITH may stand before a DELETE, and SELECT … INTO makes a table.
     reads = isinstance(tree, exp.Query) and not tree.find(exp.Into)
     replaced = isinstance(tree, exp.Create) and tree.kind == "VIEW" and bool(tree.args.get("replace"))
     view = tree.this.sql("duckdb") if replaced and isinstance(tree.this, exp.Table) else ""
-    return Translation(tuple(_statements(tree)), reads, replaced=view)
+    return Translation(tuple(_statements(tree)), reads, replaced=view), tuple(wanted)
 
 
 def names(sql: str) -> set[str]:
@@ -455,8 +475,8 @@ def _functions(tree: exp.Expr) -> None:
             now.replace(exp.cast(now.copy(), "timestamp"))
     for average in reversed(list(tree.find_all(exp.Avg))):
         _average(average)
-    for replace in tree.find_all(exp.RegexpReplace):
-        replace.set("modifiers", replace.args.get("modifiers") or exp.Literal.string("g"))  # all, not the first
+    for each in tree.find_all(exp.RegexpReplace):
+        each.set("modifiers", each.args.get("modifiers") or exp.Literal.string("g"))  # all, not the first
     for trunc in list(tree.find_all(exp.Trunc)):
         if not trunc.args.get("decimals"):
             trunc.replace(exp.func("redshift_trunc", trunc.this.copy()))
