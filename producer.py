@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from chalicelib.columns import REPLAYED, SOURCES
 from readers import FIELDS, InputError, encoding_of, read, split_line
 
 if TYPE_CHECKING:
@@ -467,8 +468,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def replayed(line: bytes) -> bytes:
+    """Return a tweet's line marked as replayed; as it stands, where it says whence it comes or is no JSON object."""
+    try:
+        tweet = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    if not isinstance(tweet, dict) or not tweet or (isinstance(given := tweet.get("source"), str) and given in SOURCES):
+        return line
+    return line.rstrip()[:-1] + REPLAYED + b"\n"
+
+
 def lines_of(arguments: argparse.Namespace, parts: Sequence[Part] | None = None) -> Iterator[bytes]:
-    """Yield the tweets to send: of the parts, or of the file, again and again with --loop."""
+    """Yield the tweets to send, marked: of the parts, or of the file, again and again with --loop."""
 
     def rounds() -> Iterator[bytes]:
         while True:
@@ -480,9 +492,9 @@ def lines_of(arguments: argparse.Namespace, parts: Sequence[Part] | None = None)
                 return
 
     if parts is None:
-        return itertools.islice(rounds(), arguments.limit)
+        return map(replayed, itertools.islice(rounds(), arguments.limit))
     each = (itertools.islice(read(p.file, arguments.text_column), p.skip, p.skip + p.tweets) for p in parts)
-    return itertools.islice(itertools.chain.from_iterable(each), arguments.limit)
+    return map(replayed, itertools.islice(itertools.chain.from_iterable(each), arguments.limit))
 
 
 def records_of(arguments: argparse.Namespace, parts: Sequence[Part] | None = None) -> Iterator[Record | None]:

@@ -27,8 +27,8 @@ COLUMNS = (
     _varchar("relevance_label", 16),
     Column("relevance_score", "DOUBLE PRECISION"),
     Column("tweet_key", "CHAR(32)", 32),
-    _varchar("tweet_id", 64),
-    _varchar("user_id", 64),
+    _varchar("tweet_id", 256),
+    _varchar("user_id", 128),
     Column("created_at", "TIMESTAMP"),
     _varchar("location", 512),
     _varchar("lang", 16),
@@ -39,8 +39,15 @@ COLUMNS = (
     Column("s3_line", "INTEGER"),
     Column("truncated", "BOOLEAN"),
     Column("arrived_at", "TIMESTAMP"),
+    _varchar("source", 16),
 )
 """65,535 is the most a VARCHAR holds; the longest post on X is 25,000 characters, up to 100,000 bytes."""
+
+SOURCES = frozenset({"x", "bluesky", "mastodon", "replay"})
+"""What the column `source` holds, and a record's field of that name; any other value says nothing: null."""
+REPLAYED = b',"source":"replay"}'
+"""What the producer ends a replayed record with. It is no part of the tweet: `tweet_key` is that of the record without
+it, so a tweet that is sent again has the key that it had."""
 
 BYTES = {column.name: column.bytes or 0 for column in COLUMNS}
 

@@ -44,11 +44,22 @@ def test_the_linter_would_say_so(tmp_path: Path) -> None:
 
 
 def test_the_table_has_the_columns_of_a_tweet_file_in_their_order(house: Scratch) -> None:
+    """Those that migrations have added stand after `loaded_at`."""
+    names = [name for (name,) in house.run(COLUMNS_OF, table="disaster_tweets")]
+    assert [name for name in names if name != "loaded_at"] == [column.name for column in COLUMNS]
+    limits = house.warehouse.limits("disaster", "disaster_tweets")
+    assert limits == {column.name: column.bytes for column in COLUMNS if column.bytes}
+
+
+def test_the_first_migration_declares_types_that_are_the_columns_still(house: Scratch) -> None:
     sql = migrations.read()[0].sql
     body = sql[sql.index("CREATE TABLE disaster.disaster_tweets") :]
-    declared = [line.split() for line in body.splitlines()[1:] if line.startswith("    ")][: len(COLUMNS)]
-    types = [(name, " ".join(rest).split(" ENCODE")[0]) for name, *rest in declared]
-    assert types == [(column.name, column.type) for column in COLUMNS]
+    declared = [line.split() for line in body.splitlines()[1:] if line.startswith("    ")]
+    types = {name: " ".join(rest).split(" ENCODE")[0] for name, *rest in declared}
+    since = {"tweet_id": "VARCHAR(256)", "user_id": "VARCHAR(128)", "source": "VARCHAR(16)"}
+    assert {column.name: column.type for column in COLUMNS} == {
+        column.name: {**types, **since}[column.name] for column in COLUMNS
+    }
 
 
 def test_the_kinds_are_those_of_the_taxonomy(house: Scratch) -> None:
@@ -100,8 +111,11 @@ def test_a_replay_shows_the_new_labels_at_the_old_time(house: Scratch, loaded_fi
 
 def test_the_view_a_tweet_is_asked_by_keeps_its_columns_as_redshift_demands(house: Scratch) -> None:
     columns = [name for (name,) in house.run(COLUMNS_OF, table="tweet")]
-    assert columns == [*(column.name for column in COLUMNS), "loaded_at", "copies"]
-    assert [name for (name,) in house.run(COLUMNS_OF, table="tweet_history")][: len(columns) - 1] == columns[:-1]
+    names = [column.name for column in COLUMNS]
+    at = names.index("source")
+    assert columns == [*names[:at], "loaded_at", "copies", *names[at:]]
+    history = [name for (name,) in house.run(COLUMNS_OF, table="tweet_history")]
+    assert history[: len(names) + 1] == [*names[:at], "loaded_at", *names[at:]]
 
 
 COLUMNS_OF = (

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.warehouse import data_api, migrations
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
+from local.server import LocalAws
 from local.warehouse.errors import WarehouseError
 from tests.warehouses import Scratch, scratch
 
@@ -256,3 +257,32 @@ def test_a_transaction_holds_just_what_the_data_api_takes() -> None:
     assert migrations.transaction(Migration(1, "long", "x" * 100_000))
     with pytest.raises(MigrationError, match=r"0001_long: a statement has over 100000 bytes"):
         migrations.transaction(Migration(1, "long", "é" * 50_001))
+
+
+WIDER = Migration(2, "wider", "ALTER TABLE a ALTER COLUMN b TYPE VARCHAR(8);")
+
+
+def test_what_runs_in_no_transaction_runs_first_and_by_itself() -> None:
+    planned = migrations.transaction(WIDER)
+    assert planned.alone == "ALTER TABLE a ALTER COLUMN b TYPE VARCHAR(8)"
+    assert planned.statements == (migrations.LOCK, migrations.GUARD, migrations.RECORD)
+    assert migrations.transaction(TWO).alone == ""
+    with pytest.raises(MigrationError, match="needs a file of its own"):
+        migrations.transaction(Migration(2, "both", f"{WIDER.sql} SELECT 1;"))
+
+
+def test_a_statement_that_was_done_but_not_recorded_is_done_again_without_harm(stack: LocalAws) -> None:
+    """A crash between the two leaves it so."""
+    data_api.run(["CREATE SCHEMA scratch", "CREATE TABLE scratch.a (b VARCHAR(4))"])
+    wider = "ALTER TABLE scratch.a ALTER COLUMN b TYPE VARCHAR(8)"
+    for _ in range(2):
+        migrations._run_alone(wider, 30)
+    data_api.run(["INSERT INTO scratch.a VALUES ('12345678')"])
+    with pytest.raises(data_api.WarehouseError, match="larger"):
+        migrations._run_alone(wider.replace("8", "2"), 30)
+    data_api.run(["CREATE VIEW scratch.v AS SELECT b FROM scratch.a"])
+    with pytest.raises(data_api.WarehouseError, match="used by a view"):
+        migrations._run_alone(wider.replace("8", "16"), 30)
+    with pytest.raises(data_api.WarehouseError, match="transaction block"):
+        data_api.run([wider, "SELECT 1"])
+    data_api.run(["DROP SCHEMA scratch CASCADE"])

@@ -15,6 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import producer
+from chalicelib.transform.rows import tweet_key
+from chalicelib.transform.unpack import unpack
 from producer import MAX_BATCH_BYTES, MAX_RECORD_BYTES, MAX_RECORDS, Failure, Record, Summary
 
 
@@ -343,7 +345,7 @@ def test_unsent_tweets_are_in_a_file_the_producer_reads_again(file: Path, tmp_pa
     unsent = tmp_path / "left.ndjson"
     stream = FakeStream(lambda call, record: "no" if b"tweet 3" in record.data else None)
     assert not command(file, stream, "--unsent", str(unsent)).complete
-    assert tweets_of(unsent) == [{"text": "tweet 3"}]
+    assert tweets_of(unsent) == [{"text": "tweet 3", "source": "replay"}]
     assert command(unsent, FakeStream()).sent == 1
 
 
@@ -477,3 +479,20 @@ def test_without_a_target_it_says_what_to_name(file: Path, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         producer.parse([str(file)])
     assert "--stream" in capsys.readouterr().err
+
+
+def test_a_replayed_tweet_says_so_and_keeps_its_key() -> None:
+    for line in (
+        b'{"text":"flood"}\n',
+        b'{"data":{"id":"1","text":"x"}}\n',
+        b'{"text":"x","source":"Twitter Web App"}\n',
+    ):
+        [plain], [marked] = unpack(line)[0], unpack(producer.replayed(line))[0]
+        assert (plain.source, marked.source) == (None, "replay")
+        assert tweet_key(plain.raw) == tweet_key(marked.raw)
+        assert producer.replayed(producer.replayed(line)) == producer.replayed(line)
+
+
+@pytest.mark.parametrize("line", [b'{"text":"x","source":"bluesky"}\n', b"no tweet\n", b"{}\n", b"[1]\n", b'"x"\n'])
+def test_what_says_whence_it_comes_or_is_no_tweet_stays_as_it_is(line: bytes) -> None:
+    assert producer.replayed(line) == line

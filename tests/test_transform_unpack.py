@@ -42,6 +42,7 @@ def test_flat_records_and_the_payloads_of_the_x_api_give_the_same_row(form: str,
         "Padang",
         "en",
         None,
+        None,
     )
 
 
@@ -83,7 +84,7 @@ def test_ids_stay_as_the_source_wrote_them(written: bytes, kept: str | None, pla
     assert (tweets[0].tweet_id, refusals) == (kept, [])
 
 
-@pytest.mark.parametrize("bad", ["1" * 65, "１２", "1\0"])
+@pytest.mark.parametrize("bad", ["1" * 257, "１２", "1\0"])
 def test_an_id_that_its_column_cannot_hold_is_refused_and_never_cut(bad: str) -> None:
     for name in ("tweet_id", "user_id"):
         tweets, [refusal] = unpack(json.dumps({**FLAT, name: bad}).encode())
@@ -341,3 +342,21 @@ def test_deep_json_on_one_line_harms_no_other_line() -> None:
 def test_users_are_found_by_id_whether_it_is_written_as_a_number_or_as_text() -> None:
     payload = {"data": [{"text": "x", "author_id": "8"}], "includes": {"users": [{"id": 8, "location": "Rome"}]}}
     assert only(payload).location == "Rome"
+
+
+@pytest.mark.parametrize("source", ["x", "bluesky", "mastodon", "replay"])
+@pytest.mark.parametrize("place", ["flat", "payload", "list"])
+def test_where_a_record_comes_from_is_told_beside_the_tweet(source: str, place: str) -> None:
+    tweet = {"id": "1", "text": "flood", "source": "Twitter Web App"}
+    record = {"flat": {**tweet, "source": source}, "payload": {"data": tweet, "source": source}}
+    data = json.dumps(record.get(place) or {"data": [tweet, tweet], "source": source}).encode()
+    tweets, refusals = unpack(data)
+    assert ({each.source for each in tweets}, refusals) == ({source}, [])
+    assert all(unpack(each.raw)[0][0].source == source for each in tweets)  # put back and sent again
+
+
+@pytest.mark.parametrize("source", ['"<a href=\\"x\\">Twitter</a>"', "5", "null", '["x"]', '{"x":1}', '""'])
+def test_what_else_is_called_source_says_nothing(source: str) -> None:
+    for place in ('{"text":"flood","source":%s}', '{"data":{"text":"flood"},"source":%s}'):
+        [tweet], _ = unpack((place % source).encode())
+        assert tweet.source is None

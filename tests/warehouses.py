@@ -38,6 +38,8 @@ class Scratch:
         with self.warehouse.session() as session:
             for migration in migrations.read():
                 planned = migrations.transaction(migration)
+                if planned.alone:
+                    session.run([planned.alone], alone=True)
                 session.run(planned.statements, planned.parameters)
         return self
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 import orjson
 
 from chalicelib.classifier import Keyword, Prediction
+from chalicelib.columns import REPLAYED
 from chalicelib.transform.unpack import Tweet
 
 MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
@@ -36,7 +37,7 @@ _DIGEST = hashlib.blake2b(digest_size=16)  # copied: three times as fast as made
 
 def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
     """The first part: all that doesn't depend on which classifier is active. `arrived` in ms since the epoch."""
-    raw, text, truncated, tweet_id, user_id, created_at, location, lang, source_keyword = tweet
+    raw, text, truncated, tweet_id, user_id, created_at, location, lang, source_keyword, source = tweet
     return orjson.dumps(
         {
             "original_text": text,
@@ -52,6 +53,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
             "keywords": keywords,
             "truncated": truncated,
             "arrived_at": timestamp(arrived),
+            "source": source,
         }
     )[:-1]
 
@@ -59,7 +61,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
 def tweet_key(raw: bytes) -> str:
     """What a tweet's own source always comes to: 32 hex digits."""
     digest = _DIGEST.copy()
-    digest.update(raw)
+    digest.update(raw[: -len(REPLAYED)] + b"}" if raw.endswith(REPLAYED) else raw)
     return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib.columns import BYTES, cut
+from chalicelib.columns import BYTES, SOURCES, cut
 
 TEXT = ("full_text", "text")
 TWEET_ID = ("tweet_id", "id_str", "id", "tweetid")
@@ -46,6 +46,7 @@ class Tweet(NamedTuple):
     location: str | None
     lang: str | None
     source_keyword: str | None
+    source: str | None = None  # of SOURCES
 
 
 class Refusal(NamedTuple):
@@ -212,15 +213,16 @@ def _elements(document: Any, raw: bytes) -> Iterable[Element]:
 
 
 def _elements_of_payload(payload: dict[str, Any], data: dict[str, Any] | list[Any], raw: bytes) -> Iterator[Element]:
+    origin = {"source": payload["source"]} if _origin(payload) else {}
     if isinstance(data, dict):
-        yield data, _author(data, _authors(payload)), raw
+        yield {**data, **origin} if origin else data, _author(data, _authors(payload)), raw
     elif not any(isinstance(each, dict) for each in data):
         yield payload, None, raw
     else:
         authors, written, deep = _authors(payload), 0, raw
         for each in data:
             author = _author(each, authors)
-            own = _dump({"data": each, "includes": {"users": [author]}} if author else {"data": each})
+            own = _dump({"data": each, **({"includes": {"users": [author]}} if author else {}), **origin})
             if own is None:
                 yield TOO_DEEP, None, deep
                 deep = b""
@@ -230,7 +232,7 @@ def _elements_of_payload(payload: dict[str, Any], data: dict[str, Any] | list[An
                 raise _RefusalError(
                     "too_large", f"its tweets, each with its author, have over {MOST_REPEATED} times its bytes"
                 )
-            yield each, author, own
+            yield {**each, **origin} if origin and isinstance(each, dict) else each, author, own
 
 
 def _elements_of_array(array: list[Any], raw: bytes) -> Iterator[Element]:
@@ -242,6 +244,12 @@ def _elements_of_array(array: list[Any], raw: bytes) -> Iterator[Element]:
             deep = b""
         else:
             yield from _elements(each, own) if isinstance(each, dict) else ((each, None, own),)
+
+
+def _origin(document: dict[str, Any]) -> str | None:
+    """Return where the record says that it comes from, if it is one of SOURCES: v1.1 and v2 call the client so."""
+    origin = document.get("source")
+    return origin if isinstance(origin, str) and origin in SOURCES else None
 
 
 def _authors(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -323,6 +331,7 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         _optional(location, BYTES["location"], plain) if location else None,
         _optional(lang, BYTES["lang"], plain) if lang else None,
         _optional(keyword, BYTES["source_keyword"], plain) if keyword else None,
+        _origin(source),
     )
 
 

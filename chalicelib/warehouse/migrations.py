@@ -2,6 +2,9 @@
 
 A transaction ends by recording its migration in `disaster.migration`, so it can't be recorded without having been
 applied, nor the reverse. A migration is never changed once it has been applied anywhere: the next one changes things.
+
+What Redshift runs in no transaction (ALONE) is a migration of its own, one statement: it runs first, by itself, and
+is recorded afterwards. If that is interrupted it runs again, so doing it twice must do no harm.
 """
 
 from __future__ import annotations
@@ -22,6 +25,10 @@ FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
 
 FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]{1,100})\.sql")
 CREATE_ROLE = re.compile(r"CREATE\s+ROLE\s+(\w+)", re.IGNORECASE)
+ALONE = re.compile(r"ALTER\s+TABLE\s+\S+\s+ALTER\s+COLUMN\s+\S+\s+(?:TYPE|ENCODE)\b|VACUUM\b", re.IGNORECASE)
+"""docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html, r_VACUUM_command.html"""
+DONE_ALREADY = "target column size should be different"
+"""What Redshift says where a column has the size already: github.com/snowplow-incubator/snowplow-rdb-loader"""
 ATTEMPTS = 3  # at a migration whose statement the Data API has lost
 
 TABLES = (
@@ -83,6 +90,7 @@ class Transaction:
 
     statements: tuple[str, ...]
     parameters: Mapping[str, str]
+    alone: str = ""  # to be run before, by itself
 
 
 def read(folder: Path = FOLDER) -> list[Migration]:
@@ -128,16 +136,23 @@ def transaction(migration: Migration, roles: Collection[str] = ()) -> Transactio
     that is there is not made again. Raises MigrationError if it wouldn't fit the Data API's limits.
     """
     own = [sql for sql in statements(migration.sql) if not ((m := CREATE_ROLE.match(sql)) and m[1].lower() in roles)]
+    alone = next((sql for sql in own if ALONE.match(sql)), "")
+    if alone and len(own) > 1:
+        raise MigrationError(
+            f"Migration {migration}: {alone[:60]} runs in no transaction, so it needs a file of its own"
+        )
+    if alone:
+        own = []
     before = [] if migration.version == 1 else [LOCK, GUARD]  # the first makes the table that these look at
     every = (*before, *own, RECORD)
     if len(every) > data_api.MOST_STATEMENTS:
         most = data_api.MOST_STATEMENTS - len(before) - 1
         raise MigrationError(f"Migration {migration} has {len(own)} statements, more than {most}: split it into two")
-    for sql in own:
+    for sql in (*own, alone):
         if len(sql.encode()) > data_api.MOST_BYTES:
             raise MigrationError(f"Migration {migration}: a statement has over {data_api.MOST_BYTES} bytes: {sql[:60]}")
     parameters = {"version": str(migration.version), "name": migration.name, "checksum": migration.checksum}
-    return Transaction(every, parameters)
+    return Transaction(every, parameters, alone)
 
 
 def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) -> list[Migration]:
@@ -153,6 +168,8 @@ def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) 
         jobs.progress("migrations applied", len(migrations) - len(pending), len(migrations))
         planned = transaction(migration, existing_roles(migration, deadline - time.monotonic()))
         try:
+            if planned.alone:
+                _run_alone(planned.alone, deadline - time.monotonic())
             data_api.run(planned.statements, planned.parameters, patience=deadline - time.monotonic())
             done.append(migration)
         except data_api.StillRunningError:
@@ -166,6 +183,15 @@ def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) 
             if migration.version not in {row.version for row in applied(deadline - time.monotonic())}:
                 raise MigrationError(f"Migration {migration}: {error}") from error
     return done
+
+
+def _run_alone(sql: str, patience: float) -> None:
+    """Run a statement outside of a transaction; that it was done before is no error."""
+    try:
+        data_api.execute(sql, patience=patience)
+    except data_api.WarehouseError as error:
+        if DONE_ALREADY not in str(error):
+            raise
 
 
 def applied(patience: float = data_api.PATIENCE) -> list[Applied]:

@@ -172,6 +172,6 @@ def junk(number: int) -> Junk:
         Junk(compact(mark), "not_an_object"),
         Junk(compact({"text": "", "note": mark}), "no_text"),
         Junk(b"\xff\xfe" + mark.encode() + b"\xff", "not_json"),
-        Junk(compact({"tweet_id": mark.rjust(65, "0"), "text": "an ID of 65 bytes"}), "bad_id"),
+        Junk(compact({"tweet_id": mark.rjust(257, "0"), "text": "an ID of 257 bytes"}), "bad_id"),
     )
     return kinds[number // 10 % len(kinds)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import duckdb
@@ -15,7 +16,7 @@ import duckdb
 from local.faults import Faults
 from local.warehouse import copy as copying
 from local.warehouse import strict
-from local.warehouse.dialect import Like, Translation, bare, is_copy, translate
+from local.warehouse.dialect import Like, Translation, Widths, bare, is_copy, translate
 from local.warehouse.errors import WarehouseError, in_words_of_redshift
 
 SYSTEM = """
@@ -231,6 +232,12 @@ class Session:
         before = _columns(self._cursor, translation.replaced)
         for statement in statements:
             done = self._cursor.execute(statement)
+        if translation.widths:
+            try:
+                _widen(self._cursor, translation.widths)
+            except WarehouseError as error:
+                raise StatementError(str(error), number) from error
+            return Result(-1)
         if before and (complaint := _replaced_wrongly(before, _columns(self._cursor, translation.replaced))):
             raise StatementError(complaint, number)
         if done is None or done.description is None:
@@ -321,10 +328,46 @@ def _replaced_wrongly(before: Sequence[Column], after: Sequence[Column]) -> str:
     return ""
 
 
-def _create_like(cursor: duckdb.DuckDBPyConnection, like: Like) -> str:
-    """The table as Redshift makes it: types, lengths and NOT NULL are taken over, defaults where that was said."""
-    schema, _, table = like.source.replace('"', "").rpartition(".")
+def _widen(cursor: duckdb.DuckDBPyConnection, widths: Widths) -> None:
+    """Make the table anew with these sizes. Raises WarehouseError for what Redshift refuses.
+
+    Its message for a size that the column has already is reported in
+    github.com/snowplow-incubator/snowplow-rdb-loader, the one for views is PostgreSQL 8.0's (tablecmds.c).
+    """
+    schema, _, table = widths.table.replace('"', "").rpartition(".")
     limits = dict(cursor.execute(LIMITS, {"table": table, "schema": schema}).fetchall())
+    for column, size in widths.columns.items() if widths.widens else ():
+        if column not in limits:
+            raise WarehouseError(f'ERROR: column "{column}" of relation "{table}" does not exist')
+        if limits[column] >= size:
+            said = "different" if limits[column] == size else "larger"
+            raise WarehouseError(
+                f'ERROR: cannot alter column "{column}" of relation "{table}", target column size should be {said}'
+            )
+        views = cursor.execute(VIEWS, {"table": rf"\b{table}\b", "column": rf"\b{column}\b|\.\*|SELECT \*"}).fetchall()
+        if views:
+            raise WarehouseError("ERROR: cannot alter type of a column used by a view or rule")
+    place = f'"{schema}".' if schema else ""
+    copy = Like(f'CREATE TABLE {place}"{table}_anew"', widths.table, defaults=True)
+    cursor.execute(_create_like(cursor, copy, widths.columns))
+    cursor.execute(f'INSERT INTO {place}"{table}_anew" SELECT * FROM {widths.table}')  # noqa: S608
+    cursor.execute(f"DROP TABLE {widths.table}")
+    cursor.execute(f'ALTER TABLE {place}"{table}_anew" RENAME TO "{table}"')
+
+
+VIEWS = """
+SELECT view_name FROM duckdb_views()
+WHERE NOT internal AND regexp_matches(sql, $table) AND regexp_matches(sql, $column)
+"""
+
+
+def _create_like(cursor: duckdb.DuckDBPyConnection, like: Like, sizes: Mapping[str, int] = MappingProxyType({})) -> str:
+    """The table as Redshift makes it: types, lengths and NOT NULL are taken over, defaults where that was said.
+
+    `sizes`: bytes of columns that are to have others than the source's.
+    """
+    schema, _, table = like.source.replace('"', "").rpartition(".")
+    limits = {**dict(cursor.execute(LIMITS, {"table": table, "schema": schema}).fetchall()), **sizes}
     columns = []
     for name, kind, null, _, default, *_ in cursor.execute(f"DESCRIBE {like.source}").fetchall():
         parts = [f'"{name}" {kind}', "NOT NULL" if null == "NO" else ""]

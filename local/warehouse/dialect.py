@@ -51,6 +51,16 @@ class Translation:
     reads: bool = False  # a result comes back, and nothing changes
     like: Like | None = None
     replaced: str = ""  # the view that CREATE OR REPLACE VIEW makes anew
+    widths: Widths | None = None
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Bytes of text columns that ALTER TABLE adds or widens: DuckDB alters no CHECK, so the table is made anew."""
+
+    table: str
+    columns: Mapping[str, int]
+    widens: bool  # columns that are there
 
 
 @dataclass(frozen=True)
@@ -121,9 +131,10 @@ def _translated(text: str) -> tuple[Translation, tuple[str, ...]]:
         placeholder.replace(exp.Literal.string(f"\ue000{wanted[-1]}\ue001"))
     # By the tree, not by the first word: WITH may stand before a DELETE, and SELECT … INTO makes a table.
     reads = isinstance(tree, exp.Query) and not tree.find(exp.Into)
+    widths = _widths(tree)
     replaced = isinstance(tree, exp.Create) and tree.kind == "VIEW" and bool(tree.args.get("replace"))
     view = tree.this.sql("duckdb") if replaced and isinstance(tree.this, exp.Table) else ""
-    return Translation(tuple(_statements(tree)), reads, replaced=view), tuple(wanted)
+    return Translation(tuple(_statements(tree)), reads, replaced=view, widths=widths), tuple(wanted)
 
 
 def names(sql: str) -> set[str]:
@@ -186,6 +197,8 @@ def _statements(tree: exp.Expr) -> Iterator[str]:
         for column in tree.find_all(exp.ColumnDef):
             _column(column, tree, sequences, with_check=False)
     yield from sequences
+    if isinstance(tree, exp.Alter) and any(isinstance(each, exp.AlterColumn) for each in tree.args["actions"]):
+        return  # `widths` says it all
     if isinstance(tree, exp.Merge) and not tree.args.get("whens"):
         raise UnsupportedError("ERROR: the local warehouse does not do MERGE … REMOVE DUPLICATES")
     for kind in list(tree.find_all(exp.DataType)):
@@ -272,6 +285,24 @@ def _table(tree: exp.Create, sequences: list[str]) -> exp.Create:
             _column(column, tree, sequences)
     schema.set("expressions", kept)
     return tree
+
+
+def _widths(tree: exp.Expr) -> Widths | None:
+    """Raises WarehouseError for a new type that Redshift does not take: it alters the size of VARCHAR alone.
+
+    docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+    """
+    if not isinstance(tree, exp.Alter):
+        return None
+    table = tree.this.sql("duckdb")
+    altered = [each for each in tree.args["actions"] if isinstance(each, exp.AlterColumn)]
+    for each in altered:
+        if each.args["dtype"].this != exp.DataType.Type.VARCHAR:
+            raise WarehouseError(f'ERROR: cannot alter column "{each.name}" of relation "{tree.this.name}"')
+    if altered:
+        return Widths(table, {each.name: _bytes(each.args["dtype"]) for each in altered}, widens=True)
+    added = [each for each in tree.find_all(exp.ColumnDef) if (kind := each.args.get("kind")) and kind.this in _TEXTS]
+    return Widths(table, {each.name: _bytes(each.args["kind"]) for each in added}, widens=False) if added else None
 
 
 def _like(tree: exp.Expr) -> Like | None:
