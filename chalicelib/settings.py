@@ -28,7 +28,7 @@ class Settings:
     workgroup: str = ""
     cluster: str = ""  # a provisioned cluster instead of a workgroup
     database_user: str = ""  # with a cluster
-    delivery: str = "firehose"  # or "reconcile": Firehose writes to S3 alone and the reconciler loads
+    delivery: str = "reconcile"  # the reconciler loads tweet files; or "firehose": Firehose runs the COPY
     grace_seconds: int = 900  # younger tweet files are still on their way
     relevant_share: float = RELEVANT_SHARE  # of the stream's posts, about a disaster: probabilities are for it
 

@@ -91,7 +91,7 @@ def capacity(of: Stage) -> Finding:
 
     docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html
     """
-    rpu = int(of.parameters.get("BaseCapacity") or default("BaseCapacity"))
+    rpu = int(of.parameters.get("BaseCapacity") or default("BaseCapacity"))  # the default becomes 8 where 4 isn't had
     fine = rpu == 4 or (8 <= rpu <= 512 and rpu % 8 == 0) or (512 < rpu <= 1024 and rpu % 32 == 0)
     return Finding(
         f"base capacity of {rpu} RPU", fine, "set BaseCapacity in infra/stages.json to 4, or to a multiple of 8"
@@ -113,7 +113,7 @@ def region(of: Stage) -> Finding:
     except InfraError as error:
         return Finding("no region", False, str(error))
     known = regions.FIREHOSE_ADDRESSES
-    public = of.parameters.get("Delivery", "firehose") == "firehose" and owns_warehouse(of)
+    public = of.delivery == "firehose" and owns_warehouse(of)
     advice = f"there Firehose's addresses are not known: set Delivery to reconcile, or take one of {', '.join(known)}"
     return Finding(f"region {name}", not public or name in known, advice)
 
@@ -135,9 +135,8 @@ def names(of: Stage) -> Iterator[Finding]:
     if not of.parameters.get("ExistingBucket"):
         yield bucket_name(f"{of.prefix}-{account}-{here}", account)
     firehose, logs = boto3.client("firehose"), boto3.client("logs")
-    for stream in (of.prefix, f"{of.prefix}-s3"):
-        taken = exists(partial(firehose.describe_delivery_stream, DeliveryStreamName=stream))
-        yield Finding(f"delivery stream {stream} is {'taken' if taken else 'free'}", not taken, "delete or rename it")
+    taken = exists(partial(firehose.describe_delivery_stream, DeliveryStreamName=of.prefix))
+    yield Finding(f"delivery stream {of.prefix} is {'taken' if taken else 'free'}", not taken, "delete or rename it")
     groups = [f"/aws/lambda/{of.function_name(function)}" for function in FUNCTIONS]
     for group in (*groups, f"/aws/kinesisfirehose/{of.prefix}"):
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -238,7 +237,7 @@ def network(of: Stage) -> Iterator[Finding]:
     most = int(quotas.get_service_quota(ServiceCode="vpc", QuotaCode=VPCS)["Quota"]["Value"])
     used = len(ec2.describe_vpcs()["Vpcs"])
     yield Finding(f"VPCs: {used} of {most} used", used < most, "delete one, or have the quota raised")
-    if of.parameters.get("Delivery", "firehose") == "firehose":
+    if of.delivery == "firehose":
         yield from public_access(ec2, quotas)
 
 

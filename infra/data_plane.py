@@ -86,9 +86,11 @@ def apply(of: Stage, console: Console) -> bool:
 
 
 def parameters(of: Stage) -> dict[str, str]:
-    """Return the template's parameters: the stage's own, and Firehose's addresses in this Region if known."""
-    addresses = regions.FIREHOSE_ADDRESSES.get(regions.region(), "")
-    return {"Stage": of.name, "FirehoseAddresses": addresses, **of.parameters}
+    """Return the template's parameters: the stage's own, and what this Region has: Firehose's addresses if known, and
+    the smallest warehouse."""
+    here = regions.region()
+    addresses, rpu = regions.FIREHOSE_ADDRESSES.get(here, ""), str(regions.base_capacity(here))
+    return {"Stage": of.name, "FirehoseAddresses": addresses, "BaseCapacity": rpu, **of.parameters}
 
 
 def template(of: Stage) -> str:

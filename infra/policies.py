@@ -193,7 +193,7 @@ def policy(of: Stage, function: str) -> dict[str, Any]:
     names = {
         "stage": of.name,
         "bucket": of.parameters.get("ExistingBucket") or f"disaster-tweets-{of.name}-${{aws:PrincipalAccount}}-*",
-        "stream": f"{of.prefix}-s3" if of.parameters.get("Delivery") == "reconcile" else of.prefix,
+        "stream": of.prefix,
         "cluster": cluster,
         "user": of.parameters.get("DatabaseUser", ""),
     }

@@ -51,6 +51,21 @@ docs.aws.amazon.com/firehose/latest/dev/controlling-access.html, "VPC access to 
 or Amazon Redshift Serverless workgroup"
 """
 
+FOUR_RPU = (
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-north-1"),
+    *("ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1"),
+)
+"""Where a Redshift Serverless warehouse of 4 RPU can be made.
+
+docs.aws.amazon.com/redshift/latest/mgmt/serverless-capacity.html, which also says that a warehouse that was scaled
+beyond 4 RPU isn't scaled back to them, and recommends at most 100 columns a table.
+"""
+
+
+def base_capacity(name: str) -> int:
+    """Return the smallest base capacity that a Region offers, in RPU."""
+    return 4 if name in FOUR_RPU else 8
+
 
 def region() -> str:
     """Return the Region of the session: from the profile, or AWS_DEFAULT_REGION. Raise InfraError if there is none."""

@@ -39,7 +39,7 @@ def test(of: Stage, stream: str, administrator: Administrator, admin: Admin, pat
                     ' docs/operations.md, "When the smoke test fails"'
                 )
             time.sleep(min(POLL, patience / 10))
-            if of.parameters.get("Delivery") == "reconcile":
+            if of.delivery == "reconcile":
                 admin.job("/reconciliations", {"repair": True, "grace_seconds": 0})
             arrived = int(administrator.column(counted(run))[0])
     console.print(

@@ -28,6 +28,11 @@ class Stage:
         return f"{APP}-{self.name}-data"
 
     @property
+    def delivery(self) -> str:
+        """Who loads: `reconcile` (the template's default) or `firehose`."""
+        return self.parameters.get("Delivery", "reconcile")
+
+    @property
     def protected(self) -> bool:
         """Whether `make destroy` has to be told to lift the stack's termination protection first."""
         return self.name == "prod"

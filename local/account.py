@@ -132,7 +132,7 @@ def _alarms(stage: str, topic_arn: str, account: str, region: str) -> None:
 def alarms(stage: str, topic_arn: str) -> list[dict[str, Any]]:
     """Return the properties of the alarms in the data plane's template, with this stage's names."""
     template = yaml.load(DATA_PLANE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    names = {"Stage": stage, "Alerts": topic_arn, "StreamIntoRedshift": f"disaster-tweets-{stage}"}
+    names = {"Stage": stage, "Alerts": topic_arn, "Stream": f"disaster-tweets-{stage}"}
     found = [each for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     return [_resolved(each["Properties"], names) for each in found]
 

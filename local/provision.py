@@ -95,7 +95,7 @@ def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
 
 
 def redshift(transform_arn: str) -> dict[str, Any]:
-    """StreamIntoRedshift's destination, with shorter buffers: nobody here pays for a warehouse that wakes."""
+    """The destination of the delivery `firehose`, with shorter buffers: nobody here pays for a warehouse that wakes."""
     processor = {
         "LambdaArn": f"{transform_arn}:$LATEST",
         "RoleArn": role("firehose"),

@@ -53,7 +53,7 @@ def watched(buffer: int) -> dict[str, dict[str, Watched]]:
 
 
 def alarms() -> dict[str, dict[str, Any]]:
-    return of_type(data_plane(Source="Kinesis"), "AWS::CloudWatch::Alarm")
+    return of_type(data_plane(Source="Kinesis", Delivery="firehose"), "AWS::CloudWatch::Alarm")
 
 
 def period_of(alarm: dict[str, Any]) -> int:

@@ -14,6 +14,7 @@ from infra_templates import DATA_PLANE, bundle, data_plane, of_type, translated
 from chalicelib.columns import NAMES
 from chalicelib.settings import Settings
 from chalicelib.warehouse import copy
+from infra.stages import Stage
 
 ROOT = Path(__file__).parent.parent
 STREAM = "AWS::KinesisFirehose::DeliveryStream"
@@ -33,7 +34,7 @@ def stream(**parameters: str) -> dict[str, Any]:
 
 
 def into_redshift() -> dict[str, Any]:
-    destination: dict[str, Any] = stream()["RedshiftDestinationConfiguration"]
+    destination: dict[str, Any] = stream(Delivery="firehose")["RedshiftDestinationConfiguration"]
     return destination
 
 
@@ -78,6 +79,24 @@ def test_what_redshift_as_a_destination_asks_for() -> None:
         assert "!{" not in place["Prefix"] and "ErrorOutputPrefix" not in place
     assert destination["SecretsManagerConfiguration"]["Enabled"] is True
     assert "Password" not in destination
+
+
+@pytest.mark.parametrize("delivery", ["firehose", "reconcile"])
+@pytest.mark.parametrize("source", ["DirectPut", "Kinesis"])
+def test_the_stream_has_one_name_and_one_destination_whichever_the_delivery(delivery: str, source: str) -> None:
+    """docs.aws.amazon.com/firehose/latest/APIReference/API_UpdateDestination.html: its type can be changed in place."""
+    made = data_plane(Delivery=delivery, Source=source)
+    assert set(of_type(made, STREAM)) == {"Stream"}
+    properties = made["Stream"]["Properties"]
+    assert properties["DeliveryStreamName"] == {"Fn::Sub": "disaster-tweets-${Stage}"}
+    kinds = {name for name in properties if name.endswith("DestinationConfiguration")}
+    expected = "RedshiftDestinationConfiguration" if delivery == "firehose" else "ExtendedS3DestinationConfiguration"
+    assert kinds == {expected}
+
+
+def test_the_default_delivery_is_the_one_that_the_code_takes_for_the_default() -> None:
+    default = data_plane()["DeliverySetting"]["Properties"]["Value"]
+    assert default == "reconcile" == Stage("dev", {}).delivery == Settings("dev", "b", "s", "d", "r").delivery
 
 
 @pytest.mark.parametrize("delivery", ["firehose", "reconcile"])
@@ -134,7 +153,7 @@ def test_the_bucket_is_reached_by_tls_alone() -> None:
 
 
 def test_the_warehouse_is_public_only_for_firehose_and_only_where_firehose_copies() -> None:
-    made = data_plane(FirehoseAddresses="52.70.63.192/27")
+    made = data_plane(Delivery="firehose", FirehoseAddresses="52.70.63.192/27")
     assert made["Workgroup"]["Properties"]["PubliclyAccessible"] is True
     assert made["Workgroup"]["Metadata"]["WaitsFor"] == {"Ref": "RouteOut"}  # or it could get no public address
     ((way_in,),) = [made["WarehouseAccess"]["Properties"]["SecurityGroupIngress"]]
@@ -143,7 +162,7 @@ def test_the_warehouse_is_public_only_for_firehose_and_only_where_firehose_copie
 
 
 def test_the_warehouse_is_private_where_the_reconciler_loads() -> None:
-    made = data_plane(Delivery="reconcile")
+    made = data_plane()
     assert made["Workgroup"]["Properties"]["PubliclyAccessible"] is False
     assert "SecurityGroupIngress" not in made["WarehouseAccess"]["Properties"]
     assert {"Gateway", "RouteOut", "FirehoseLogin"}.isdisjoint(made)
@@ -237,7 +256,7 @@ def test_a_run_that_is_incomplete_once_is_no_alarm_and_an_hour_of_such_runs_is()
 
 def test_each_alarm_has_its_place_in_the_operators_page() -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
-    alarms = of_type(data_plane(), "AWS::CloudWatch::Alarm").values()
+    alarms = of_type(data_plane(Delivery="firehose", Source="Kinesis"), "AWS::CloudWatch::Alarm").values()
     names = [alarm["AlarmName"]["Fn::Sub"].removeprefix("disaster-tweets-${Stage}-") for alarm in alarms]
     assert [name for name in [*names, "comprehend"] if f"`{name}`" not in page] == []
 

@@ -248,6 +248,15 @@ def test_the_region_decides_where_firehose_connects_from(monkeypatch: pytest.Mon
     assert data_plane.parameters(DEV)["FirehoseAddresses"] == ""
 
 
+def test_the_warehouse_has_4_rpu_where_the_region_has_them_unless_the_stage_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for region, rpu in (("us-east-1", "4"), ("eu-central-1", "8")):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        assert data_plane.parameters(DEV)["BaseCapacity"] == rpu
+        assert data_plane.parameters(Stage("dev", {"BaseCapacity": "16"}))["BaseCapacity"] == "16"
+
+
 def test_without_a_region_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.delenv("AWS_REGION", raising=False)
@@ -445,8 +454,8 @@ def test_too_short_a_grace_is_found() -> None:
 
 def test_a_region_without_known_addresses_takes_the_private_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "xx-nowhere-1")
-    assert checks.region(Stage("dev", {})).fine is False
-    assert checks.region(Stage("dev", {"Delivery": "reconcile"})).fine is True
+    assert checks.region(Stage("dev", {"Delivery": "firehose"})).fine is False
+    assert checks.region(Stage("dev", {})).fine is True
 
 
 def test_without_credentials_there_is_nothing_more_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
