@@ -40,6 +40,7 @@ COLUMNS = (
     Column("truncated", "BOOLEAN"),
     Column("arrived_at", "TIMESTAMP"),
     _varchar("source", 16),
+    Column("erased_at", "TIMESTAMP"),
 )
 """65,535 is the most a VARCHAR holds; the longest post on X is 25,000 characters, up to 100,000 bytes."""
 

@@ -56,7 +56,7 @@ def test_the_first_migration_declares_types_that_are_the_columns_still(house: Sc
     body = sql[sql.index("CREATE TABLE disaster.disaster_tweets") :]
     declared = [line.split() for line in body.splitlines()[1:] if line.startswith("    ")]
     types = {name: " ".join(rest).split(" ENCODE")[0] for name, *rest in declared}
-    since = {"tweet_id": "VARCHAR(256)", "user_id": "VARCHAR(128)", "source": "VARCHAR(16)"}
+    since = {"tweet_id": "VARCHAR(256)", "user_id": "VARCHAR(128)", "source": "VARCHAR(16)", "erased_at": "TIMESTAMP"}
     assert {column.name: column.type for column in COLUMNS} == {
         column.name: {**types, **since}[column.name] for column in COLUMNS
     }
@@ -77,6 +77,13 @@ def test_a_tweet_that_came_twice_is_one_tweet_of_the_time_of_its_first_arrival(h
     assert f"{arrived_at:%Y-%m-%d %H:%M:%S.%f}"[:-3] == first["arrived_at"]
     assert (arrived, copies) == (first["arrived_datetime_from_kinesis"], 2)
     assert house.run("SELECT COUNT(*) FROM disaster.tweet") == [(2,)]
+
+
+def test_a_tweet_that_is_erased_is_shown_no_more_and_its_row_stays(house: Scratch) -> None:
+    house.load({"tweet_key": "0" * 32}, {"tweet_key": "1" * 32, "erased_at": "2026-01-03 00:00:00"})
+    assert house.run("SELECT tweet_key FROM disaster.tweet") == [("0" * 32,)]
+    assert house.run("SELECT SUM(tweets) FROM disaster.hourly_kind") == [(1,)]
+    assert house.run("SELECT COUNT(*) FROM disaster.disaster_tweets") == [(2,)]
 
 
 def test_copies_of_one_moment_are_still_one_tweet(house: Scratch) -> None:
@@ -111,7 +118,7 @@ def test_a_replay_shows_the_new_labels_at_the_old_time(house: Scratch, loaded_fi
 
 def test_the_view_a_tweet_is_asked_by_keeps_its_columns_as_redshift_demands(house: Scratch) -> None:
     columns = [name for (name,) in house.run(COLUMNS_OF, table="tweet")]
-    names = [column.name for column in COLUMNS]
+    names = [column.name for column in COLUMNS if column.name != "erased_at"]  # nothing there is erased
     at = names.index("source")
     assert columns == [*names[:at], "loaded_at", "copies", *names[at:]]
     history = [name for (name,) in house.run(COLUMNS_OF, table="tweet_history")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from unittest import mock
@@ -29,7 +30,7 @@ def written() -> Iterator[dict[str, bytes]]:
 def test_a_request_is_an_object_with_a_line_an_id(written: dict[str, bytes]) -> None:
     request_id = requests.put(["2", "1", "2"], ["did:plc:a"], "bluesky", AT)
     assert requests.ID.fullmatch(request_id)
-    (body,) = (written[requests.key(request_id)],)
+    body = gzip.decompress(written[requests.key(request_id)])
     common = {"source": "bluesky", "at": "2026-01-31T12:00:00.250Z"}
     assert [orjson.loads(line) for line in body.splitlines()] == [
         {"tweet_id": "1", **common},

@@ -1,24 +1,52 @@
-"""The list of what has to be erased: one object for each request, `erasures/requests/<id>.ndjson`.
+"""The list of what has to be erased: one object for each request, `erasures/requests/<id>.ndjson.gz`.
 
 Whoever learns of a deletion writes it here: the admin API, and each source for its own markers. A request stays until
-all it names is erased; the job that erases then writes down the outcome and removes it, with the IDs that it holds.
+all that it names is erased; then the outcome is written to `erasures/done/<id>.json`, and the request goes with the IDs
+in it.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import orjson
+from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import bodies, clients
 from chalicelib.settings import settings
 
 FOLDER = "erasures/requests/"
+DONE = "erasures/done/"
+STATE = "erasures/state.json"  # what the last pass left
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}")
+DUE = timedelta(hours=24)
+"""From the marker to the erasure: developer.x.com/en/developer-terms/policy asks for 24 hours."""
+MOST_BYTES = 64 << 20  # of one request, unpacked: 400,000 IDs and more
+MOST_ID = 1024  # characters
+
+
+class Request(NamedTuple):
+    """One request. IDs as their sources write them."""
+
+    id: str
+    asked_at: datetime
+    source: str
+    tweet_ids: list[str]
+    user_ids: list[str]
+
+    @property
+    def due_at(self) -> datetime:
+        return self.asked_at + DUE
+
+
+class UnreadableError(ValueError):
+    """The request's object is not one that `put` has written."""
 
 
 def put(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: datetime) -> str:
@@ -32,16 +60,74 @@ def put(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: date
     body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
     request_id = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(body).hexdigest()[:32]}"
     if lines:
-        clients.s3().put_object(Bucket=settings().bucket, Key=key(request_id), Body=body)
+        clients.s3().put_object(Bucket=settings().bucket, Key=key(request_id), Body=gzip.compress(body, mtime=0))
     return request_id
 
 
 def key(request_id: str) -> str:
-    return f"{FOLDER}{request_id}.ndjson"
+    return f"{FOLDER}{request_id}.ndjson.gz"
+
+
+def done_key(request_id: str) -> str:
+    return f"{DONE}{request_id}.json"
+
+
+def asked_at(request_id: str) -> datetime:
+    return datetime.strptime(request_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def pending(bucket: str) -> Iterator[str]:
+    """Yield the ids of the requests that are not done, the oldest first."""
+    for page in clients.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=FOLDER):
+        for item in page.get("Contents", ()):
+            name = item["Key"].removeprefix(FOLDER).removesuffix(".ndjson.gz")
+            if ID.fullmatch(name):
+                yield name
+
+
+def read(bucket: str, request_id: str) -> Request | None:
+    """Return a request; None where there is none. Raises UnreadableError."""
+    try:
+        body = clients.s3().get_object(Bucket=bucket, Key=key(request_id))["Body"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+    found = Request(request_id, asked_at(request_id), "", [], [])
+    try:
+        for line in bodies.lines(body, MOST_BYTES, MOST_BYTES):
+            said = orjson.loads(line)
+            found = found._replace(source=str(said["source"]))
+            for name, ids in (("tweet_id", found.tweet_ids), ("user_id", found.user_ids)):
+                if name in said:
+                    ids.append(str(said[name]))
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise UnreadableError(f"{key(request_id)} can't be read: {type(error).__name__}: {error}") from error
+    return found
+
+
+def outcome(bucket: str, request_id: str) -> dict[str, Any] | None:
+    """Return what a request that is done came to; None where there is none."""
+    return stored(bucket, done_key(request_id))
+
+
+def stored(bucket: str, name: str) -> dict[str, Any] | None:
+    """Return the JSON object under a key, None where there is none."""
+    try:
+        found: dict[str, Any] = orjson.loads(clients.s3().get_object(Bucket=bucket, Key=name)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            return None
+        raise
+    return found
+
+
+def said(moment: datetime) -> str:
+    """Return a time as JSON has it: ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _lines(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: datetime) -> Iterator[dict[str, Any]]:
-    common = {"source": source, "at": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")}
     for name, ids in (("tweet_id", tweet_ids), ("user_id", user_ids)):
         for each in sorted(set(ids)):
-            yield {name: each, **common}
+            yield {name: each, "source": source, "at": said(at)}

@@ -17,6 +17,7 @@ TABLES = (
     "finding",
     "finding_resolution",
     "reconciler_lock",
+    "erased_id",
     "migration",
 )
 

@@ -1,0 +1,324 @@
+"""Tell which posts a stored line holds, and what is left of it once some are erased. Nothing here touches AWS.
+
+Posts and users are known by the digests of their IDs, so that the list of what was erased names nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import Iterable, Iterator, Mapping, Set
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from chalicelib.columns import NAMES
+from chalicelib.transform.unpack import OWN_ID, TWEET_ID, USER_ID, unpack
+
+Digests = Set[str]
+
+KEPT = frozenset(
+    {
+        "disaster_label",
+        "classifier_score",
+        "arrived_datetime_from_kinesis",
+        "processing_time",
+        "relevance_label",
+        "relevance_score",
+        "tweet_key",  # a hash of the whole source: who hasn't the source can't come to it
+        "classifier_version",
+        "s3_key",
+        "s3_line",
+        "truncated",
+        "arrived_at",
+        "source",
+        "information_type",
+        "information_score",
+    }
+)
+"""What a row keeps when it is erased. All else goes, columns that are added later too: they have to be named here."""
+LOST = tuple(name for name in NAMES if name not in KEPT and name != "erased_at")
+
+MOST_BLOCK = 1 << 20
+"""Bytes of lines that are no JSON on their own and are taken together: a record has 1,000 KB at most.
+docs.aws.amazon.com/firehose/latest/dev/limits.html"""
+USERS = frozenset({"user", "users", "author"})  # what payloads call the objects that are users
+TOKEN = re.compile(rb"[\w:/.%-]{4,1024}")
+_CONTAINER = (dict, list)
+
+
+def of_tweet(tweet_id: str) -> str:
+    """The digest by which the list knows a tweet: 64 hex digits, `SHA2('tweet:' || tweet_id, 256)` in the warehouse."""
+    return hashlib.sha256(b"tweet:" + tweet_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def of_user(user_id: str) -> str:
+    """The digest of a user's ID: `SHA2('user:' || user_id, 256)` in the warehouse."""
+    return hashlib.sha256(b"user:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# ------------------------------------------------------------------ rows: lines of tweets/ and delivery/
+
+
+def of_row(line: bytes) -> set[str]:
+    """The digests of a row's tweet and user; of a line that is no row those of all that could be an ID."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return set(_tokens(line))
+    if not isinstance(row, dict):
+        return set(_tokens(line))
+    tweet_id, user_id = row.get("tweet_id"), row.get("user_id")
+    found = {of_tweet(str(tweet_id))} if tweet_id is not None else set()
+    return found | {of_user(str(user_id))} if user_id is not None else found
+
+
+def row_without(line: bytes, erased: Digests, at: str) -> bytes:
+    """The line, or what is left of it where it is erased: the row with its link and labels, and `erased_at`."""
+    if of_row(line).isdisjoint(erased):
+        return line
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return b"{}\n"
+    return orjson.dumps(tombstone(row, at)) + b"\n"
+
+
+def tombstone(row: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Return what stays of a row. `at` as a TIMESTAMP says it."""
+    return {**{name: value for name, value in row.items() if name in KEPT}, "erased_at": at}
+
+
+# ------------------------------------------------------------------ records: source/, rejected/, processing-failed/
+
+
+def of_record(data: bytes) -> set[str]:
+    """The digests of all posts that a record's data holds, and of their authors, quoted and repeated posts included."""
+    return {digest for piece in pieces(_lines(data)) for digest in _named(piece)}
+
+
+def record_without(data: bytes, erased: Digests) -> bytes:
+    """The data without the posts that are erased, as JSON Lines; the data itself where none is."""
+    left, changed = [], False
+    for piece in pieces(_lines(data)):
+        kept = _piece_without(piece, erased)
+        changed = changed or kept is not piece
+        left.append(kept)
+    return b"".join(left) if changed else data
+
+
+def of_refusal(line: bytes) -> set[str]:
+    """The digests of what a line of a rejected file refused."""
+    return of_record(_decoded(line, "raw"))
+
+
+def refusal_without(line: bytes, erased: Digests, at: str) -> bytes:
+    """The line; where it is erased, the line without its source: the reason stays, and how many there were."""
+    if of_refusal(line).isdisjoint(erased):
+        return line
+    return orjson.dumps({**_object(line), "raw": "", "erased_at": at}) + b"\n"
+
+
+def of_failure(line: bytes) -> set[str]:
+    """The digests of what a line of Firehose's failed records holds."""
+    return of_record(_decoded(line, "rawData"))
+
+
+def failure_without(line: bytes, erased: Digests, at: str) -> bytes:
+    """The line; where a post in it is erased, the line with what is left of its data."""
+    data = _decoded(line, "rawData")
+    left = record_without(data, erased)
+    if left is data:
+        return line
+    return orjson.dumps({**_object(line), "rawData": b64encode(left).decode(), "erased_at": at}) + b"\n"
+
+
+def of_source(piece: bytes) -> set[str]:
+    """The digests of a piece of the source backup."""
+    return set(_named(piece))
+
+
+def source_without(piece: bytes, erased: Digests, at: str) -> bytes:  # noqa: ARG001 - as the others
+    """What is left of a piece of the source backup: nothing, where all of it is erased."""
+    return _piece_without(piece, erased)
+
+
+def arrival_of_refusal(line: bytes) -> datetime | None:
+    """When the record of a rejected line arrived, UTC; None where it doesn't say."""
+    try:
+        return datetime.fromisoformat(_object(line)["arrived_at"]).replace(tzinfo=UTC)
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def arrival_of_failure(line: bytes) -> datetime | None:
+    """When a failed record arrived, UTC; None where it doesn't say."""
+    try:
+        return datetime.fromtimestamp(int(_object(line)["arrivalTimestamp"]) / 1000, UTC)
+    except (KeyError, ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+# ------------------------------------------------------------------ bytes to posts
+
+
+def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a stream of records in pieces that can be judged alone: JSON documents, and blocks of what is none.
+
+    The source backup is records one after the other, with nothing between them but what producers end them with. So a
+    line mostly is a document; a document may also have several lines, and a line several documents. No byte is lost:
+    the pieces together are the lines.
+    """
+    block: list[bytes] = []
+    size = 0
+    for line in lines:
+        if line[:1] in (b"{", b"[") and _is_json(line):
+            yield from _documents(b"".join(block))
+            block, size = [], 0
+            yield line
+            continue
+        if size + len(line) > MOST_BLOCK:
+            yield from _documents(b"".join(block))
+            block, size = [], 0
+        block.append(line)
+        size += len(line)
+    yield from _documents(b"".join(block))
+
+
+def _lines(data: bytes) -> Iterable[bytes]:
+    return (data,) if _is_json(data) else data.splitlines(keepends=True)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _documents(block: bytes) -> Iterator[bytes]:
+    """Yield a block as the JSON documents at its beginning, each on its own, and then the rest."""
+    if not block:
+        return
+    text, at = block.decode("utf-8", "surrogateescape"), 0
+    while at < len(text):
+        start = _SPACE.match(text, at).end()  # type: ignore[union-attr]
+        try:
+            document, end = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(document, _CONTAINER):
+            break
+        end = _SPACE.match(text, end).end()  # type: ignore[union-attr]
+        yield text[at:end].encode("utf-8", "surrogateescape")
+        at = end
+    if at < len(text):
+        yield text[at:].encode("utf-8", "surrogateescape")
+
+
+_SPACE = re.compile(r"\s*")
+_DECODER = json.JSONDecoder(strict=False, parse_float=str)
+
+
+class _InexactIdError(Exception):
+    """An ID is a float: only the source knows its digits."""
+
+
+def _named(piece: bytes) -> Iterator[str]:
+    try:
+        document = orjson.loads(piece)
+    except orjson.JSONDecodeError:
+        document = _leniently(piece)
+    if not isinstance(document, _CONTAINER):
+        yield from _tokens(piece)
+        return
+    try:
+        yield from list(_of_document(document))
+    except _InexactIdError:
+        yield from _of_document(_leniently(piece))
+
+
+def _leniently(piece: bytes) -> Any:
+    try:
+        return _DECODER.decode(piece.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _of_document(document: Any) -> Iterator[str]:
+    """Yield the digests of a JSON document's posts and their authors, however deep they are.
+
+    A post is the document itself, its elements, and every object within that has a text. An ID that a post only
+    mentions (what it answers, whom it names) is not its own.
+    """
+    stack: list[tuple[Any, bool, bool]] = [(document, True, False)]  # a value, whether it is a post, or a user
+    while stack:
+        value, post, user = stack.pop()
+        if isinstance(value, list):
+            stack += [(each, post, user) for each in value if isinstance(each, _CONTAINER)]
+            continue
+        if user:
+            if (own := _first(value, OWN_ID)) is not None:
+                yield of_user(own)
+        elif post or "text" in value or "full_text" in value:
+            if (tweet_id := _first(value, TWEET_ID)) is not None:
+                yield of_tweet(tweet_id)
+            if (user_id := _first(value, USER_ID)) is not None:
+                yield of_user(user_id)
+        for name, inner in value.items():
+            if isinstance(inner, _CONTAINER):
+                stack.append((inner, post and name == "data", name in USERS))
+
+
+def _first(source: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, float):
+            raise _InexactIdError
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+def _tokens(piece: bytes) -> Iterator[str]:
+    """Yield the digests of all that could be an ID in what can't be read."""
+    for match in TOKEN.finditer(piece):
+        text = match[0].decode("ascii", "replace")
+        for word in {text, *text.split("/")}:
+            if ":" in word or any(each.isdigit() for each in word):
+                yield of_tweet(word)
+                yield of_user(word)
+
+
+def _piece_without(piece: bytes, erased: Digests) -> bytes:
+    if erased.isdisjoint(_named(piece)):
+        return piece
+    tweets, refusals = unpack(piece)
+    whole = piece.strip()
+    kept = [
+        each.raw
+        for each in (*tweets, *refusals)
+        if each.raw and each.raw.strip() != whole and erased.isdisjoint(_named(each.raw))
+    ]
+    return b"".join(raw + b"\n" for raw in kept)
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _decoded(line: bytes, field: str) -> bytes:
+    """The bytes in a field in base64; the line itself where there are none, so that nothing is passed over."""
+    try:
+        return b64decode(_object(line)[field])
+    except (KeyError, Error, ValueError, TypeError):
+        return line

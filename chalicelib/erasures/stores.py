@@ -1,0 +1,164 @@
+"""Read and rewrite the objects that hold posts: one after the other, in memory that doesn't grow with them.
+
+An object that holds something erased is written anew under its key, and then its old versions go. A version that is not
+the current one can't be written anew: it goes whole. Both can be repeated, and a crash between them leaves an old
+version that the next look finds.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from chalicelib import bodies, clients
+from chalicelib.erasures import records
+from chalicelib.erasures.records import Digests
+
+MOST_BYTES = 1 << 40  # of one object, unpacked: all of it has to be read
+MOST_LINE = 128 << 20
+"""Firehose gathers up to 128 MB, which is one line where the producer ends no record with a newline.
+docs.aws.amazon.com/firehose/latest/dev/create-configure-backup.html"""
+ATTEMPTS = 5  # at an object that somebody else writes at the same time
+
+
+class Kind(NamedTuple):
+    """How the objects under a prefix are read. `of`: the digests of a line. `without`: what is left of it once some are
+    erased, the line itself where nothing is. `arrival`: when what it holds arrived, where the warehouse doesn't know.
+    """
+
+    prefix: str
+    of: Callable[[bytes], set[str]]
+    without: Callable[[bytes, Digests, str], bytes]
+    arrival: Callable[[bytes], datetime | None] = lambda _: None
+    split: Callable[[Iterable[bytes]], Iterable[bytes]] = iter
+
+
+TWEETS = Kind("tweets/", records.of_row, records.row_without)
+DELIVERY = Kind("delivery/2", records.of_row, records.row_without)  # their keys begin with the year
+SOURCE = Kind("source/", records.of_source, records.source_without, split=records.pieces)
+REJECTED = Kind("rejected/", records.of_refusal, records.refusal_without, records.arrival_of_refusal)
+FAILED = Kind("delivery/processing-failed/", records.of_failure, records.failure_without, records.arrival_of_failure)
+KINDS = (TWEETS, DELIVERY, SOURCE, REJECTED, FAILED)
+
+
+class Version(NamedTuple):
+    """One version of an object, by a listing."""
+
+    kind: Kind
+    key: str
+    version: str
+    current: bool
+    bytes: int
+    written_at: datetime
+
+
+@dataclass
+class Work:
+    """What was read, rewritten and removed, and what could not be read: why, by key."""
+
+    read: int = 0
+    bytes: int = 0
+    rewritten: int = 0
+    versions: int = 0
+    trouble: dict[str, str] = field(default_factory=dict)
+
+
+def kind_of(key: str) -> Kind | None:
+    """Return how the object of a key is read; None for what holds no posts."""
+    return next((kind for kind in KINDS if key.startswith(kind.prefix)), None)
+
+
+def versions(bucket: str, kind: Kind, prefix: str) -> Iterator[Version]:
+    """Yield all versions of the objects under a prefix, in the order of their keys."""
+    for page in clients.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        for each in page.get("Versions", ()):
+            written = each["LastModified"].astimezone(UTC)
+            yield Version(kind, each["Key"], each["VersionId"], each["IsLatest"], each["Size"], written)
+
+
+def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
+    """Yield the lines of a version as its kind has them. What can't be read is written down, and ends it."""
+    try:
+        found = clients.s3().get_object(Bucket=bucket, Key=of.key, VersionId=of.version)
+        work.read += 1
+        work.bytes += of.bytes
+        yield from of.kind.split(bodies.lines(found["Body"], MOST_BYTES, MOST_LINE))
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        work.trouble[of.key] = f"version {of.version} can't be read: {type(error).__name__}: {error}"
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchVersion"}:
+            raise
+
+
+def clean(bucket: str, of: Version, erased: Digests, at: str, work: Work) -> list[datetime]:
+    """Take what is erased out of one version; return when it had arrived, as far as the lines say."""
+    arrivals = [of.kind.arrival(line) for line in lines(bucket, of, work) if not erased.isdisjoint(of.kind.of(line))]
+    if arrivals:
+        if of.current:
+            rewrite(bucket, of.kind, of.key, erased, at, work)
+            remove_old(bucket, of.kind, of.key, work)
+        else:
+            remove(bucket, of, work)
+    return [arrival for arrival in arrivals if arrival]
+
+
+def rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: Work) -> None:
+    """Write an object anew without what is erased, unless it holds nothing of it. Raises what boto3 raises."""
+    for attempt in range(ATTEMPTS):
+        try:
+            _rewrite(bucket, kind, key, erased, at, work)
+            return
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in {"NoSuchKey", "NoSuchVersion"}:
+                return  # somebody removed it
+            if code not in {"PreconditionFailed", "ConditionalRequestConflict"} or attempt == ATTEMPTS - 1:
+                raise
+
+
+def _rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: Work) -> None:
+    found: Any = clients.s3().get_object(Bucket=bucket, Key=key)
+    body = found["Body"].read()
+    packed, changed = bytearray(), False
+    gzipped = body[:2] == bodies.GZIP
+    into = zlib.compressobj(6, wbits=31)
+    try:
+        for line in kind.split(bodies.lines(BytesIO(body), MOST_BYTES, MOST_LINE)):
+            kept = kind.without(line, erased, at)
+            changed = changed or kept is not line
+            packed += into.compress(kept) if gzipped else kept
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        work.trouble[key] = f"it can't be read: {type(error).__name__}: {error}"
+        return
+    if changed:
+        packed += into.flush() if gzipped else b""
+        clients.s3().put_object(
+            Bucket=bucket, Key=key, Body=bytes(packed), ContentType=found["ContentType"], IfMatch=found["ETag"]
+        )
+        work.rewritten += 1
+
+
+def remove_old(bucket: str, kind: Kind, key: str, work: Work) -> None:
+    """Remove all versions of an object but the current one."""
+    for each in versions(bucket, kind, key):
+        if each.key == key and not each.current:
+            remove(bucket, each, work)
+
+
+def remove(bucket: str, version: Version, work: Work) -> None:
+    """Remove one version of an object, for good."""
+    clients.s3().delete_object(Bucket=bucket, Key=version.key, VersionId=version.version)
+    work.versions += 1
+
+
+def remove_all(bucket: str, key: str, work: Work) -> None:
+    """Remove an object with all its versions."""
+    for each in versions(bucket, TWEETS, key):
+        if each.key == key:
+            remove(bucket, each, work)
