@@ -299,12 +299,9 @@ def _piece_without(piece: bytes, erased: Digests) -> bytes:
     if erased.isdisjoint(_named(piece)):
         return piece
     tweets, refusals = unpack(piece)
+    raws = [tweet.raw for tweet in tweets] + [refusal.raw for refusal in refusals]
     whole = piece.strip()
-    kept = [
-        each.raw
-        for each in (*tweets, *refusals)
-        if each.raw and each.raw.strip() != whole and erased.isdisjoint(_named(each.raw))
-    ]
+    kept = [raw for raw in raws if raw and raw.strip() != whole and erased.isdisjoint(_named(raw))]
     return b"".join(raw + b"\n" for raw in kept)
 
 
