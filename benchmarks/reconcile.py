@@ -40,7 +40,7 @@ FILES_AN_HOUR = 2000
 SAMPLE = 50  # files, for the naive way
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WRITTEN = datetime(2026, 3, 1, tzinfo=UTC)
-MEMORY = "8GB"  # for the warehouse: it counts 500,000,000 distinct lines, and spills what is more to the disk
+MEMORY = "8GB"  # for the warehouse: it adds up 500,000,000 rows, and spills what is more to the disk
 DAMAGES = ("missing", "partial", "excess")
 
 FUNCTION = """

@@ -231,7 +231,7 @@ def test_an_evaluation_counts_the_answers_of_endpoints(
 def test_a_reconciliation_counts_the_files_that_it_repairs(
     told: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = [[plan.File(f"key-{n}", 1, plan.MOST_BYTES) for n in range(2)]]
+    pages = [[plan.File(f"key-{n}", 1, plan.MOST_BYTES, datetime.now(UTC)) for n in range(2)]]
     monkeypatch.setattr(repair, "to_repair", lambda job: pages)
     monkeypatch.setattr(repair._Work, "_load", lambda self, batch: {})
     repair.repair(cast("Any", None), "folder/", 0.0, lambda: True, 2)

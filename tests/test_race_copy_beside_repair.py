@@ -15,12 +15,13 @@ from interleaved import Transaction, interleaved
 from warehouses import ROLE, Scratch, row, scratch
 
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import compare, repair, transaction
+from chalicelib.reconcile import compare, hours, repair, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
 
 HOUR = datetime(2026, 1, 2, 3, tzinfo=UTC)
+BOUNDS = {"since": "2026-01-02 03:00:00", "until": "2026-01-03 03:10:00"}
 FOLDER = "tweets/dt=2026-01-02/hh=03/"
 KEY = f"{FOLDER}a-3.ndjson.gz"
 JOB = Job("20260102T080000Z-abcdef", HOUR + timedelta(hours=5), timedelta(minutes=15), True, False, sweep=False)
@@ -28,7 +29,7 @@ COPY = copy.statement(f"s3://bucket/{KEY}", ROLE, "disaster.disaster_tweets", NA
 REPAIR = repair.statements(
     transaction.LOCK_TWEETS, "s3://bucket/work/keys.gz", "s3://bucket/work/repair.manifest", ROLE
 )
-GIVEN = {"id": JOB.id, "now": "2026-01-02 08:00:00"}
+GIVEN = {"id": JOB.id, "now": "2026-01-02 08:00:00", **BOUNDS}
 LISTED = {"s3_key": KEY, "hour_key": FOLDER, "expected_rows": 3, "bytes": 100, "written_at": "2026-01-02 03:10:00"}
 
 
@@ -64,7 +65,7 @@ def next_run(house: Scratch) -> str:
     """The state in which the next run finds the file; it repairs it if need be."""
     listed = Listing([HOUR], 1, manifest="work/files.manifest")
     asked = compare.statements(JOB, listed, "s3://bucket/work/hours.gz", "bucket", ROLE)
-    house.run(*asked, **compare.parameters(JOB, HOUR))
+    house.run(*asked, **compare.parameters(JOB, hours.windows([HOUR], {})))
     found = house.run("SELECT state FROM disaster.reconciliation_finding WHERE action = 'to_repair'")
     if not found:
         return "loaded"

@@ -1,6 +1,7 @@
 """Which files are loaded again together, and what is wrong with one that can't be."""
 
 import gzip
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from chalicelib.reconcile import examine, plan
 from chalicelib.reconcile.listing import NAME
 from chalicelib.reconcile.plan import File
 
-FILES = st.lists(st.builds(File, st.text(), st.integers(1, 1000), st.integers(0, 50)), max_size=60)
+KEY = "tweets/dt=2026-01-02/hh=03/x-1.ndjson.gz"
+WRITTEN = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
+FILES = st.lists(st.builds(File, st.text(), st.integers(1, 1000), st.integers(0, 50), st.just(WRITTEN)), max_size=60)
 
 
 @given(FILES, st.integers(1, 10), st.integers(1, 200))
@@ -21,7 +24,7 @@ def test_batches_keep_order_and_limits(files: list[File], most_files: int, most_
     assert all(len(batch) == 1 or sum(file.bytes for file in batch) <= most_bytes for batch in batches)
 
 
-@given(st.lists(st.builds(File, st.text(), st.just(1), st.just(1)), min_size=2, max_size=60))
+@given(st.lists(st.builds(File, st.text(), st.just(1), st.just(1), st.just(WRITTEN)), min_size=2, max_size=60))
 def test_halves_are_both_smaller(batch: list[File]) -> None:
     first, second = plan.halves(batch)
     assert first + second == batch and first and second
@@ -31,14 +34,40 @@ def test_halves_are_both_smaller(batch: list[File]) -> None:
 def test_whatever_a_file_holds_it_is_judged(body: bytes) -> None:
     """Nothing but UnreadableError comes out, and only a file as its name says passes."""
     with pytest.raises(examine.UnreadableError):
-        examine.check(examine.lines(examine.gunzipped([body])), File("tweets/x-1.ndjson.gz", 1, 1))
+        examine.check(examine.lines(examine.gunzipped([body])), File(KEY, 1, 1, WRITTEN))
 
 
 @given(st.integers(1, 50), st.integers(1, 64))
 def test_a_whole_file_passes_however_it_comes(tweets: int, piece: int) -> None:
-    body = gzip.compress(b"".join(b'{"s3_key": "k", "s3_line": %d}\n' % n for n in range(1, tweets + 1)))
+    body = packed(tweets, "2026-01-02 03:00:00.000")
     pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
-    examine.check(examine.lines(examine.gunzipped(pieces)), File("k", tweets, len(body)))
+    examine.check(examine.lines(examine.gunzipped(pieces)), File(KEY, tweets, len(body), WRITTEN))
+
+
+def packed(tweets: int, arrived: str) -> bytes:
+    line = '{"s3_key": "%s", "s3_line": %d, "arrived_at": "%s"}\n'
+    return gzip.compress("".join(line % (KEY, n, arrived) for n in range(1, tweets + 1)).encode())
+
+
+@pytest.mark.parametrize(
+    ("arrived", "passes"),
+    [
+        ("2026-01-02 02:59:59.999", False),
+        ("2026-01-02 03:00:00.000", True),
+        ("2026-01-03 03:09:59.999", True),
+        ("2026-01-03 03:10:00.000", False),
+    ],
+)
+def test_a_file_whose_rows_a_repair_would_not_find_again_does_not_pass(arrived: str, passes: bool) -> None:
+    """From its hour until a day after it was written: that is where they are deleted and counted."""
+    file = File(KEY, 1, 1, WRITTEN)
+    assert plan.bounds([file]) == (datetime(2026, 1, 2, 3, tzinfo=UTC), WRITTEN + timedelta(days=1))
+    found = examine.lines(examine.gunzipped([packed(1, arrived)]))
+    if passes:
+        examine.check(found, file)
+        return
+    with pytest.raises(examine.UnreadableError, match="did not arrive"):
+        examine.check(found, file)
 
 
 def test_a_bomb_is_unpacked_in_pieces() -> None:

@@ -18,6 +18,7 @@ from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 
 pytestmark = pytest.mark.usefixtures("stack")
+WRITTEN = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
 JOB = Job("20260102T080000Z-abcdef", datetime(2026, 1, 2, 8, tzinfo=UTC), timedelta(0), True, False, sweep=False)
 
 
@@ -66,7 +67,7 @@ def test_a_repair_waits_for_the_warehouse_no_longer_than_its_deadline() -> None:
 
     work = repair._Work(JOB, "reports/work/test/", time.monotonic() + 30, lambda: True)
     with mock.patch.object(transaction, "run", asked):
-        work.mend([File("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1)], 1)
+        work.mend([File("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1, WRITTEN)], 1)
     assert 0 < patience[0] <= 30
 
 
@@ -111,5 +112,5 @@ def test_a_key_too_long_for_its_column_is_no_tweet_file_and_is_named() -> None:
 
 
 def test_batches_are_loaded_by_as_few_transactions_as_the_limits_allow() -> None:
-    many = [File(f"tweets/{n}", 1, 1) for n in range(plan.MOST_FILES + 1)]
+    many = [File(f"tweets/{n}", 1, 1, WRITTEN) for n in range(plan.MOST_FILES + 1)]
     assert [len(batch) for batch in plan.batches(many)] == [plan.MOST_FILES, 1]

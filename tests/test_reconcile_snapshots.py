@@ -14,13 +14,14 @@ from interleaved import interleaved
 from warehouses import ROLE, Scratch, row, scratch
 
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import compare, repair, transaction
+from chalicelib.reconcile import compare, hours, repair, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
 
 HOUR = datetime(2026, 1, 2, 3, tzinfo=UTC)
 NOW = HOUR + timedelta(hours=5)
+BOUNDS = {"since": "2026-01-02 03:00:00", "until": "2026-01-03 03:10:00"}
 FOLDER = "tweets/dt=2026-01-02/hh=03/"
 KEY = f"{FOLDER}a-3.ndjson.gz"
 COPY = copy.statement(f"s3://bucket/{KEY}", ROLE, "disaster.disaster_tweets", NAMES, manifest=False)
@@ -54,7 +55,7 @@ def a_repair(house: Scratch, lock: str) -> tuple[list[str], dict[str, str]]:
     house.objects["reports/keys.gz"] = lines({"s3_key": KEY, "expected_rows": 3})
     manifest(house, "reports/repair.manifest", KEY)
     asked = repair.statements(lock, "s3://bucket/reports/keys.gz", "s3://bucket/reports/repair.manifest", ROLE)
-    return asked, {"id": JOB.id, "now": "2026-01-02 08:00:00"}
+    return asked, {"id": JOB.id, "now": "2026-01-02 08:00:00", **BOUNDS}
 
 
 def a_comparison(house: Scratch) -> tuple[list[str], dict[str, str]]:
@@ -70,7 +71,7 @@ def a_comparison(house: Scratch) -> tuple[list[str], dict[str, str]]:
     )
     listed = Listing([HOUR], 1, manifest=manifest(house, "reports/files.manifest", "reports/files.gz"))
     asked = compare.statements(JOB, listed, "s3://bucket/reports/hours.gz", "bucket", ROLE)
-    return asked, compare.parameters(JOB, HOUR)
+    return asked, compare.parameters(JOB, hours.windows([HOUR], {}))
 
 
 def found(house: Scratch) -> list[int]:

@@ -1,4 +1,4 @@
-"""The comparison, in the warehouse: names of files against rows and distinct lines by file. Only differences stay.
+"""The comparison, in the warehouse: names of files against rows and lines by file. Only differences stay.
 
 Equal counts can hide a lost line and a doubled one; so a file is `loaded` only if it has as many rows as its name says,
 as many distinct lines, and these are 1 to that number.
@@ -20,7 +20,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib.reconcile import hours, listing, transaction
+from chalicelib.reconcile.hours import Window
 from chalicelib.reconcile.listing import Listing, timestamp
+from chalicelib.reconcile.whole import SUMS, whole
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy
 
@@ -86,25 +88,49 @@ CREATE TEMP TABLE listed_file (
 ) DISTKEY (s3_key)
 """
 
-FOUND_TABLE = """
-CREATE TEMP TABLE found_file (
-    s3_key VARCHAR(256), hour_key VARCHAR(32),
-    found_rows BIGINT, found_lines BIGINT, first_line INTEGER, last_line INTEGER,
-    lag_seconds BIGINT, longest_lag_seconds BIGINT
-) DISTKEY (s3_key)
-"""
 
-# No row of a file arrived before the hour of its key, which is that of its earliest: older blocks needn't be read.
-FOUND = """
-INSERT INTO found_file
+def rows(columns: str, windows: int) -> str:
+    """Return the SELECT of the rows of the hours in `listed_hour`, which lie in so many windows.
+
+    One SELECT a window, so that each reads its own blocks. The parameters are those of `bounds`.
+    """
+
+    def of(n: int) -> str:
+        return f"""SELECT {columns}
+    FROM disaster.disaster_tweets
+    WHERE arrived_at >= CAST(:since_{n} AS TIMESTAMP) AND arrived_at < CAST(:until_{n} AS TIMESTAMP)
+        AND SUBSTRING(s3_key, 1, 27) IN (
+            SELECT hour_key FROM listed_hour
+            WHERE hour >= CAST(:since_{n} AS TIMESTAMP) AND hour < CAST(:stop_{n} AS TIMESTAMP)
+        )"""  # noqa: S608 - text of our own
+
+    return "\n    UNION ALL\n    ".join(map(of, range(1, windows + 1)))
+
+
+def bounds(windows: Sequence[Window]) -> dict[str, str]:
+    """Return the parameters of `rows`. No row of a file arrived before the hour of its key: that of its earliest."""
+    return {
+        f"{name}_{n}": timestamp(moment)
+        for n, window in enumerate(windows, 1)
+        for name, moment in zip(("since", "stop", "until"), window, strict=True)
+    }
+
+
+def found(windows: int) -> str:
+    """Return the statement that adds up the rows of each file, where they lie."""
+    return f"""
+CREATE TEMP TABLE found_file DISTKEY (s3_key) AS
 SELECT
-    s3_key, MAX(SUBSTRING(s3_key, 1, 27)), COUNT(*), COUNT(DISTINCT s3_line), MIN(s3_line), MAX(s3_line),
-    SUM(DATEDIFF(SECOND, arrived_at, loaded_at)), MAX(DATEDIFF(SECOND, arrived_at, loaded_at))
-FROM disaster.disaster_tweets
-WHERE arrived_at >= CAST(:since AS TIMESTAMP)
-    AND SUBSTRING(s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
+    s3_key, MAX(SUBSTRING(s3_key, 1, 27)) AS hour_key,
+    {SUMS},
+    SUM(DATEDIFF(SECOND, arrived_at, loaded_at)) AS lag_seconds,
+    MAX(DATEDIFF(SECOND, arrived_at, loaded_at)) AS longest_lag_seconds
+FROM (
+    {rows("s3_key, s3_line, arrived_at, loaded_at", windows)}
+) AS looked_at
 GROUP BY s3_key
-"""
+"""  # noqa: S608 - text of our own
+
 
 COMPARED_TABLE = """
 CREATE TEMP TABLE compared_file (
@@ -114,6 +140,25 @@ CREATE TEMP TABLE compared_file (
 ) DISTKEY (s3_key)
 """
 
+
+def distinct_lines(windows: int) -> str:
+    """Return what counts distinct lines, of files whose sums aren't those of all lines and of files that are gone."""
+    return f"""
+CREATE TEMP TABLE distinct_line DISTKEY (s3_key) AS
+SELECT s3_key, COUNT(DISTINCT s3_line) AS found_lines
+FROM (
+    {rows("s3_key, s3_line", windows)}
+) AS looked_at
+WHERE s3_key IN (
+    SELECT found_file.s3_key
+    FROM found_file
+    LEFT JOIN listed_file ON listed_file.s3_key = found_file.s3_key
+    WHERE listed_file.s3_key IS NULL OR NOT {whole("listed_file.expected_rows")}
+)
+GROUP BY s3_key
+"""  # noqa: S608 - text of our own
+
+
 COMPARED = """
 INSERT INTO compared_file
 SELECT
@@ -121,8 +166,7 @@ SELECT
     pair.lag_seconds, pair.longest_lag_seconds,
     CASE
         WHEN pair.written_at IS NULL THEN 'orphaned'
-        WHEN pair.found_rows = pair.expected_rows AND pair.found_lines = pair.expected_rows
-            AND pair.first_line = 1 AND pair.last_line = pair.expected_rows THEN 'loaded'
+        WHEN pair.whole THEN 'loaded'
         WHEN pair.written_at > CAST(:cutoff AS TIMESTAMP) THEN 'waiting'
         WHEN tweet_file.state = 'unreadable' AND tweet_file.written_at = pair.written_at AND :again = 'false'
             THEN 'unreadable'
@@ -140,13 +184,17 @@ FROM (
         listed_file.bytes AS bytes,
         listed_file.written_at AS written_at,
         COALESCE(found_file.found_rows, 0) AS found_rows,
-        COALESCE(found_file.found_lines, 0) AS found_lines,
+        COALESCE(distinct_line.found_lines, found_file.found_rows, 0) AS found_lines,
         found_file.first_line AS first_line,
         found_file.last_line AS last_line,
+        COALESCE(distinct_line.found_lines, found_file.found_rows) = listed_file.expected_rows
+            AND found_file.found_rows = listed_file.expected_rows
+            AND found_file.first_line = 1 AND found_file.last_line = listed_file.expected_rows AS whole,
         found_file.lag_seconds AS lag_seconds,
         found_file.longest_lag_seconds AS longest_lag_seconds
     FROM listed_file
     FULL OUTER JOIN found_file ON listed_file.s3_key = found_file.s3_key
+    LEFT JOIN distinct_line ON distinct_line.s3_key = found_file.s3_key
 ) AS pair
 INNER JOIN listed_hour ON listed_hour.hour_key = pair.hour_key
 LEFT JOIN disaster.tweet_file ON tweet_file.s3_key = pair.s3_key
@@ -320,7 +368,7 @@ LIMIT 1000
 """
 
 
-def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str) -> list[str]:
+def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str, windows: int = 1) -> list[str]:
     """The transaction of a comparison; its last two are TOTALS and ORPHANS."""
     names = []
     if listed.manifest:
@@ -332,8 +380,8 @@ def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str
         copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False),
         FILE_TABLE,
         *names,
-        FOUND_TABLE,
-        FOUND,
+        found(windows),
+        distinct_lines(windows),
         COMPARED_TABLE,
         COMPARED,
         FILES_SEEN_AGAIN,
@@ -352,7 +400,7 @@ def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str
     ]
 
 
-def parameters(job: Job, since: datetime) -> dict[str, str]:
+def parameters(job: Job, windows: Sequence[Window]) -> dict[str, str]:
     """What the statements ask for, as text. An hour is over at `closed` where its last file has had its grace."""
     later = {f"next_{n}": timestamp(job.now + wait) for n, wait in enumerate(hours.INTERVALS, 1)}
     return {
@@ -360,7 +408,7 @@ def parameters(job: Job, since: datetime) -> dict[str, str]:
         "now": timestamp(job.now),
         "cutoff": timestamp(job.now - job.grace),
         "closed": timestamp(job.now - job.grace - hours.HOUR),
-        "since": timestamp(since),
+        **bounds(windows),
         "again": str(job.asked_for).lower(),
         "repair": str(job.repair).lower(),
         "grace": str(int(job.grace.total_seconds())),
@@ -380,8 +428,9 @@ def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared
     """Compares the hours that were listed and records what was found. `folder` is where the run may write."""
     bucket = settings().bucket
     hours_url = write_hours(bucket, folder, listed.hours)
-    asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn)
-    totals, orphans = transaction.run(asked, parameters(job, listed.hours[0]), answers=2, patience=patience)
+    windows = hours.windows(listed.hours, listed.written)
+    asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn, len(windows))
+    totals, orphans = transaction.run(asked, parameters(job, windows), answers=2, patience=patience)
     return Compared({row["state"]: row for row in totals}, [row["s3_key"] for row in orphans])
 
 

@@ -9,6 +9,8 @@ import orjson
 from botocore.exceptions import ClientError
 
 from chalicelib import clients
+from chalicelib.reconcile import plan
+from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.plan import File
 
 CHUNK = 1 << 20
@@ -63,7 +65,11 @@ def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def check(found: Iterable[bytes], file: File) -> None:
-    """Raises UnreadableError unless these are the lines of that file, numbered through, as many as its name says."""
+    """Raises UnreadableError unless these are the lines of that file, numbered through, as many as its name says.
+
+    Their times must be those that a repair looks at (plan.bounds), so that none is loaded that it would not find again.
+    """
+    since, until = map(timestamp, plan.bounds([file]))
     number = 0
     for number, line in enumerate(found, 1):
         try:
@@ -75,5 +81,9 @@ def check(found: Iterable[bytes], file: File) -> None:
         if row.get("s3_key") != file.key or row.get("s3_line") != number:
             named = f"line {row.get('s3_line')!r} of {row.get('s3_key')!r}"
             raise UnreadableError(f"line {number:,} says it is {named:.200}")
+        if not since <= str(row.get("arrived_at")) < until:
+            raise UnreadableError(
+                f"line {number:,} did not arrive from {since} to {until}: {row.get('arrived_at')!r:.50}"
+            )
     if number != file.expected_rows:
         raise UnreadableError(f"it has {number:,} lines, its name says {file.expected_rows:,}")

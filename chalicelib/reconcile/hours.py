@@ -34,6 +34,13 @@ docs.aws.amazon.com/firehose/latest/dev/basic-deliver.html, aws.amazon.com/s3/pr
 CLOCKS = timedelta(minutes=1)
 """How far S3's clock, which says when a file was written, and ours, which says when an hour was checked, may differ."""
 
+SPREAD = timedelta(days=1)
+"""A row arrives before its file is written, so no row of an hour is later than the newest write of its files. This is
+added for clocks that differ, and for rows whose file is gone; a day is cheap to read."""
+
+MOST_WINDOWS = 6
+"""Parts of the table that a comparison reads: each is a SELECT of one statement."""
+
 EPOCH = date(1970, 1, 1)
 DAY = re.compile(r"dt=(\d{4}-\d{2}-\d{2})/")
 
@@ -43,6 +50,14 @@ class Range(NamedTuple):
 
     start: datetime
     stop: datetime
+
+
+class Window(NamedTuple):
+    """Hours one after the other, and when their rows arrived: from `start` up to, not including, `until`."""
+
+    start: datetime
+    stop: datetime
+    until: datetime
 
 
 class Found(NamedTuple):
@@ -141,3 +156,20 @@ def ranges(hours: Iterable[datetime]) -> list[Range]:
 def within(span: Range) -> Sequence[datetime]:
     """The hours of a range, in order."""
     return [span.start + HOUR * n for n in range(int((span.stop - span.start) / HOUR))]
+
+
+def windows(listed: Iterable[datetime], written: Mapping[datetime, datetime], most: int = MOST_WINDOWS) -> list[Window]:
+    """Return where the rows of some hours lie, as at most so many windows; those that lie nearest become one.
+
+    `written`: when the newest file of an hour was written, for those that have files.
+    """
+    found = [Window(*span, _until(span, written)) for span in reversed(ranges(listed))]
+    while len(found) > most:
+        at = min(range(1, len(found)), key=lambda n: found[n].start - found[n - 1].stop)
+        first, second = found[at - 1 : at + 1]
+        found[at - 1 : at + 1] = [Window(first.start, second.stop, max(first.until, second.until))]
+    return found
+
+
+def _until(span: Range, written: Mapping[datetime, datetime]) -> datetime:
+    return max([span.stop, *(written[hour] for hour in within(span) if hour in written)]) + SPREAD

@@ -45,6 +45,7 @@ class Listing:
     complete: bool = True  # whether time was enough for all hours
     foreign: list[str] = field(default_factory=list)  # keys that are no tweet files'
     manifest: str = ""  # key of the COPY manifest of the names; empty where there is no file
+    written: dict[datetime, datetime] = field(default_factory=dict)  # by hour, when its newest file was
 
 
 def stored_days(bucket: str, folder: str = FOLDER) -> set[date]:
@@ -105,6 +106,8 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
                 listing.foreign = [*listing.foreign, found.key][:MOST_FOREIGN]
                 continue
             listing.files += 1
+            hour = due[reached]
+            listing.written[hour] = max(found.written_at, listing.written.get(hour, found.written_at))
             lines.add(
                 {
                     "s3_key": found.key,

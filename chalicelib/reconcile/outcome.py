@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.reconcile import findings, listing, transaction
+from chalicelib.reconcile import compare, findings, hours, listing, transaction
 from chalicelib.reconcile.compare import HOUR_TABLE, Compared, Job, write_hours
 from chalicelib.reconcile.findings import Kept
-from chalicelib.reconcile.hours import HOUR, floor
-from chalicelib.reconcile.listing import timestamp
+from chalicelib.reconcile.hours import HOUR, Window, floor
+from chalicelib.reconcile.listing import Listing, timestamp
 from chalicelib.reconcile.repair import Verdict
 from chalicelib.reconcile.unanswered import File
 from chalicelib.settings import settings
@@ -121,32 +121,38 @@ ORDER BY
 LIMIT {SHOWN}
 """  # noqa: S608 - a number of our own
 
-# Keys are counted where rows lie: all copies of a tweet are on one slice.
-TWICE = """
+
+def twice(windows: int) -> str:
+    """Return what counts the tweets that are rows of several files, where they lie: all copies are on one slice."""
+    return f"""
 SELECT COUNT(*) AS tweets, COALESCE(SUM(files - 1), 0) AS extra
 FROM (
     SELECT tweet_key, COUNT(DISTINCT s3_key) AS files
-    FROM disaster.disaster_tweets
-    WHERE arrived_at >= CAST(:since AS TIMESTAMP)
-        AND SUBSTRING(s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
+    FROM (
+        {compare.rows("tweet_key, s3_key", windows)}
+    ) AS looked_at
     GROUP BY tweet_key
     HAVING COUNT(DISTINCT s3_key) > 1
 ) AS repeated
-"""
+"""  # noqa: S608 - text of our own
 
-KINDS = """
+
+def kinds(windows: int) -> str:
+    """Return what counts the tweets of each kind."""
+    return f"""
 SELECT
-    disaster_tweets.disaster_label AS code,
+    looked_at.disaster_label AS code,
     MAX(disaster_kind.name) AS name,
     COUNT(*) AS tweets,
-    SUM(CASE WHEN disaster_tweets.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant
-FROM disaster.disaster_tweets
-LEFT JOIN disaster.disaster_kind ON disaster_kind.code = disaster_tweets.disaster_label
-WHERE disaster_tweets.arrived_at >= CAST(:since AS TIMESTAMP)
-    AND SUBSTRING(disaster_tweets.s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
-GROUP BY disaster_tweets.disaster_label
+    SUM(CASE WHEN looked_at.relevance_label = 'relevant' THEN 1 ELSE 0 END) AS relevant
+FROM (
+    {compare.rows("disaster_label, relevance_label", windows)}
+) AS looked_at
+LEFT JOIN disaster.disaster_kind ON disaster_kind.code = looked_at.disaster_label
+GROUP BY looked_at.disaster_label
 ORDER BY tweets DESC, code
-"""
+"""  # noqa: S608 - text of our own
+
 
 HOURS = """
 SELECT hour, state, files, tweets, loaded, waiting, waiting_files, troubled_files, lag_seconds, longest_lag_seconds
@@ -154,9 +160,6 @@ FROM disaster.tweet_hour
 WHERE hour >= CAST(:strip_start AS TIMESTAMP) AND hour < CAST(:strip_stop AS TIMESTAMP)
 ORDER BY hour
 """
-
-QUESTIONS = {"twice": TWICE, "kinds": KINDS, "hours": HOURS}
-"""Of every run."""
 
 OF_FINDINGS = {"actions": ACTIONS, "worst": WORST}
 """Of a run that found a file in trouble."""
@@ -194,7 +197,7 @@ class Outcome(NamedTuple):
 def settle(
     job: Job,
     folder: str,
-    listed: Sequence[datetime],
+    listed: Listing,
     compared: Compared,
     open_findings: int,
     verdicts: Sequence[Verdict],
@@ -204,7 +207,7 @@ def settle(
 ) -> Outcome:
     """Write down what the repairs came to, bring the findings up to date, and read what the report says.
 
-    `listed`: the hours looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
+    `listed`: what was looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
     nothing is open, does without the statements about findings.
     """
     bucket, role = settings().bucket, settings().copy_role_arn
@@ -217,9 +220,10 @@ def settle(
         url = listing.lines(bucket, f"{folder}{name}.ndjson.gz", rows)
         return copy.statement(url, role, table, columns, manifest=False)
 
+    windows = hours.windows(listed.hours, listed.written) or [Window(job.now, job.now, job.now)]
     asked = [transaction.LOCK, HOUR_TABLE]
-    if listed:
-        hours_url = write_hours(bucket, folder, listed)
+    if listed.hours:
+        hours_url = write_hours(bucket, folder, listed.hours)
         asked.append(copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False))
     if verdicts:
         asked.append(VERDICT_TABLE)
@@ -232,11 +236,12 @@ def settle(
         answered = [{"s3_key": file.key} for file in unanswered if not file.lost and not file.trouble]
         loaded = load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
         asked += findings.statements(loaded)
-    questions = {**QUESTIONS, **(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
+    questions = {"twice": twice(len(windows)), "kinds": kinds(len(windows)), "hours": HOURS}
+    questions |= {**(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
     asked += [*([HOURS_MENDED] if found else []), *questions.values()]
     given = {
         "id": job.id,
-        "since": timestamp(min(listed, default=job.now)),
+        **compare.bounds(windows),
         "strip_start": timestamp(strip_stop - STRIP),
         "strip_stop": timestamp(strip_stop),
         "now": timestamp(job.now),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
+
+from chalicelib.reconcile import hours
 
 MOST_FILES = 1000
 """Of one transaction: a COPY of many files beats many COPYs, and a manifest of so many has 0.2 MB."""
@@ -13,11 +16,12 @@ MOST_BYTES = 1_000_000_000
 
 
 class File(NamedTuple):
-    """A tweet file to load again: its key, the rows its name promises, its bytes."""
+    """A tweet file to load again: its key, the rows its name promises, its bytes, when it was last written."""
 
     key: str
     expected_rows: int
     bytes: int
+    written_at: datetime
 
 
 def batches(files: Iterable[File], most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> list[list[File]]:
@@ -37,3 +41,9 @@ def halves(batch: Sequence[File]) -> list[list[File]]:
     """A batch that failed in two: a file that can't be loaded is alone after log2(files) rounds, the others are in."""
     middle = len(batch) // 2
     return [list(batch[:middle]), list(batch[middle:])]
+
+
+def bounds(batch: Sequence[File]) -> tuple[datetime, datetime]:
+    """Return from when, and until when at the latest, the rows of a batch arrived: see hours.SPREAD."""
+    since = min(datetime.strptime(file.key[:26], "tweets/dt=%Y-%m-%d/hh=%H") for file in batch)
+    return since.replace(tzinfo=UTC), max(file.written_at for file in batch) + hours.SPREAD

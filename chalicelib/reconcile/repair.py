@@ -19,6 +19,7 @@ from chalicelib.reconcile import examine, listing, plan, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.plan import File
+from chalicelib.reconcile.whole import SUMS, whole
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.warehouse import copy, data_api
@@ -28,8 +29,9 @@ BLAMELESS = 3  # files in a row that fail though nothing is wrong with them: is 
 PAGE = 5000  # findings read at a time
 
 TO_REPAIR = f"""
-SELECT found.s3_key, found.expected_rows, found.bytes
+SELECT found.s3_key, found.expected_rows, found.bytes, tweet_file.written_at
 FROM disaster.reconciliation_finding AS found
+INNER JOIN disaster.tweet_file ON tweet_file.s3_key = found.s3_key
 LEFT JOIN (SELECT s3_key FROM disaster.finding WHERE kind = 'refused' AND closed_at IS NULL) AS refused
     ON refused.s3_key = found.s3_key
 WHERE found.reconciliation_id = :id AND found.action = 'to_repair' AND found.s3_key < :before
@@ -39,7 +41,7 @@ LIMIT {PAGE}
 """  # noqa: S608 - a number of our own
 
 KNOWN_GOOD = """
-SELECT s3_key, expected_rows, bytes
+SELECT s3_key, expected_rows, bytes, written_at
 FROM disaster.tweet_file
 WHERE state = 'loaded'
 ORDER BY loaded_at DESC, s3_key DESC
@@ -55,32 +57,48 @@ FROM repair_file
 WHERE tweet_file.s3_key = repair_file.s3_key
 """
 
-DELETE = "DELETE FROM disaster.disaster_tweets USING repair_file WHERE disaster_tweets.s3_key = repair_file.s3_key"
+_BETWEEN = "arrived_at >= CAST(:since AS TIMESTAMP) AND arrived_at < CAST(:until AS TIMESTAMP)"
 
-RESULT_TABLE = """
-CREATE TEMP TABLE repair_result (
-    s3_key VARCHAR(256), found_rows BIGINT, found_lines BIGINT, whole BOOLEAN
-) DISTSTYLE ALL
-"""
+DELETE = f"""
+DELETE FROM disaster.disaster_tweets
+USING repair_file
+WHERE disaster_tweets.s3_key = repair_file.s3_key AND {_BETWEEN}
+"""  # noqa: S608 - text of our own
 
-RESULT = """
-INSERT INTO repair_result
-SELECT
-    s3_key, found_rows, found_lines,
-    found_rows = expected_rows AND found_lines = expected_rows AND first_line = 1 AND last_line = expected_rows
+RESULT = f"""
+CREATE TEMP TABLE repair_result DISTSTYLE ALL AS
+SELECT s3_key, found_rows, found_rows AS found_lines, COALESCE({whole("expected_rows")}, FALSE) AS whole
 FROM (
     SELECT
         repair_file.s3_key AS s3_key,
         repair_file.expected_rows AS expected_rows,
-        COUNT(disaster_tweets.s3_key) AS found_rows,
-        COUNT(DISTINCT disaster_tweets.s3_line) AS found_lines,
-        COALESCE(MIN(disaster_tweets.s3_line), 0) AS first_line,
-        COALESCE(MAX(disaster_tweets.s3_line), 0) AS last_line
+        {SUMS}
     FROM repair_file
-    LEFT JOIN disaster.disaster_tweets ON disaster_tweets.s3_key = repair_file.s3_key
+    LEFT JOIN (SELECT s3_key AS key_of_row, s3_line FROM disaster.disaster_tweets WHERE {_BETWEEN}) AS present
+        ON present.key_of_row = repair_file.s3_key
     GROUP BY repair_file.s3_key, repair_file.expected_rows
 ) AS counted
-"""
+"""  # noqa: S608 - text of our own
+
+# Distinct lines are counted only where the sums say that something is wrong.
+LINES = f"""
+UPDATE repair_result
+SET found_lines = counted.lines, whole = counted.whole
+FROM (
+    SELECT
+        repair_file.s3_key AS s3_key,
+        COUNT(DISTINCT present.s3_line) AS lines,
+        COUNT(present.s3_line) = repair_file.expected_rows
+            AND COUNT(DISTINCT present.s3_line) = repair_file.expected_rows
+            AND MIN(present.s3_line) = 1 AND MAX(present.s3_line) = repair_file.expected_rows AS whole
+    FROM repair_file
+    INNER JOIN (SELECT s3_key, s3_line FROM disaster.disaster_tweets WHERE {_BETWEEN}) AS present
+        ON present.s3_key = repair_file.s3_key
+    WHERE repair_file.s3_key IN (SELECT s3_key FROM repair_result WHERE NOT whole)
+    GROUP BY repair_file.s3_key, repair_file.expected_rows
+) AS counted
+WHERE repair_result.s3_key = counted.s3_key
+"""  # noqa: S608 - text of our own
 
 LOADED = """
 UPDATE disaster.tweet_file
@@ -150,9 +168,13 @@ def to_repair(job: Job) -> Iterator[list[File]]:
         while more:
             (rows,) = transaction.run([TO_REPAIR], given, answers=1)
             if rows:
-                yield [File(row["s3_key"], row["expected_rows"], row["bytes"]) for row in rows]
+                yield [_file(row) for row in rows]
                 given["before"] = rows[-1]["s3_key"]
             more = len(rows) == PAGE
+
+
+def _file(row: data_api.Row) -> File:
+    return File(row["s3_key"], row["expected_rows"], row["bytes"], row["written_at"])
 
 
 class _Work:
@@ -209,7 +231,7 @@ class _Work:
         """
         for row in transaction.run([KNOWN_GOOD], answers=1)[0]:
             try:
-                if not self._load([File(row["s3_key"], row["expected_rows"], row["bytes"])]):
+                if not self._load([_file(row)]):
                     return True
             except data_api.StillRunningError as error:
                 raise _StopError(f"The warehouse did not end in time: {error}") from error
@@ -241,7 +263,9 @@ class _Work:
         lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
         asked = statements(lock, keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
-        given = {"id": self._job.id, "now": timestamp(self._job.now)}
+        since, until = plan.bounds(batch)
+        now = timestamp(self._job.now)
+        given = {"id": self._job.id, "now": now, "since": timestamp(since), "until": timestamp(until)}
         (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
         return {
             row["s3_key"]: f"{row['found_rows']} rows of {row['found_lines']} lines after it was loaded"
@@ -261,8 +285,8 @@ def statements(lock: str, keys_url: str, manifest_url: str, role: str) -> list[s
         CLAIM,
         DELETE,
         copy.statement(manifest_url, role, "disaster.disaster_tweets", NAMES),
-        RESULT_TABLE,
         RESULT,
+        LINES,
         LOADED,
         REPAIRED,
         NOT_WHOLE,

@@ -90,7 +90,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     settled = outcome.settle(
         job,
         folder,
-        listed.hours,
+        listed,
         compared,
         known.findings,
         repairs.verdicts,

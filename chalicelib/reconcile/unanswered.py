@@ -14,13 +14,14 @@ from base64 import b64decode
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import bodies, clients
-from chalicelib.reconcile import listing, transaction
+from chalicelib.reconcile import hours, listing, transaction
 from chalicelib.reconcile.hours import Range
 from chalicelib.settings import settings
 from chalicelib.transform.unpack import unpack
@@ -36,6 +37,7 @@ docs.aws.amazon.com/firehose/latest/dev/create-configure-backup.html"""
 MOST_LINE = 16 << 20
 """Bytes of a record with what Firehose says of it: its data in base64 came in a request of 6 MB."""
 MOST_FILES = 1000  # read at a run, the newest first; each has up to some MB
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = "%Y/%m/%d/%H/"  # of Firehose's keys, UTC
 
 KEYS_TABLE = "CREATE TEMP TABLE unanswered_tweet (s3_key VARCHAR(1024), tweet_key CHAR(32)) DISTKEY (tweet_key)"
@@ -49,7 +51,7 @@ FROM unanswered_tweet
 LEFT JOIN (
     SELECT DISTINCT tweet_key
     FROM disaster.disaster_tweets
-    WHERE tweet_key IN (SELECT tweet_key FROM unanswered_tweet)
+    WHERE arrived_at >= CAST(:since AS TIMESTAMP) AND tweet_key IN (SELECT tweet_key FROM unanswered_tweet)
 ) AS row_key ON row_key.tweet_key = unanswered_tweet.tweet_key
 GROUP BY unanswered_tweet.s3_key
 """
@@ -114,7 +116,10 @@ def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
     lines.end()
     if lines.parts:
         manifest = listing.manifest(bucket, f"{folder}unanswered.manifest", lines.parts)
-        lost = missing(f"s3://{bucket}/{manifest}", max(1.0, deadline - time.monotonic()))
+        url = f"s3://{bucket}/{manifest}"
+        lost = missing(url, min(span.start for span in spans) - hours.RECENT, deadline)
+        if any(lost.values()):  # rarely: only then the whole table is asked, for tweets that were sent long before, too
+            lost = missing(url, ALWAYS, deadline)
         for file in files:
             file.lost = lost.get(file.key, 0)
     return files
@@ -142,12 +147,13 @@ def tweet_keys(record: dict[str, Any], file: File) -> Iterator[str]:
         yield hashlib.blake2b(tweet.raw, digest_size=16).hexdigest()
 
 
-def missing(manifest_url: str, patience: float) -> dict[str, int]:
-    """By file, how many of the tweets that a manifest's lines name are in no row."""
+def missing(manifest_url: str, since: datetime, deadline: float) -> dict[str, int]:
+    """By file, how many of the tweets that a manifest's lines name are in no row that arrived `since`."""
     asked = [
         KEYS_TABLE,
         copy.statement(manifest_url, settings().copy_role_arn, "unanswered_tweet", ("s3_key", "tweet_key")),
         MISSING,
     ]
-    ((*rows,),) = transaction.run(asked, answers=1, patience=patience)
+    patience = max(1.0, deadline - time.monotonic())
+    ((*rows,),) = transaction.run(asked, {"since": listing.timestamp(since)}, answers=1, patience=patience)
     return {row["s3_key"]: int(row["lost"]) for row in rows}
