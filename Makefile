@@ -7,9 +7,9 @@ API_PORT ?= 8000
 LOCAL_HOME ?= .local
 STAGE  ?= dev
 MINUTES ?= 5
-BIN    := $(VENV)/bin
-PY     := $(BIN)/python
-PIP    := $(PY) -m pip --disable-pip-version-check install --quiet --quiet
+BIN     = $(VENV)/bin
+PY      = $(BIN)/python
+PIP     = $(PY) -m pip --disable-pip-version-check install --quiet --quiet
 
 # Values reach the commands as environment variables, so that a path may have spaces.
 export DATA LOCAL_HOME
@@ -65,11 +65,9 @@ soak: ready
 mutants: .venv-mutants/.installed
 	@.venv-mutants/bin/python -m mutants $(PATHS) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
 
-.venv-mutants/.installed: requirements-mutants.txt
-	@echo "Setting up .venv-mutants (about a minute, once) ..."
-	@$(PYTHON) -m venv .venv-mutants
-	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-mutants.txt
-	@touch $@
+.venv-mutants/.installed: override VENV := .venv-mutants
+.venv-mutants/.installed: requirements-dev.txt requirements-mutants.txt requirements-local.txt
+	$(call install,mutation testing (1.2 GB$(comma) a minute or two$(comma) once),$< --requirement requirements-mutants.txt)
 
 # The README from a fresh clone to the report, typed into a terminal: docs/first-run.txt and the README's picture.
 recording: setup
@@ -90,4 +88,4 @@ pins:
 	$(PIN) requirements.in -o requirements.txt
 	$(PIN) --constraint requirements.txt requirements-local.in -o requirements-local.txt
 	$(PIN) --constraint requirements-local.txt requirements-dev.in -o requirements-dev.txt
-	$(PIN) requirements-mutants.in -o requirements-mutants.txt
+	$(PIN) --constraint requirements-dev.txt requirements-mutants.in -o requirements-mutants.txt

@@ -3,8 +3,9 @@
 Exit status: 0 if every survivor is explained in mutants/accepted.toml; 1 if one isn't, or an explanation is of no use
 any more; 2 if a test fails on the code as it is.
 
-What it finds is kept in .mutants/, so a run that was cut short goes on where it was: a killed mutant stays killed while
-its file and the file of the test that killed it are as they were; any other is tried again once anything has changed.
+What it finds is kept in .mutants/, so a run that was cut short goes on where it was. A killed mutant stays killed while
+its function and the file of the test that killed it are as they were; a survivor is tried again once its function, or a
+file of the tests that it survived, has changed. To try all anew, remove .mutants/.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import itertools
 import json
+import math
 import os
-import random
+import secrets
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -37,8 +41,9 @@ LARGE = ("boto3", "moto.server", "duckdb", "hypothesis.strategies", "pytest", "c
 TARGETS = {
     "chalicelib/transform/*.py": ("transform*", "put_back", "time_of_an_id"),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
-    "chalicelib/reconcile/*.py": ("reconcil*", "jobs", "job_*"),
+    "chalicelib/reconcile/*.py": ("reconcil*", "jobs", "job_*", "findings", "race_*"),
     "producer.py": ("producer*",),
+    "readers.py": ("readers", "producer"),
 }
 """Source files, and the tests that describe them: `tests/test_<name>.py`. Other tests aren't tried."""
 
@@ -46,9 +51,9 @@ TARGETS = {
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__.splitlines()[0])
     parser.add_argument("paths", nargs="*", default=[], help="files or folders; all of the sources without any")
-    parser.add_argument("--sample", type=int, help="try so many mutants only, chosen by chance")
+    parser.add_argument("--sample", type=int, help="try so many mutants of each file only, chosen by chance")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes at a time (one a core)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of tests a mutant, the shortest first (20)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of tests a mutant, at most (20)")
     options = parser.parse_args(argv)
     os.chdir(ROOT)
     sources = [file for file in targets() if not options.paths or any(_within(file, path) for path in options.paths)]
@@ -61,9 +66,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("These tests fail on the code as it is:", *broken, sep="\n  ")
         return 2
     found = [mutant for file in sources for mutant in mutants(file, (ROOT / file).read_bytes())]
-    chosen = random.Random(0).sample(found, min(options.sample, len(found))) if options.sample else found  # noqa: S311
-    outcomes = try_all(chosen, measured, options.workers, options.seconds)
+    outcomes = try_all(sample(found, options.sample), measured, options.workers, options.seconds)
     return report(found, outcomes)
+
+
+def sample(found: Sequence[Mutant], size: int | None) -> list[Mutant]:
+    """Return so many mutants of each file, all for None: the same each time, and a larger sample holds the smaller."""
+    chosen: list[Mutant] = []
+    for _, of_file in itertools.groupby(found, key=lambda mutant: mutant.file):
+        by_chance = sorted(of_file, key=lambda mutant: hashlib.sha256(repr(mutant.name).encode()).digest())
+        chosen += by_chance[:size]
+    return chosen
 
 
 def targets() -> dict[str, list[str]]:
@@ -160,60 +173,62 @@ def try_all(
     chosen: Sequence[Mutant], measured: dict[str, lines.Measured], workers: int, most: float
 ) -> dict[Mutant, trial.Outcome]:
     """Each mutant's outcome, known from before or found now."""
-    results = STATE / "results.jsonl"
-    everything = digest(*targets(), *measured, *_helpers())
-    before = {tuple(each["key"]): each for each in trial.told(results)}
+    results, this_run = STATE / "results.jsonl", secrets.token_hex(8)
+    before = {tuple(each["name"]): each for each in trial.told(results)}
     outcomes: dict[Mutant, trial.Outcome] = {}
     jobs: list[trial.Job] = []
     for mutant in chosen:
-        last = before.get((*mutant.key, mutant.line))
+        last = before.get(mutant.name)
         killer = last["by"].removesuffix(" (no end)") if last else ""
-        if last and (
-            last["everything"] == everything
-            or (last["status"] == trial.KILLED and last["files"] == digest(mutant.file, killer.partition("::")[0]))
-        ):
-            outcomes[mutant] = trial.Outcome(last["status"], last["by"])
-            continue
-        tests, on_import = tests_for(mutant, measured, most, killer)
-        if tests:
-            jobs.append(trial.Job(mutant, (ROOT / mutant.file).read_bytes(), tests, on_import))
-        else:
+        tests, on_import = tests_for(mutant, measured, killer)
+        if not tests:
             outcomes[mutant] = trial.Outcome(trial.UNTESTED)
-    jobs.sort(key=lambda job: sum(seconds for _, seconds in job.tests))
+        elif last and last["seen"] == seen(mutant, last["status"], killer, tests) and last["seconds"] >= most:
+            outcomes[mutant] = trial.Outcome(last["status"], last["by"])
+        else:
+            jobs.append(trial.Job(mutant, (ROOT / mutant.file).read_bytes(), tests, on_import, most))
 
     def keep(job: trial.Job, outcome: trial.Outcome) -> None:
         line = {
-            "key": [*job.mutant.key, job.mutant.line],
+            "name": job.mutant.name,
             "status": outcome.status,
             "by": outcome.by,
-            "files": digest(job.mutant.file, outcome.by.removesuffix(" (no end)").partition("::")[0]),
-            "everything": everything,
+            "seen": seen(job.mutant, outcome.status, outcome.by.removesuffix(" (no end)"), job.tests),
+            "seconds": math.inf if outcome.status == trial.KILLED else most,
+            "run": this_run,
         }
         with results.open("a") as file:
             file.write(json.dumps(line) + "\n")
+
+    def known() -> dict[Any, dict[str, Any]]:
+        return {tuple(each["name"]): each for each in trial.told(results) if each["run"] == this_run}
 
     trial.preload(sorted({name for each in measured.values() for name in each.modules}))
     quick = [job for job in jobs if not job.on_import]
     with bar("Trying mutants in place", len(quick)) as advance:
         trial.in_place(quick, workers, ROOT, keep, advance)
-    known = {tuple(each["key"]): each for each in trial.told(results) if each["everything"] == everything}
-    slow = [job for job in jobs if (*job.mutant.key, job.mutant.line) not in known]
+    tried = known()
+    slow = [job for job in jobs if job.mutant.name not in tried]
     with bar("Trying mutants by import", len(slow)) as advance:
         trial.on_import(slow, workers, ROOT, keep, advance)
-    known = {tuple(each["key"]): each for each in trial.told(results) if each["everything"] == everything}
+    tried = known()
     for job in jobs:
-        last = known[(*job.mutant.key, job.mutant.line)]
+        last = tried[job.mutant.name]
         outcomes[job.mutant] = trial.Outcome(last["status"], last["by"])
     return outcomes
 
 
-def tests_for(
-    mutant: Mutant, measured: dict[str, lines.Measured], most: float, killer: str
-) -> tuple[list[tuple[str, float]], bool]:
+def seen(mutant: Mutant, status: str, killer: str, tests: Sequence[tuple[str, float]]) -> str:
+    """Return what differs once an outcome may be another: of the mutant's function, and of the tests that told."""
+    told = {killer} if status == trial.KILLED else {test for test, _ in tests}
+    files = sorted({test.partition("::")[0] for test in told})
+    return f"{mutant.around} {digest(*files, *(_helpers() if status != trial.KILLED else ()))}"
+
+
+def tests_for(mutant: Mutant, measured: dict[str, lines.Measured], killer: str) -> tuple[list[tuple[str, float]], bool]:
     """Return the tests that run the mutant's lines, each with its seconds, and whether the change matters on import.
 
-    The shortest comes first, but `killer`, which killed it the last time, before all; together they take at most `most`
-    seconds.
+    The shortest comes first, but `killer`, which killed it the last time, before all.
     """
     ran: set[str] = set()
     seconds: dict[str, float] = {}
@@ -224,15 +239,8 @@ def tests_for(
     ran.discard(lines.ON_IMPORT)
     if not mutant.where or not ran:  # a constant, say: whoever runs a line that names it
         ran |= _users(mutant, measured)
-    ordered = sorted(ran & set(seconds), key=lambda test: (test != killer, seconds[test]))
-    chosen: list[tuple[str, float]] = []
-    sum_so_far = 0.0
-    for test in ordered:
-        sum_so_far += seconds[test]
-        if chosen and sum_so_far > most:
-            break
-        chosen.append((test, seconds[test]))
-    return chosen, imported
+    ordered = sorted(ran & set(seconds), key=lambda test: (test != killer, seconds[test], test))
+    return [(test, seconds[test]) for test in ordered], imported
 
 
 def _users(mutant: Mutant, measured: dict[str, lines.Measured]) -> set[str]:
@@ -275,6 +283,7 @@ def report(found: Sequence[Mutant], outcomes: dict[Mutant, trial.Outcome]) -> in
             print(f"  - {mutant.before}\n  + {mutant.after}")
     by_file = Counter(mutant.file for mutant in outcomes)
     alive = Counter(mutant.file for mutant in survivors)
+    of_file = Counter(mutant.file for mutant in found)
     for file, count in by_file.items():
         print(f"{file:45} {count - alive[file]:5} of {count:5} killed  {(count - alive[file]) / count:6.1%}")
     killed = len(outcomes) - len(survivors)
@@ -284,9 +293,28 @@ def report(found: Sequence[Mutant], outcomes: dict[Mutant, trial.Outcome]) -> in
         f"{len(survivors) - len([m for m in survivors if m.key not in reasons])} survivors explained, "
         f"{len([m for m in survivors if m.key not in reasons])} not."
     )
+    if len(outcomes) < len(found):
+        estimate, margin = estimated([(of_file[file], n, n - alive[file]) for file, n in by_file.items()])
+        print(f"Of all {len(found):,} mutants, by this sample: {estimate:.1%} ± {margin:.1%} (95 % confidence)")
     for key in useless:
         print(f"Explained in {accepted.FILE.name}, but killed or gone: {key}")
     return 1 if unexplained or useless else 0
+
+
+def estimated(files: Sequence[tuple[int, int, int]]) -> tuple[float, float]:
+    """Return the share of killed mutants that samples of files tell, and how far it may be off with 95 % confidence.
+
+    `files`: of each (mutants, tried, killed). A stratified sample, with the correction for finite populations; the
+    share of a file counts two more tries, one of them a kill, in the margin, so that a file without survivors doesn't
+    pass for certain (Cochran, Sampling Techniques, 5.3; Agresti and Coull 1998).
+    """
+    every = sum(size for size, _, _ in files)
+    share = variance = 0.0
+    for size, tried, killed in files:
+        weight, likely = size / every, (killed + 1) / (tried + 2)
+        share += weight * killed / tried
+        variance += weight**2 * likely * (1 - likely) / tried * (size - tried) / max(1, size - 1)
+    return share, 1.96 * math.sqrt(variance)
 
 
 @contextlib.contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import libcst as cst
@@ -38,11 +40,18 @@ class Mutant:
     text: str  # what replaces them
     before: str  # the changed lines, white space as single spaces
     after: str
+    around: str  # hash of the outermost function's text; of the changed lines for what runs on import
+    nth: int = 0  # of those with the same key, in the order of the file
 
     @property
     def key(self) -> tuple[str, str, str, str]:
         """What identifies it while the function's other lines change."""
         return self.file, self.where, self.before, self.after
+
+    @property
+    def name(self) -> tuple[str, str, str, str, int]:
+        """What identifies it among all: there may be several of one key, in lines of the same text."""
+        return *self.key, self.nth
 
     def applied(self, source: bytes) -> bytes:
         return source[: self.start] + self.text.encode() + source[self.stop :]
@@ -55,7 +64,12 @@ def mutants(file: str, source: bytes) -> list[Mutant]:
         changed = mutant.applied(source)
         if changed != source and changed not in found and _compiles(changed):
             found[changed] = mutant
-    return sorted(found.values(), key=lambda mutant: (mutant.start, mutant.stop, mutant.text))
+    ordered = sorted(found.values(), key=lambda mutant: (mutant.start, mutant.stop, mutant.text))
+    count: Counter[tuple[str, str, str, str]] = Counter()
+    for at, mutant in enumerate(ordered):
+        ordered[at] = replace(mutant, nth=count[mutant.key])
+        count[mutant.key] += 1
+    return ordered
 
 
 def _compiles(source: bytes) -> bool:
@@ -74,6 +88,7 @@ class _Walk:
         self.file, self.source, self.module = file, source, wrapper.module
         self.spans: Any = wrapper.resolve(ByteSpanPositionProvider)
         self.positions: Any = wrapper.resolve(PositionProvider)
+        self.function = ""  # the text of the outermost function around what is looked at
 
     def mutants(self) -> Iterator[Mutant]:
         yield from self._visit(self.module, (), "", False, self.module)
@@ -106,7 +121,9 @@ class _Walk:
         if isinstance(node, cst.FunctionDef) and not where:
             # its defaults are evaluated on import
             yield from self._visit(node.params, scope, "", prose, node)
+            self.function = self._source(node)
             yield from self._visit(node.body, scope, ".".join([*scope, node.name.value]), prose, node)
+            self.function = ""
             return
         if isinstance(node, cst.ClassDef):
             yield from self._visit(node.body, (*scope, node.name.value), where, prose, node)
@@ -188,9 +205,9 @@ class _Walk:
         line = self.source[first : last if last >= 0 else None].decode()
         changed = f"{self.source[first:start].decode()}{text}{self.source[stop:last].decode()}"
         before, after = _difference(line, changed)
-        return Mutant(
-            self.file, where, position.start.line, self._lines(statement, position), start, stop, text, before, after
-        )
+        around = hashlib.sha256((self.function or before).encode()).hexdigest()[:16]
+        lines = self._lines(statement, position)
+        return Mutant(self.file, where, position.start.line, lines, start, stop, text, before, after, around)
 
     def _lines(self, statement: Any, changed: Any) -> tuple[int, ...]:
         """Lines whose running tells that the change was met: those of the statement, of a block only its head."""
