@@ -41,7 +41,7 @@ LARGE = ("boto3", "moto.server", "duckdb", "hypothesis.strategies", "pytest", "c
 TARGETS = {
     "chalicelib/transform/*.py": ("transform*", "put_back", "time_of_an_id"),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
-    "chalicelib/reconcile/*.py": ("reconcil*", "jobs", "job_*", "findings", "race_*"),
+    "chalicelib/reconcile/*.py": ("reconcil*", "jobs", "job_*", "findings"),
     "producer.py": ("producer*",),
     "readers.py": ("readers", "producer"),
 }

@@ -14,14 +14,13 @@ TABLE, COLUMNS = "disaster.disaster_tweets", ("original_text", "s3_key")
 
 
 def test_it_names_table_columns_source_role_and_how_to_read() -> None:
-    text = statement(URL, ROLE, TABLE, COLUMNS)
-    assert text == (
-        f"COPY disaster.disaster_tweets (original_text, s3_key) FROM '{URL}' IAM_ROLE '{ROLE}' MANIFEST {OPTIONS}"
-    )
+    how = "FORMAT JSON 'auto' GZIP TIMEFORMAT 'auto' TRUNCATECOLUMNS ACCEPTINVCHARS COMPUPDATE OFF"
+    into = f"COPY disaster.disaster_tweets (original_text, s3_key) FROM '{URL}' IAM_ROLE '{ROLE}'"
+    assert statement(URL, ROLE, TABLE, COLUMNS) == f"{into} MANIFEST {how}"
+    assert statement(URL, ROLE, TABLE, COLUMNS, manifest=False) == f"{into} {how}"
 
 
-def test_a_prefix_is_no_manifest_and_options_may_be_others() -> None:
-    assert " MANIFEST " not in statement(URL, ROLE, TABLE, COLUMNS, manifest=False)
+def test_options_may_be_others() -> None:
     assert statement(URL, ROLE, "repair_file", COLUMNS, options="FORMAT CSV").endswith(f"'{ROLE}' MANIFEST FORMAT CSV")
     assert statement(URL, ROLE, TABLE, COLUMNS).endswith(OPTIONS)
 
