@@ -245,6 +245,7 @@ def in_place(jobs: Sequence[Job], workers: int, root: Path, keep: Keep, advance:
     plugin = InPlace(jobs, workers, root, keep, advance)
     pid = os.fork()
     if not pid:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # pytest's report
         _end(lambda: int(pytest.main([*files, *OPTIONS], plugins=[plugin, Untroubled()])))
     os.waitpid(pid, 0)
 
