@@ -110,6 +110,8 @@ class _Walk:
             return  # a docstring, or a comment below a constant
         if isinstance(node, cst.Raise) and "AssertionError" in self.module.code_for_node(node):
             return  # says that it can't be reached
+        if isinstance(node, cst.Arg) and node.keyword and node.keyword.value == "strict":
+            return  # of zip(): the linter's
         if isinstance(node, cst.BaseSmallStatement | cst.BaseCompoundStatement | cst.ExceptHandler):
             statement = node
         if isinstance(node, cst.Raise) or (isinstance(node, cst.Call) and FOR_PEOPLE & set(_names(node.func))):
@@ -162,7 +164,8 @@ class _Walk:
         elif isinstance(node, cst.ExceptHandler) and isinstance(node.body, cst.IndentedBlock):
             first = node.body.body[0]
             indent = self.positions[first].start.column
-            yield first, f"raise\n{' ' * indent}{self._source(first)}"
+            if self._source(first) != "raise":
+                yield first, f"raise\n{' ' * indent}{self._source(first)}"
         elif isinstance(node, cst.Subscript) and any(isinstance(each.slice, cst.Slice) for each in node.slice):
             yield node, code(node.value)
         elif isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and node.func.value in SWAPPED_CALLS:

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib import clients
 from chalicelib.settings import Settings
@@ -214,8 +215,11 @@ def test_a_data_api_that_stays_busy_is_an_error_of_its_own_or_after_the_time_the
     api.busy = [client_error("ActiveStatementsExceededException")] * 1000
     with pytest.raises(Exception, match="ActiveStatementsExceededException"):
         data_api.run(["SELECT 1"], patience=5.0)
+    api.busy = [client_error("ActiveStatementsExceededException")] * 60
     with pytest.raises(data_api.StillRunningError, match="try again later"):
         data_api.run(["SELECT 1"], patience=1e6)
+    api.busy = [client_error("ActiveStatementsExceededException")] * 59
+    assert data_api.run(["SELECT 1"], patience=1e6) == "s1"
 
 
 def test_another_refusal_is_raised_at_once(api: DataApi) -> None:
@@ -331,13 +335,28 @@ def test_two_columns_of_one_name_are_an_error_for_a_row_could_hold_only_one(api:
         data_api.query("SELECT 1 AS a, 2 AS a")
 
 
-def test_results_that_are_gone_are_lost(api: DataApi) -> None:
-    def gone(Id: str) -> Iterator[dict[str, Any]]:
-        raise client_error("ResourceNotFoundException")
+def test_a_table_has_both_columns_of_one_name_and_the_rows_of_all_pages(api: DataApi) -> None:
+    names = [{"name": "a"}, {"name": "a"}]
+    api.pages = [
+        {"ColumnMetadata": names, "Records": [[{"longValue": 1}, {"longValue": 2}]]},
+        {"ColumnMetadata": names, "Records": [[{"longValue": 3}, {"longValue": 4}]]},
+    ]
+    assert data_api.table_of(data_api.execute("SELECT 1 AS a, 2 AS a")) == (["a", "a"], [[1, 2], [3, 4]])
+
+
+def test_results_that_are_gone_are_lost_and_another_error_is_itself(
+    api: DataApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(Id: str) -> Iterator[dict[str, Any]]:
+        raise error
         yield {}
 
-    api.paginate = gone  # type: ignore[method-assign]
+    monkeypatch.setattr(api, "paginate", fails)
+    error = client_error("ResourceNotFoundException")
     with pytest.raises(data_api.StatementLostError):
+        data_api.query("SELECT 1")
+    error = client_error("AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
         data_api.query("SELECT 1")
 
 

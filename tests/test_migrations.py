@@ -1,5 +1,6 @@
 """Migrations are applied once, in order, recorded with what they were, and never changed afterwards."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import jobs
 from chalicelib.warehouse import data_api, migrations
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
 from local.server import LocalAws
@@ -39,18 +41,22 @@ def test_what_is_pending_comes_in_order() -> None:
 def test_a_changed_migration_is_refused_by_name() -> None:
     with pytest.raises(MigrationError, match=r"0001_one was changed after it was applied on 2026-01-01"):
         migrations.plan([Migration(1, "one", "CREATE TABLE b (b INTEGER);"), TWO], applied(ONE))
+    with pytest.raises(MigrationError, match=r"0002_two was changed"):
+        migrations.plan([ONE, Migration(2, "two", "SELECT 1;")], applied(ONE, TWO))
 
 
 def test_a_migration_that_is_gone_is_refused_but_a_newer_one_is_left_alone() -> None:
     with pytest.raises(MigrationError, match="removed"):
         migrations.plan([TWO], applied(ONE))
     assert migrations.plan([ONE], applied(ONE, TWO)) == []
+    assert migrations.plan([], applied(ONE)) == []
 
 
-def test_line_ends_of_a_checkout_change_nothing() -> None:
-    assert (
-        Migration(1, "x", "SELECT 1;\r\nSELECT 2;\r\n").checksum == Migration(1, "x", "SELECT 1;\nSELECT 2;").checksum
-    )
+def test_a_checksum_is_of_the_text_and_line_ends_of_a_checkout_change_nothing() -> None:
+    """Were it another, each warehouse would have it that all its migrations were changed."""
+    wanted = hashlib.sha256(b"SELECT 1;\nSELECT 2;").hexdigest()
+    assert Migration(1, "x", "SELECT 1;\nSELECT 2;").checksum == wanted
+    assert Migration(1, "x", "SELECT 1;\r\nSELECT 2;\r\n").checksum == wanted
 
 
 def test_files_are_numbered_without_gaps(tmp_path: Path) -> None:
@@ -78,10 +84,20 @@ def test_a_script_is_split_where_statements_end(script: str, wanted: list[str]) 
     assert migrations.statements(script) == wanted
 
 
-@pytest.mark.parametrize("script", ["SELECT 'a", "SELECT 1 /* b", 'SELECT "c'])
-def test_what_is_not_closed_is_an_error(script: str) -> None:
-    with pytest.raises(MigrationError, match="not closed"):
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [
+        ("SELECT 1; SELECT 'a", 'A quote is not closed: "\'a"'),
+        ("SELECT 1 /* b", "A comment is not closed: '/* b'"),
+        ('SELECT "c', "A quote is not closed: '\"c'"),
+        ("SELECT '" + 50 * "x", f'A quote is not closed: "\'{39 * "x"}"'),
+        ("/*" + 50 * "x", f"A comment is not closed: '/*{38 * 'x'}'"),
+    ],
+)
+def test_what_is_not_closed_is_an_error_that_shows_where_it_begins(script: str, shown: str) -> None:
+    with pytest.raises(MigrationError) as raised:
         migrations.statements(script)
+    assert str(raised.value) == shown
 
 
 @given(st.lists(st.text(alphabet="ab;'\n-", max_size=8), max_size=4))
@@ -168,10 +184,15 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return found
 
 
-def test_all_that_is_pending_is_applied_in_order_and_told(warehouse: Warehouse) -> None:
+def test_all_that_is_pending_is_applied_in_order_and_told(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(jobs, "progress", lambda *given: told.append(given))
     warehouse.record(ONE)
     assert migrations.apply([ONE, TWO, THREE]) == [TWO, THREE]
     assert warehouse.ran == ["two", "three"]
+    assert told == [("migrations applied", 1, 3), ("migrations applied", 2, 3)]
     assert migrations.apply([ONE, TWO, THREE]) == []
 
 
@@ -213,15 +234,20 @@ def test_a_transaction_that_failed_names_its_migration_and_why(warehouse: Wareho
 def test_roles_are_asked_for_only_by_a_migration_that_makes_some(warehouse: Warehouse) -> None:
     migrations.apply([ONE, TWO])
     assert warehouse.roles_asked == 0
+    assert migrations.existing_roles(TWO, 1.0) == set()
     migrations.apply([ONE, TWO, THREE])
     assert warehouse.roles_asked == 1
     assert [sql for sql in warehouse.statements if "ROLE" in sql] == ["CREATE ROLE writer"]
 
 
 def test_the_time_for_all_is_not_given_to_each(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, given = [1000.0], []
+    now, given, asked = [1000.0], [], []
     monkeypatch.setattr(migrations.time, "monotonic", lambda: now[0])
-    run = warehouse.run
+    run, query = warehouse.run, warehouse.query
+
+    def noted(sql: str, patience: float) -> list[dict[str, Any]]:
+        asked.append(patience)
+        return query(sql, patience)
 
     def slow(statements: Sequence[str], parameters: Mapping[str, str], patience: float) -> str:
         given.append(patience)
@@ -229,8 +255,10 @@ def test_the_time_for_all_is_not_given_to_each(warehouse: Warehouse, monkeypatch
         return run(statements, parameters, patience)
 
     monkeypatch.setattr(data_api, "run", slow)
+    monkeypatch.setattr(data_api, "query", noted)
     migrations.apply([ONE, TWO], patience=60.0)
     assert given == [60.0, 50.0]
+    assert asked == [60.0, 60.0, 50.0, 50.0, 40.0, 40.0]
 
 
 def test_a_warehouse_without_the_table_of_migrations_has_none(monkeypatch: pytest.MonkeyPatch) -> None:

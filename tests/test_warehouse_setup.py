@@ -43,6 +43,9 @@ def test_it_says_what_was_applied_and_how_many_rows_there_are(stack: Any) -> Non
         assert time.monotonic() < deadline
     assert (shown["status"], shown["migrations"]["pending"]) == ("ready", [])
     assert [each["migration"] for each in shown["migrations"]["applied"]] == [str(migration) for migration in KNOWN]
+    assert {each["applied_at"] for each in shown["migrations"]["applied"]} == {
+        row.applied_at.isoformat() for row in migrations.applied()
+    }
     assert shown["rows"]["disaster_kind"] == 23
     assert set(shown["rows"]) == set(migrations.tables()) == set(status.TABLES)
 
@@ -68,7 +71,31 @@ def test_what_is_pending_is_named(one_more: list[Migration], monkeypatch: pytest
     monkeypatch.setattr(migrations, "read", lambda: one_more)
     shown = status.overview(patience=30)
     assert (shown["status"], shown["migrations"]["pending"]) == ("behind", [str(NEXT)])
-    assert "POST /warehouse/setup" in shown["message"]
+    assert shown["message"] == "POST /warehouse/setup applies what is pending"
+
+
+def test_only_tables_that_are_there_are_counted_in_what_is_left_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, ran = [1000.0], []
+
+    def tables(patience: float) -> list[str]:
+        now[0] += 10
+        return ["disaster_kind", "migration", "somebody_elses"]
+
+    def run(statements: list[str], *, patience: float) -> str:
+        ran.append((statements, patience))
+        return "s1"
+
+    counted = [{"name": "migration", "n": 1}, {"name": "disaster_kind", "n": 23}]
+    monkeypatch.setattr(status.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(migrations, "tables", tables)
+    monkeypatch.setattr(data_api, "run", run)
+    monkeypatch.setattr(data_api, "rows_of", {"s1:1": [], "s1:2": counted}.__getitem__)
+    assert status.overview(patience=30.0)["rows"] == {"disaster_kind": 23, "migration": 1}
+    counts = (
+        "SELECT 'disaster_kind' AS name, COUNT(*) AS n FROM disaster.disaster_kind"
+        " UNION ALL SELECT 'migration' AS name, COUNT(*) AS n FROM disaster.migration"
+    )
+    assert ran == [([migrations.APPLIED, counts], 20.0)]
 
 
 def test_a_failing_migration_says_which_and_why_and_is_pending_still(one_more: list[Migration]) -> None:
