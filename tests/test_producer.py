@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +155,22 @@ def test_packing_loses_no_line_and_fills_what_is_billed(lines: list[bytes]) -> N
     records = list(producer.pack(lines))
     assert b"".join(r.data for r in records) == b"".join(lines)
     assert sum(r.tweets for r in records) == len(lines)
-    assert all(len(r.data) <= producer.BILLED_UNIT or r.tweets == 1 for r in records)
+    assert all(r.data and (len(r.data) <= producer.BILLED_UNIT or r.tweets == 1) for r in records)
+
+
+def test_a_record_is_filled_to_the_last_byte_that_is_billed_anyway() -> None:
+    half = b"x" * 2559 + b"\n"
+    assert [(len(r.data), r.tweets) for r in producer.pack([half, half, half])] == [(5120, 2), (2560, 1)]
+    assert [r.tweets for r in producer.pack([half, b"y" + half])] == [1, 1]
+
+
+def test_a_batch_is_filled_to_the_last_byte_and_record_that_a_call_takes() -> None:
+    """Quotas of PutRecordBatch: docs.aws.amazon.com/firehose/latest/dev/limits.html"""
+    large = Record(bytes(1_024_000))
+    for last, wanted in ((98_304, [5]), (98_305, [4, 1])):  # 4 MiB in all, and a byte more
+        batches = producer.batches([*[large] * 4, Record(bytes(last))])
+        assert [len(batch) for batch in batches] == wanted
+    assert [len(batch) for batch in producer.batches([Record(b"x")] * 1001)] == [500, 500, 1]
 
 
 def test_the_pace_is_kept_on_average_with_jitter() -> None:
@@ -168,6 +185,32 @@ def test_the_pace_is_kept_on_average_with_jitter() -> None:
     assert sum(batches) == 10_000
     assert 95 < now < 105
     assert len(set(batches)) > 10
+
+
+def test_a_slow_stream_gets_what_there_is_before_each_pause_and_no_pause_is_shorter_than_a_tenth_of_a_second() -> None:
+    now, pauses = 50.0, []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        pauses.append(seconds)
+        now += seconds
+
+    paced = list(producer.paced([Record(b"x")] * 1000, 20.0, random.Random(1), lambda: now, sleep))
+    assert paced.count(None) == len(pauses)
+    assert all(record is not None for record, former in zip(paced[1:], paced, strict=False) if former is None)
+    assert min(pauses) == 0.1
+    assert max(pauses) > 0.15
+
+
+def test_a_pace_that_reading_does_not_reach_makes_no_pause() -> None:
+    clock = iter(range(1000))
+    assert (
+        list(producer.paced([Record(b"x")] * 10, 1e9, random.Random(1), lambda: next(clock), None))
+        == [  # type: ignore[arg-type]
+            Record(b"x")
+        ]
+        * 10
+    )
 
 
 def test_the_pace_is_of_tweets_however_many_a_record_holds() -> None:
@@ -201,6 +244,65 @@ def test_what_can_not_be_sent_is_kept_and_named_and_its_neighbours_go() -> None:
     assert summary.unsent["InternalFailure: sorry"] == 6
     assert sorted(len(failure.record.data) for failure in kept) == [1, 1, MAX_RECORD_BYTES + 1]
     assert summary.tweets == summary.sent + sum(summary.unsent.values()) == 8
+
+
+def test_the_summary_is_of_all_batches() -> None:
+    failing = FakeStream(lambda call, record: "Throttled" if call <= 2 and record.data == b"2" else None)
+    summary = producer.send(failing, [Record(b"1", 2)] * 600 + [Record(b"2", 3)] * 600)
+    assert (summary.tweets, summary.sent, summary.records, summary.batches) == (3000, 3000, 1200, 3)
+    assert (summary.bytes, summary.billed) == (1200, 1200 * 5120)
+    assert summary.retried == sum(map(len, failing.calls)) - 1200 > 0
+
+
+def test_few_batches_are_under_way_at_a_time_and_no_more_is_read_meanwhile() -> None:
+    """Memory does not grow with the file, however slow the stream is."""
+    read, under_way, most, lock, let_go = 0, 0, 0, threading.Lock(), threading.Event()
+
+    def records() -> Iterator[Record]:
+        nonlocal read
+        for _ in range(12 * MAX_RECORDS):
+            read += 1
+            yield Record(b"x")
+
+    class Slow(FakeStream):
+        def put(self, records: Sequence[Record]) -> list[Failure]:
+            nonlocal under_way, most
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            if under_way == 4:
+                let_go.set()
+            let_go.wait(5)
+            seen.append(read)
+            with lock:
+                under_way -= 1
+            return super().put(records)
+
+    seen: list[int] = []
+    assert producer.send(Slow(), records()).sent == 12 * MAX_RECORDS
+    assert most == 4
+    assert seen[0] <= 4 * MAX_RECORDS + 1
+
+
+def test_trouble_is_told_when_a_call_gets_nothing_through_and_its_end_with_what_does() -> None:
+    told: list[str] = []
+    stream = FakeStream(lambda call, record: "Throttled" if call <= 2 or (call == 3 and record.data == b"2") else None)
+    producer.send(stream, [Record(b"1"), Record(b"2")], on_trouble=told.append)
+    assert told == ["Throttled", "Throttled", ""]
+
+
+def test_one_that_was_stopped_makes_no_more_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = FakeStream(lambda call, record: "Throttled")
+    stopping = threading.Event()
+    monkeypatch.setattr(producer, "STOPPING", stopping)
+    left, retried = producer.put_with_retries(stream, [Record(b"1")], lambda seconds: stopping.set())
+    assert (len(stream.calls), left, retried) == (1, [Failure(Record(b"1"), "Throttled")], 0)
+
+
+def test_a_reason_may_lack_its_message() -> None:
+    assert producer.failures([Record(b"1"), Record(b"2")], [{"RecordId": "1"}, {"ErrorCode": "Internal"}]) == [
+        Failure(Record(b"2"), "Internal: ")
+    ]
 
 
 def error(code: str) -> ClientError:
@@ -320,6 +422,7 @@ def test_records_are_spread_over_the_shards_of_a_data_stream_and_a_repeated_one_
     producer.send(producer.Kinesis(client, "tweets"), [Record(b"1"), Record(b"2")])
     [first, second, again] = client.keys
     assert first != second == again
+    assert len(first) == 16  # it counts towards what a call may hold
 
 
 # ------------------------------------------------------------------ the command
@@ -347,6 +450,17 @@ def test_unsent_tweets_are_in_a_file_the_producer_reads_again(file: Path, tmp_pa
     assert not command(file, stream, "--unsent", str(unsent)).complete
     assert tweets_of(unsent) == [{"text": "tweet 3", "source": "replay"}]
     assert command(unsent, FakeStream()).sent == 1
+
+
+def test_a_file_of_unsent_tweets_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    for name in ("left.ndjson", "left-2.ndjson", "left-3.ndjson"):
+        kept = producer.UnsentFile(tmp_path / "left.ndjson")
+        assert kept.part() == []
+        kept.write(Failure(Record(b"1", 2), "no"))
+        kept.write(Failure(Record(b"2\n3\n", 3), "no"))
+        assert kept.path == tmp_path / name
+        assert kept.path.read_bytes() == b"1\n2\n3\n"
+        assert kept.part() == [producer.Part(tmp_path / name, 0, 5)]
 
 
 def test_what_is_unsent_is_in_the_file_at_once_should_the_producer_be_killed(tmp_path: Path) -> None:
@@ -379,7 +493,7 @@ def test_progress_goes_to_stderr_and_what_became_of_the_tweets_to_stdout(
 
 def test_the_summary_says_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = Summary(
-        tweets=3000, sent=2000, records=1500, batches=4, retried=1001, bytes=2_500_000, billed=7_680_000, seconds=2.0
+        tweets=3000, sent=2000, records=1500, batches=4, retried=1001, bytes=2_495_000, billed=7_665_000, seconds=2.0
     )
     summary.unsent.update({"Throttled": 999, "too long": 1})
     unsent = producer.UnsentFile(tmp_path / "left.ndjson")
@@ -388,7 +502,7 @@ def test_the_summary_says_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out == (
         "2,000 of 3,000 tweets sent to tweets in 2.0 s (1,000 a second):\n"
-        "1,500 records in 4 batches, 2.50 MB (billed: 7.68 MB), 1,001 sent again\n"
+        "1,500 records in 4 batches, 2.50 MB (billed: 7.67 MB), 1,001 sent again\n"
     )
     first, second, third = err.splitlines()
     assert (first, second) == ("NOT SENT: 999 tweets: Throttled", "NOT SENT: 1 tweets: too long")
@@ -403,9 +517,15 @@ def test_a_dry_run_shows_the_first_three_records_whatever_is_in_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "tweets.jsonl"
-    file.write_bytes(b'"\xff"\n"b"\n"c"\n"' + b"d" * 1_490_000 + b'"\n')
+    file.write_bytes(b'"\xff"\n"b"\n"c"\n"' + b"d" * 1_494_985 + b'"\n')
     assert producer.main([str(file), "--dry-run"]) == 0
-    assert capsys.readouterr().out == '"\ufffd"\n"b"\n"c"\n4 tweets in 4 records, 1.49 MB. Nothing was sent.\n'
+    assert capsys.readouterr().out == '"\ufffd"\n"b"\n"c"\n4 tweets in 4 records, 1.50 MB. Nothing was sent.\n'
+
+
+def test_a_dry_run_shows_the_beginning_of_a_long_record_in_what_a_terminal_may_have() -> None:
+    assert producer.printable(b"x" * 500 + b"\n") == "x" * 500
+    assert producer.printable(b"x" * 501) == "x" * 500 + " ..."
+    assert producer.printable(b"a\nb\x1b[0m\n") == "a\nb?[0m"
 
 
 @pytest.mark.parametrize(
@@ -416,6 +536,7 @@ def test_a_dry_run_shows_the_first_three_records_whatever_is_in_them(
         (error("AccessDeniedException"), 2, "said AWS\nCheck the name, region, credentials and endpoint"),
         (NoCredentialsError(), 2, "Unable to locate credentials\nCheck"),
         (IsADirectoryError("a folder"), 2, "tweets.csv: a folder"),
+        (PermissionError(13, "Permission denied"), 2, "tweets.csv: Permission denied\n"),
     ],
 )
 def test_the_exit_status_says_how_it_ended(
@@ -459,15 +580,59 @@ def test_the_stream_is_the_one_that_was_named(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(kinesis, producer.Kinesis)
     assert (firehose.name, firehose.client.meta.service_model.service_name) == ("a", "firehose")
     assert (kinesis.name, kinesis.client.meta.service_model.service_name) == ("b", "kinesis")
-    assert firehose.client.meta.config.max_pool_connections >= producer.IN_FLIGHT
+    for client in (firehose.client, kinesis.client):
+        assert client.meta.config.max_pool_connections == 4  # one for each batch under way
+        assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 4}
 
 
-@pytest.mark.parametrize("wrong", [["--rate", "-1"], ["--limit", "-1"], ["--kinesis-stream", "k"]])
+@pytest.mark.parametrize(
+    "wrong", [["--rate", "-1"], ["--limit", "-1"], ["--kinesis-stream", "k"], ["--loop", "--resume"]]
+)
 def test_what_makes_no_sense_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         producer.parse(["f.csv", "--stream", "s", *wrong])
     assert refused.value.code == 2
     assert wrong[0] in capsys.readouterr().err
+
+
+def test_what_is_not_said_is_ten_tweets_a_second_of_all_of_the_file_to_be_had_again() -> None:
+    told = producer.parse(["f.csv", "--stream", "s", "--limit", "0"])
+    assert (told.rate, told.limit, told.seed, told.text_column, told.unsent) == (10.0, 0, 0, "", None)
+    assert not any((told.loop, told.pack, told.resume, told.dry_run, told.kinesis_stream))
+
+
+def test_records_are_paced_unless_they_go_as_fast_as_they_can(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def paced(records: Any, rate: float, jitter: random.Random) -> Iterator[Record | None]:
+        given.append((rate, jitter.random()))
+        yield from records
+
+    monkeypatch.setattr(producer, "paced", paced)
+    for options in (["--rate", "0"], ["--dry-run"]):
+        assert len(list(producer.records_of(producer.parse([str(file), "--stream", "s", *options])))) == 7
+    assert given == []
+    assert len(list(producer.records_of(producer.parse([str(file), "--stream", "s", "--seed", "7"])))) == 7
+    assert given == [(10.0, random.Random(7).random())]
+
+
+def test_an_empty_file_is_not_read_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("text\n")
+    assert list(producer.lines_of(producer.parse([str(tmp_path / "empty.csv"), "--stream", "s", "--loop"]))) == []
+
+
+def test_what_is_printed_while_the_bar_moves_stays_where_it_goes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local AWS runs in the same process: what its functions write to their logs is none of the bar's."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if it were a terminal
+    before, seen = (sys.stdout, sys.stderr), []
+
+    class Noting(FakeStream):
+        def put(self, records: Sequence[Record]) -> list[Failure]:
+            seen.append((sys.stdout, sys.stderr))
+            return super().put(records)
+
+    command(file, Noting())
+    assert seen == [before]
 
 
 def test_a_dry_run_sends_nothing_and_counts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
