@@ -312,7 +312,7 @@ def send(
             except Exception as error:
                 errors.append(error)
         on_settled(submitted)
-        summary.seconds += time.monotonic() - began
+        summary.seconds = time.monotonic() - began
     if errors:
         raise errors[0]
     return summary
@@ -626,7 +626,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{error}\nCheck the name, region, credentials and endpoint: aws sts get-caller-identity says who you are.",
             file=sys.stderr,
         )
-    if status and bookmark and bookmark.path.exists():
+    if bookmark and bookmark.path.exists():
         given = list(sys.argv[1:] if argv is None else argv)
         python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
         again = shlex.join([python, "producer.py", *given, *([] if arguments.resume else ["--resume"])])

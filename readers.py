@@ -200,9 +200,9 @@ def delimiter_of(beginning: str, text_column: str, *, tabs: bool = False) -> str
         header = rows_found[0]
         if text_column in header if text_column else "text" in _columns(header):
             return delimiter
-    even = {each: len(rows[0]) for each, rows in found.items() if len({len(row) for row in rows}) == 1}
-    best = max(even, key=lambda each: even[each], default=NONE)
-    return best if even.get(best, 0) > 1 else NONE
+    widths = {each: {len(row) for row in rows} for each, rows in found.items()}
+    even = {each: max(widths[each]) for each in found if len(widths[each]) == 1 and widths[each] != {1}}
+    return max(even, key=lambda each: even[each], default=NONE)
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
@@ -294,7 +294,7 @@ def line_of(record: Any) -> bytes:
 
 def read_json(path: Path) -> Iterator[bytes]:
     """Yield lines of a JSON Lines file as they stand, broken ones too; or one document, split into single tweets."""
-    with _open(path) as file, _refusing(path):
+    with _open(path) as file:
         wide = _wide(file.read(LOOK))
 
     def lines(file: BinaryIO) -> Iterator[bytes]:

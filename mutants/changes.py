@@ -177,10 +177,9 @@ class _Walk:
             named = argument.keyword and argument.keyword.value
             if named != "strict" and not argument.star and not _is(argument.value, "None"):
                 nothing = argument.with_changes(value=cst.Name("None"))
-                yield (
-                    call,
-                    self.module.code_for_node(call.with_changes(args=[*call.args[:at], nothing, *call.args[at + 1 :]])),
-                )
+                changed = call.with_changes(args=[*call.args[:at], nothing, *call.args[at + 1 :]])
+                if not _is(argument.value, "True", "False"):  # another operator exchanges these
+                    yield call, self.module.code_for_node(changed)
                 if named:
                     rest = [*call.args[:at], *call.args[at + 1 :]]
                     yield call, self.module.code_for_node(call.with_changes(args=rest))
@@ -230,8 +229,8 @@ def _names(function: Any) -> Iterable[str]:
         yield function.value
 
 
-def _is(node: Any, name: str) -> bool:
-    return isinstance(node, cst.Name) and node.value == name
+def _is(node: Any, *names: str) -> bool:
+    return isinstance(node, cst.Name) and node.value in names
 
 
 def _difference(before: str, after: str) -> tuple[str, str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import producer
-from producer import Failure, Part, Record
+from producer import Failure, InputError, Part, Record
 
 TWEETS = 2000
 
@@ -125,6 +128,96 @@ def test_a_file_that_has_changed_or_another_stream_is_not_gone_on_with(
     assert "has changed" in capsys.readouterr().err
 
 
+def test_what_is_left_is_kept_beside_the_file_from_the_first_call_on_and_the_command_that_sends_it_is_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[object] = []
+    stream = Stopping(0, GONE)
+    monkeypatch.setattr(
+        stream,
+        "put",
+        lambda records: (kept.append(json.loads(bookmark.read_text())["parts"]), Stopping.put(stream, records)),
+    )
+    bookmark = file.with_name("tweets.csv.resume")
+    monkeypatch.setattr(sys, "executable", str(file.parent / ".venv" / "bin" / "python"))
+    assert run(file, stream, monkeypatch) == 2
+    assert kept[0] == [[str(file), 0, TWEETS]]
+    again = "--stream s --rate 0 --resume\n"
+    says = "To send what is left, nothing twice:"
+    assert capsys.readouterr().err.endswith(f"{says} .venv/bin/python producer.py {file} {again}")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
+    assert run(file, stream, monkeypatch, "--resume") == 2
+    assert capsys.readouterr().err.endswith(f"{says} /usr/bin/python3 producer.py {file} {again}")
+
+
+def test_what_is_left_of_a_file_in_a_folder_that_takes_no_files_is_kept_in_the_current_one(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(producer.os, "access", lambda folder, mode: (folder, mode) != (tmp_path / "a", os.W_OK))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.csv").write_text("text\nx\n")
+    assert producer.Bookmark(tmp_path / "a" / "b.csv", "s").path == tmp_path / "b.csv.resume"
+    assert producer.Bookmark(Path("tweets.csv"), "s").path == file.with_name("tweets.csv.resume")
+
+
+@pytest.mark.parametrize("damage", ["{", "{}", '{"parts": 1}', '{"parts": [[1]]}', "[]"])
+def test_a_damaged_note_of_what_is_left_is_named_with_what_to_do(file: Path, damage: str) -> None:
+    bookmark = producer.Bookmark(file, "s")
+    assert bookmark.parts() is None
+    bookmark.path.write_text(damage)
+    with pytest.raises(InputError, match=r"tweets\.csv\.resume is damaged; delete it to begin anew"):
+        bookmark.parts()
+
+
+def test_nothing_is_kept_of_nothing(file: Path) -> None:
+    bookmark = producer.Bookmark(file, "s")
+    parts = [Part(file, 3, 4), Part(file.with_name("left.ndjson"), 0, 2)]
+    bookmark.keep(parts)
+    assert (bookmark.parts(), [each.name for each in file.parent.iterdir() if "new" in each.name]) == (parts, [])
+    for _ in range(2):
+        bookmark.keep([])
+    assert bookmark.parts() is None
+
+
+def test_a_file_has_changed_when_its_size_or_its_time_has_and_a_folder_when_one_of_its_files_has(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "b").mkdir()
+    one, two = tmp_path / "one", tmp_path / "b" / "two"
+    one.write_text("1")
+    two.write_text("2")
+    os.utime(two, ns=(10**18, 10**18))
+    seen = {producer.fingerprint(tmp_path), producer.fingerprint(one), producer.fingerprint(two)}
+    os.utime(two, ns=(10**18, 10**18 + 1))
+    seen |= {producer.fingerprint(tmp_path), producer.fingerprint(two)}
+    two.write_text("22")
+    os.utime(two, ns=(10**18, 10**18 + 1))
+    seen |= {producer.fingerprint(tmp_path), producer.fingerprint(two)}
+    assert len(seen) == 7
+    assert producer.fingerprint(two) in seen
+
+
+def test_a_run_that_begins_anew_says_that_one_had_stopped(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(file, Stopping(1, GONE), monkeypatch)
+    capsys.readouterr()
+    stream = Stopping(99, GONE)
+    assert run(file, stream, monkeypatch) == 0
+    assert len(stream.taken) == TWEETS
+    says = "The last run with this file stopped; --resume goes on there, this one begins anew.\n"
+    assert capsys.readouterr().err.startswith(says)
+
+
+def test_resuming_where_nothing_stopped_sends_all_and_a_limit_of_none_sends_none(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for options, wanted in ((("--resume",), TWEETS), (("--limit", "0"), 0)):
+        stream = Stopping(99, GONE)
+        assert run(file, stream, monkeypatch, *options) == 0
+        assert len(stream.taken) == wanted
+
+
 @given(st.lists(st.integers(0, 50), max_size=5), st.integers(0, 300))
 def test_what_remains_is_all_but_what_is_settled(sizes: list[int], settled: int) -> None:
     parts = [Part(Path(str(n)), 10, size) for n, size in enumerate(sizes)]
@@ -149,6 +242,24 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends(
     err = capsys.readouterr().err
     assert err.count("The stream takes nothing, trying again: Could not connect") == 1
     assert err.count("It takes tweets again") == 1
+
+
+def test_an_outage_is_told_with_the_time_why_and_how_long_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    console = mock.Mock()
+    console.print.side_effect = lambda text, **how: said.append(text)
+    outage, clock = producer.Outage(console), iter([1000.0, 1012.4, 2000.0])
+    monkeypatch.setattr(producer.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(producer.time, "strftime", lambda form: "12:34:56" if form == "%H:%M:%S" else form)
+    for reason in ("", "Could not\n connect", "Throttled", "", "", "Throttled"):
+        outage(reason)
+    assert said == [
+        "12:34:56 The stream takes nothing, trying again: Could not connect",
+        "12:34:56 It takes tweets again, after 12 s",
+        "12:34:56 The stream takes nothing, trying again: Throttled",
+    ]
+    # a reason is text, nothing in it is markup
+    assert console.print.call_args.kwargs == {"markup": False, "highlight": False, "soft_wrap": True}
 
 
 def test_the_bar_stays_empty_when_nothing_is_sent(

@@ -7,7 +7,7 @@ import io
 import json
 import sqlite3
 import zipfile
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +69,132 @@ def test_a_workbook(tmp_path: Path) -> None:
     assert texts_of(file) == TEXTS
 
 
+def test_of_a_workbook_the_first_sheet_counts_and_of_a_formula_the_value_that_was_kept(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["id", "text", "date"], [7.5, "a", date(2026, 1, 2)], [8, '="a"&"b"', None], [9, True, None]):
+        book.active.append(row)
+    book.create_sheet("other").append(["text"])
+    file = tmp_path / "tweets.xlsx"
+    book.save(file)
+    assert [json.loads(line) for line in read(file)] == [
+        {"tweet_id": "7.5", "text": "a", "created_at": "2026-01-02T00:00:00"},
+        {"tweet_id": "8"},
+        {"tweet_id": "9", "text": "True"},
+    ]
+
+
 def test_a_folder_is_all_its_files_in_order(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "part-0002").write_text('{"text": "third"}\n')
     (tmp_path / "a.csv").write_text("text\nfirst\nsecond\n")
     (tmp_path / ".DS_Store").write_bytes(b"\0\0")
     assert texts_of(tmp_path) == ["first", "second", "third"]
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("x")
+    with pytest.raises(InputError, match=f"{tmp_path} holds no files"):
+        list(read(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["tweets.json", "tweets", "tweets.txt"])
+def test_a_json_document_over_many_lines_is_its_tweets_whatever_the_name(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    first, second, payload = {"text": "á"}, {"text": "\ud800"}, {"data": [{"text": "c"}]}
+    lines = ['{"text":"á"}\n'.encode(), b'{"text":"\\ud800"}\n', b'{"data":{"text":"c"}}\n']
+    for document, wanted in (([first, [second, payload]], lines), (first, lines[:1]), (second, lines[1:2])):
+        for mark in ("", "\ufeff", " \r\n\t"):
+            file.write_bytes(mark.encode() + json.dumps(document, indent=2).encode())
+            assert list(read(file)) == wanted
+
+
+def test_a_table_is_no_json_though_it_begins_like_it(tmp_path: Path) -> None:
+    for name in ("tweets.csv", "tweets.tsv", "tweets.csv.gz"):
+        file = tmp_path / name
+        file.write_bytes(b"[id],text\n1,a\n")
+        assert texts_of(file) == ["a"]
+
+
+def test_line_ends_within_a_text_stay_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_bytes(b'text\r\n"two\r\nlines\rmore"\r\n')
+    assert texts_of(file) == ["two\r\nlines\rmore"]
+
+
+def test_the_delimiter_is_the_one_under_which_the_header_names_the_text_though_rows_differ(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_text("id;text\n1;a;b\n")
+    assert texts_of(file) == ["a"]
+    file.write_text("id;Texto\n1;hola, tú;x\n")
+    assert texts_of(file, "Texto") == ["hola, tú"]
+
+
+def test_where_nothing_is_named_the_delimiter_makes_most_cells_and_tabs_are_the_first_in_a_file_of_tabs(
+    tmp_path: Path,
+) -> None:
+    csv, tsv = tmp_path / "tweets.csv", tmp_path / "tweets.tsv"
+    for file, wanted in ((tsv, ["a, b", "c, d"]), (csv, ["b", "d"])):
+        file.write_text("1\ta, b\n2\tc, d\n")
+        assert [text.strip() for text in texts_of(file, "2")] == wanted
+    csv.write_text("1,a;b;c\n2,d;e;f\n")
+    assert texts_of(csv, "2") == ["b", "e"]
+
+
+def test_a_file_is_told_by_its_beginning_and_never_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its size doesn't matter: memory stays flat."""
+    asked: list[int | None] = []
+
+    class Noting(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+        def read1(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read1(size)
+
+    monkeypatch.setattr(readers, "_open", lambda path: Noting(path.read_bytes()))
+    for name, line in (("a.csv", "text\nhello\n"), ("a.jsonl", '{"text":"hello"}\n')):
+        for encoding in ("utf-8", "utf-16"):
+            file = tmp_path / name
+            file.write_bytes((line * 100).encode(encoding))
+            assert texts_of(file)[0] == "hello"
+    assert max(size if size and size >= 0 else 1 << 60 for size in asked) <= 4 << 20
+
+
+@pytest.mark.parametrize(
+    ("start", "wanted"),
+    [
+        (("a" * 9 + "漢").encode("utf-16-le"), "utf-16-le"),  # more than four of five characters are ASCII
+        (("a" * 9 + "漢").encode("utf-16-be"), "utf-16-be"),
+        (("a" * 8 + "漢漢").encode("utf-16-le"), ""),
+        ("aaaa".encode("utf-16-le"), "utf-16-le"),
+        ("aaa".encode("utf-16-le"), ""),
+        (("a" * 9 + "\0").encode("utf-16-le"), ""),  # zeros on both sides
+        (("a" * 20 + "\0").encode("utf-16-le"), "utf-16-le"),
+        ("漢".encode("utf-16"), "utf-16"),
+        (b"\xfe\xff" + "漢".encode("utf-16-be"), "utf-16"),
+        ("漢".encode("utf-32"), "utf-32"),
+        (b"\0\0\xfe\xff" + "漢".encode("utf-32-be"), "utf-32"),
+        (b"plain text", ""),
+    ],
+)
+def test_wide_characters_are_told_by_their_mark_or_their_zeros(start: bytes, wanted: str) -> None:
+    assert readers._wide(start) == wanted
+
+
+@pytest.mark.parametrize(("controls", "text"), [(5, True), (6, False)])
+def test_a_text_may_have_a_control_character_in_twenty(tmp_path: Path, controls: int, text: bool) -> None:
+    start = b"\x01" * controls + b"x" * (100 - controls)
+    if text:
+        readers.check_text(tmp_path, start)
+    else:
+        with pytest.raises(InputError, match=f"{tmp_path} is no text: CSV, JSON Lines, xlsx, each gzipped or not"):
+            readers.check_text(tmp_path, start)
 
 
 def test_a_file_without_a_header_and_a_column_of_another_name(tmp_path: Path) -> None:
@@ -119,6 +239,7 @@ def database(folder: Path) -> bytes:
         (bytes(range(256)) * 20, "is no text"),
         (gzip.compress(b"text\nhello\n" * 1000, mtime=0)[:-20], "damaged"),
         (gzip.compress(bytes(range(256)), mtime=0), "is no text"),
+        (b"text\n" + b"hello " * 50 + b"\0\n", "is no text"),
         (b"\n\n", "holds no tweets"),
         (b"text,id\n", "holds no tweets"),
         (b"", "holds no tweets"),
@@ -151,6 +272,17 @@ def test_an_unknown_column_is_refused_with_those_that_are_there(tmp_path: Path) 
     for wrong in ("Texto", "3", "0"):
         with pytest.raises(InputError, match=f"no column {wrong}. Found: 1 id, 2 text"):
             list(read(file, wrong))
+
+
+@pytest.mark.parametrize("name", ["tweets.jsonl.gz", "tweets.csv.gz"])
+def test_a_file_that_is_damaged_far_from_its_beginning_is_refused_once_that_is_reached(
+    tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / name
+    random_lines = b"".join(b'{"text":"%d"}\n' % (n * 7_919_999) for n in range(20_000))
+    file.write_bytes(gzip.compress(b"text\n" + random_lines)[:-20])
+    with pytest.raises(InputError, match=f"{file} is gzipped and damaged: Compressed file ended"):
+        list(read(file))
 
 
 @pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 900 + b"1" + b"]" * 900])
