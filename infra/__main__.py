@@ -1,4 +1,4 @@
-"""`python -m infra package | policies | check | deploy | destroy | costs`; make has targets for the usual ones."""
+"""`python -m infra package | policies | check | deploy | destroy | conformance | costs`; make has targets for some."""
 
 from __future__ import annotations
 
@@ -47,11 +47,14 @@ def parser() -> argparse.ArgumentParser:
         "check": "look before a deployment: credentials, region, quotas, names",
         "deploy": "data plane, functions and admin API, warehouse, smoke test; again changes nothing",
         "destroy": "take it all down; asks before it deletes data",
+        "conformance": "ask an endpoint whether it does what docs/fidelity.md says, and write down what differs",
         "costs": "what a million tweets cost, with the arithmetic",
     }.items():
         command = commands.add_parser(name, help=does, description=does)
         if name != "costs":
             command.add_argument("--stage", default="dev", help="one of infra/stages.json (default: dev)")
+        if name == "conformance":
+            command.add_argument("--api", default="", help="the admin API's URL (default: what make deploy has made)")
         if name == "destroy":
             command.add_argument("--yes", action="store_true", help="do not ask before functions and streams go")
             command.add_argument("--delete-data", action="store_true", help="the bucket and the warehouse go too")
@@ -81,6 +84,10 @@ def run(arguments: argparse.Namespace) -> None:
         from infra import deploy
 
         deploy.deploy(of)
+    elif arguments.command == "conformance":
+        from infra import conformance
+
+        conformance.run(of, api=arguments.api)
     elif arguments.command == "destroy":
         from infra import destroy
 

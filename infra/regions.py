@@ -77,6 +77,11 @@ def region() -> str:
     return name
 
 
+def partition() -> str:
+    """Return the partition of the session's Region: aws, aws-us-gov (GovCloud), aws-cn (China)."""
+    return boto3.Session().get_partition_for_region(region())
+
+
 def zones_needed(name: str) -> int:
     """Return how many Availability Zones the three subnets of a Redshift Serverless workgroup must span.
 

@@ -25,6 +25,8 @@ from local.logs import Logs
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 6 * 1024 * 1024
 """Of a synchronous request and of its answer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+MOST_EVENT_BYTES = 1024 * 1024
+"""Of an asynchronous request, by the same page."""
 EVENT_ATTEMPTS = 3
 """docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 EVENT_PAUSES = (1.0, 2.0)  # seconds; minutes on AWS
@@ -164,6 +166,10 @@ class LiveLambda(LambdaResponse):  # type: ignore[misc]
         if name is None:
             return super().invoke()
         kind = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+        most = MOST_EVENT_BYTES if kind == "Event" else MOST_BYTES
+        if len(self.body or b"") > most:
+            message = {"Type": "User", "message": f"Request must be smaller than {most} bytes for the Invoke operation"}
+            return answer(413, json.dumps(message), {"x-amzn-errortype": "RequestTooLargeException"})
         try:
             event = json.loads(self.body or b"{}")
         except ValueError as error:

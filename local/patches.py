@@ -133,3 +133,24 @@ def as_openapi3(document: dict[str, Any]) -> dict[str, Any]:
     if document.pop("swagger", None):
         document["openapi"] = "3.0.1"
     return document
+
+
+@cache
+def change_sets_of_one_name() -> None:
+    """Once a process, before CloudFormation's first request. moto makes a second change set of a name.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    """
+    from moto.cloudformation.models import CloudFormationBackend
+
+    from local.aws_error import AwsError
+
+    original = CloudFormationBackend.create_change_set
+
+    def create_change_set(self: Any, stack_name: str, change_set_name: str, *args: Any, **kwargs: Any) -> Any:
+        for known in self.change_sets.values():
+            if (known.stack.name, known.change_set_name) == (stack_name, change_set_name):
+                raise AwsError("AlreadyExistsException", f"ChangeSet {change_set_name} already exists")
+        return original(self, stack_name, change_set_name, *args, **kwargs)
+
+    CloudFormationBackend.create_change_set = create_change_set

@@ -103,6 +103,12 @@ def test_long_results_come_in_pages() -> None:
     assert [row["n"] for row in rows] == list(range(2500))
 
 
+def test_a_row_of_a_result_has_up_to_64_kb() -> None:
+    assert len(data_api.query("SELECT REPEAT('x', 65536) AS a")[0]["a"]) == 65_536
+    with pytest.raises(data_api.WarehouseError, match="exceeds 65536 bytes"):
+        data_api.query("SELECT REPEAT('x', 40000) AS a, REPEAT('é', 20000) AS b")
+
+
 def test_values_keep_their_types() -> None:
     (row,) = data_api.query(
         "SELECT CAST(1.50 AS DECIMAL(5, 2)) AS d, SUM(n) AS s, TRUE AS b, 0.5::FLOAT8 AS f, DATE '2026-01-02' AS day,"

@@ -128,6 +128,13 @@ class TestOverTheApi:
         with pytest.raises(ClientError, match="InvalidRequestContentException"):
             lambda_.invoke(FunctionName="disaster-tweets-local-jobs", Payload=b"{")
 
+    def test_a_request_that_is_too_large_is_refused(self, lambda_: Any) -> None:
+        name, large = "disaster-tweets-local-jobs", b'"' + b"x" * functions.MOST_EVENT_BYTES + b'"'
+        with pytest.raises(lambda_.exceptions.RequestTooLargeException, match="smaller than 1048576 bytes"):
+            lambda_.invoke(FunctionName=name, Payload=large, InvocationType="Event")
+        with pytest.raises(lambda_.exceptions.RequestTooLargeException, match="smaller than 6291456 bytes"):
+            lambda_.invoke(FunctionName=name, Payload=b'"' + b"x" * functions.MOST_BYTES + b'"')
+
     def test_a_function_that_is_not_there(self, lambda_: Any) -> None:
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
             lambda_.invoke(FunctionName="disaster-tweets-local-tea")

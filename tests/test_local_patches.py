@@ -85,6 +85,19 @@ for prefix in (None, "", "b", "b/", "b/1", "x", "\\u00e9"):
     assert ours == unpatched(code)
 
 
+def test_a_change_set_of_the_same_name_is_refused() -> None:
+    twice = (
+        "from moto.cloudformation.models import cloudformation_backends as all\n"
+        "of = all['123456789012']['us-east-1']\n"
+        "for _ in range(2): of.create_change_set('s', 'c', '{\"Resources\": {}}', {}, '', 'CREATE')\n"
+        "print(len(of.change_sets))"
+    )
+    assert unpatched(twice) == "2", "moto refuses it itself now: drop change_sets_of_one_name"
+    patches.change_sets_of_one_name()
+    with pytest.raises(Exception, match="ChangeSet c already exists"):
+        exec(twice, {})
+
+
 def test_chalices_api_is_imported() -> None:
     patches.import_chalices_api()
     from chalice.deploy.swagger import SwaggerGenerator

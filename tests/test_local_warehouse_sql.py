@@ -134,6 +134,21 @@ def test_errors_are_in_the_words_of_redshift(house: Scratch, sql: str, message: 
             'encoding type specified for column "b"',
         ),
         ("ALTER TABLE t ADD COLUMN flag BOOLEAN ENCODE BYTEDICT", 'encoding type specified for column "flag"'),
+        ("CREATE TABLE u (a INTEGER, b SUPER SORTKEY)", 'column "b" of type super cannot be a sortkey'),
+        (
+            "SELECT id FROM t AS a WHERE EXISTS (SELECT 1 FROM t AS b WHERE EXISTS (SELECT 1 FROM t WHERE id = a.id))",
+            "correlated subquery",
+        ),
+        (
+            "SELECT a.id FROM t AS a LEFT JOIN t AS b ON b.id = (SELECT MAX(c.id) FROM t AS c WHERE c.id = b.id)",
+            "correlated subquery",
+        ),
+        (
+            "SELECT a.id FROM t AS a WHERE a.id IN (SELECT SUM(b.id) OVER () FROM t AS b WHERE b.id = a.id)",
+            "correlated subquery",
+        ),
+        ("SELECT k FROM t AS a FULL JOIN t AS b ON a.id = b.id, a.tags AS k", "not supported in right or full"),
+        ("SELECT b.tags FROM t AS a RIGHT JOIN t AS b ON a.id = b.id", "not supported in right or full"),
         ("CREATE TABLE u (a INTEGER, b SUPER) SORTKEY (a, b)", 'column "b" of type super cannot be a sortkey'),
         (
             "SELECT MEDIAN(id), PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY LEN(word)) FROM t",
@@ -145,6 +160,16 @@ def test_what_redshift_would_not_take_is_refused_though_duckdb_would(house: Scra
     with pytest.raises(WarehouseError) as raised:
         house.run(sql)
     assert message in str(raised.value)
+
+
+def test_correlated_subqueries_of_one_level_and_joins_without_super_are_taken(house: Scratch) -> None:
+    correlated = "SELECT COUNT(*) FROM t AS a WHERE EXISTS (SELECT 1 FROM t AS b WHERE b.id = a.id AND b.word = 'a')"
+    assert house.run(correlated) == [(2,)]
+    derived = (
+        "SELECT COUNT(*) FROM (SELECT a.id FROM t AS a WHERE EXISTS (SELECT 1 FROM t AS b WHERE b.id = a.id)) AS c"
+    )
+    assert house.run(derived) == [(3,)]
+    assert house.run("SELECT COUNT(*) FROM t AS a FULL JOIN t AS b ON a.id = b.id") == [(3,)]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from benchmarks import SAMPLE
 from chalicelib.classifier.active import default
 from chalicelib.transform import handler
 from chalicelib.transform.batch import read
+from infra import template
 from local import provision
-from tests import infra_templates
 from tests.aws_in_memory import event
 
 
@@ -25,7 +25,7 @@ def hints(tree: Any) -> list[float]:
     return [hint for each in tree for hint in hints(each)] if isinstance(tree, list) else []
 
 
-ON_AWS = hints(infra_templates.yaml.load(infra_templates.DATA_PLANE.read_text(), infra_templates.Loader))
+ON_AWS = hints(template.read())
 
 
 def buffer(packed: bool, size: float) -> list[bytes]:

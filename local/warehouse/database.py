@@ -16,7 +16,7 @@ import duckdb
 from local.faults import Faults
 from local.warehouse import copy as copying
 from local.warehouse import strict
-from local.warehouse.dialect import Like, Translation, Widths, bare, is_copy, translate
+from local.warehouse.dialect import Like, Translation, Widths, bare, is_copy, read, translate
 from local.warehouse.errors import WarehouseError, in_words_of_redshift
 
 SYSTEM = """
@@ -197,9 +197,16 @@ class Session:
 
     def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
         try:
-            return translate(sql, parameters)
+            translation = translate(sql, parameters)
+            if strict.FULL.search(sql) and translation.statements:
+                strict.check_super(read(sql), self._super_columns())
+            return translation
         except WarehouseError as error:
             raise StatementError(str(error), number) from error
+
+    def _super_columns(self) -> set[str]:
+        query = "SELECT DISTINCT lower(column_name) FROM duckdb_columns() WHERE data_type = 'JSON'"
+        return {name for (name,) in self._cursor.execute(query).fetchall()}
 
     def _transaction(
         self, begin: str, statements: Sequence[str], planned: Sequence[Translation | None]

@@ -145,6 +145,11 @@ def names(sql: str) -> set[str]:
     return {str(each.this) for each in _parsed(text).find_all(exp.Placeholder)}
 
 
+def read(sql: str) -> exp.Expr:
+    """Return the statement as sqlglot reads it; nobody may change it. Raise WarehouseError."""
+    return _parsed(bare(sql))
+
+
 def _role(verb: str, name: str) -> str:
     """Roles are rows here: names to be asked for in svv_roles, with no rights to check."""
     if verb == "DROP":

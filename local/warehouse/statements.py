@@ -17,6 +17,8 @@ from local.warehouse.database import Result, Session, Warehouse
 from local.warehouse.errors import WarehouseError
 
 KEPT = timedelta(hours=24)
+MOST_ROW_BYTES = 64 * 1024
+"""Of one row of a result: docs.aws.amazon.com/redshift/latest/mgmt/data-api.html#data-api-calling-considerations"""
 MOST_ACTIVE = 500  # docs.aws.amazon.com/redshift/latest/mgmt/data-api.html#data-api-calling-considerations
 CANCELLED_WITHIN = 10  # seconds
 ENDED = ("FINISHED", "FAILED", "ABORTED")
@@ -125,6 +127,7 @@ class Statements:
                         return
                     statement.session, statement.status = session, "STARTED"
                 results = session.run(statement.sqls, statement.parameters, alone=not statement.batch)
+            check_rows(results)
             with self._lock:
                 statement.results, statement.status = results, "FINISHED"
         except duckdb.InterruptException:
@@ -151,3 +154,13 @@ class Statements:
         for known in (self._known, self._tokens):
             for key in [key for key, each in known.items() if each.created < limit]:
                 del known[key]
+
+
+def check_rows(results: Sequence[Result]) -> None:
+    """Raise WarehouseError for a row that the Data API does not give out: one of more than 64 KB."""
+    for result in results:
+        for row in result.rows or ():
+            texts = [cell for cell in row if isinstance(cell, str)]
+            # A character has four bytes at most: most rows need no encoding.
+            if sum(map(len, texts)) * 4 > MOST_ROW_BYTES and sum(len(cell.encode()) for cell in texts) > MOST_ROW_BYTES:
+                raise WarehouseError(f"ERROR: A row of the result exceeds {MOST_ROW_BYTES} bytes")

@@ -6,6 +6,7 @@ docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html an
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterator
 
 from sqlglot import exp, tokenize
 
@@ -78,10 +79,15 @@ def check_design(statement: str) -> None:
         if word == "SUPER" and at:
             types[words[at - 1]] = word
     for at, word in enumerate(words):
-        if word in {"SORTKEY", "DISTKEY"} and words[at + 1 : at + 2] == ["("]:
-            for key in words[at + 2 : words.index(")", at)]:
-                if types.get(key) == "SUPER":
-                    raise WarehouseError(f'ERROR: column "{key.lower()}" of type super cannot be a {word.lower()}')
+        if word not in {"SORTKEY", "DISTKEY"}:
+            continue
+        if words[at + 1 : at + 2] == ["("]:
+            keys = [key for key in words[at + 2 : words.index(")", at)] if types.get(key) == "SUPER"]
+        else:  # of one column
+            name, kind = _column_of(words, at)
+            keys = [name] if kind == "SUPER" else []
+        for key in keys:
+            raise WarehouseError(f'ERROR: column "{key.lower()}" of type super cannot be a {word.lower()}')
 
 
 def _column_of(words: list[str], at: int) -> tuple[str, str]:
@@ -111,6 +117,7 @@ def check(tree: exp.Expr) -> None:
         raise WarehouseError(f"ERROR: {ON_THE_LEADER} generate_series runs on the leader node alone")
     for select in tree.find_all(exp.Select):
         _one_order(select)
+        _correlation(select)
     for window in tree.find_all(exp.Window):
         if isinstance(window.this, FRAMED + FRAMED_TOO) and window.args.get("order") and not window.args.get("spec"):
             raise WarehouseError("ERROR: Aggregate window functions with an ORDER BY clause require a frame clause")
@@ -133,3 +140,70 @@ def _one_order(select: exp.Select) -> None:
                 orders.add(", ".join(item.this.sql() for item in found.expression.expressions))
     if len(orders) > 1:
         raise WarehouseError("ERROR: within group ORDER BY clauses for aggregate functions must be the same")
+
+
+SUPPORTED_NOT = "ERROR: This type of correlated subquery pattern is not supported yet"
+OUTER = ("LEFT", "RIGHT", "FULL")
+
+
+def _correlation(select: exp.Select) -> None:
+    """Raise WarehouseError for a correlated subquery that Redshift can't decorrelate.
+
+    Of docs.aws.amazon.com/redshift/latest/dg/r_correlated_subqueries.html: a reference that skips a query block, one
+    from the ON clause of an outer join, one from a subquery with a window function. Only qualified names are looked at.
+    """
+    outer = list(_enclosing(select))
+    if not outer:
+        return
+    own = _named(select)
+    correlated = False
+    for column in select.find_all(exp.Column):
+        if column.find_ancestor(exp.Select) is not select or not column.table or column.table.lower() in own:
+            continue
+        level = next((n for n, each in enumerate(outer, 1) if column.table.lower() in _named(each)), 0)
+        correlated = correlated or level == 1
+        if level > 1:
+            raise WarehouseError(SUPPORTED_NOT)
+    if not correlated:
+        return
+    join = select.find_ancestor(exp.Join, exp.Select)
+    if isinstance(join, exp.Join) and join.side in OUTER:
+        raise WarehouseError(SUPPORTED_NOT)
+    if any(window.find_ancestor(exp.Select) is select for window in select.find_all(exp.Window)):
+        raise WarehouseError(SUPPORTED_NOT)
+
+
+def _enclosing(select: exp.Select) -> Iterator[exp.Select]:
+    """Yield the query blocks around a subquery, from within; the body of a WITH can't refer to what is around it."""
+    around = select.find_ancestor(exp.Select, exp.CTE)
+    while isinstance(around, exp.Select):
+        yield around
+        around = around.find_ancestor(exp.Select, exp.CTE)
+
+
+def _named(select: exp.Select) -> set[str]:
+    """Return the names of what a query block selects from."""
+    found = {join.this for join in select.args.get("joins") or []}
+    if from_ := select.args.get("from_") or select.args.get("from"):
+        found.add(from_.this)
+    return {each.alias_or_name.lower() for each in found}
+
+
+FULL = re.compile(r"\b(?:FULL|RIGHT)\s+(?:OUTER\s+)?JOIN\b", re.I)
+
+
+def check_super(tree: exp.Expr, columns: Container[str]) -> None:
+    """Raise WarehouseError where a SUPER value goes through a right or full join.
+
+    docs.aws.amazon.com/redshift/latest/dg/limitations-super.html. `columns` are the names of the columns of that type.
+    """
+    for select in tree.find_all(exp.Select):
+        if not any(join.side in {"RIGHT", "FULL"} for join in select.args.get("joins") or []):
+            continue
+        names = _named(select)
+        for each in select.find_all(exp.Table, exp.Column):
+            unnested = isinstance(each, exp.Table) and each.db.lower() in names
+            if each.find_ancestor(exp.Select) is select and (
+                unnested or (isinstance(each, exp.Column) and any(part.name.lower() in columns for part in each.parts))
+            ):
+                raise WarehouseError("ERROR: SUPER is not supported in right or full outer joins")

@@ -1,0 +1,233 @@
+"""The local AWS does what docs/fidelity.md says that AWS does, asked from outside by the command that asks AWS too."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import conformance, data_plane, template
+from infra.conformance import CHECKS, Place
+from infra.conformance import run as run_conformance
+from infra.stages import InfraError, stage
+from local import functions, kinesis
+from local.comprehend import service as comprehend
+from local.firehose import delivery, responses, settings
+from local.server import LocalAws
+from local.warehouse import database, dialect, statements, strict
+from local.warehouse import responses as data_api
+
+Patch = pytest.MonkeyPatch
+
+
+@pytest.fixture(scope="module")
+def place(stack: LocalAws) -> Place:
+    return conformance.place_of(stage("local"), stack.admin_url, patience=30.0)
+
+
+def test_the_local_aws_conforms(place: Place) -> None:
+    answers = conformance.ask(place)
+    assert [answer for answer in answers if answer.result != "same"] == []
+    assert [answer.check for answer in answers] == list(CHECKS)
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Check nothing."""
+
+
+def without(pattern: str, by: str = "") -> Callable[[Patch], None]:
+    """Change the template that would be sent."""
+
+    def patched(patch: Patch) -> None:
+        text = data_plane.TEMPLATE.read_text()
+        assert re.search(pattern, text)
+        changed = re.sub(pattern, by, text)
+        patch.setattr(data_plane, "template", lambda of: changed)
+
+    return patched
+
+
+def with_error_prefix(patch: Patch) -> None:
+    """Put what AWS refuses back into the template."""
+    original = template.resources
+
+    def resources(**parameters: str) -> Any:
+        found = original(**parameters)
+        into = found["Stream"]["Properties"]["RedshiftDestinationConfiguration"]
+        into["S3Configuration"]["ErrorOutputPrefix"] = "rejected/firehose/"
+        return found
+
+    patch.setattr(template, "resources", resources)
+
+
+def setting(owner: Any, name: str, value: Any) -> Callable[[Patch], None]:
+    return lambda patch: patch.setattr(owner, name, value)
+
+
+def unlimited(owner: Any, *names: str) -> Callable[[Patch], None]:
+    def patched(patch: Patch) -> None:
+        for name in names:
+            patch.setattr(owner, name, 10**9)
+
+    return patched
+
+
+def no_clause(patch: Patch) -> None:
+    """Accept FILTER, RETURNING and the like, by an earlier version's eyes."""
+    dialect._parsed.cache_clear()
+    patch.setattr(strict, "check", nothing)
+
+
+def no_token(patch: Patch) -> None:
+    submit = statements.Statements.submit
+
+    def forgetful(self: Any, sqls: Any, batch: bool, request: Any) -> Any:
+        return submit(self, sqls, batch, {key: value for key, value in request.items() if key != "ClientToken"})
+
+    patch.setattr(statements.Statements, "submit", forgetful)
+
+
+def any_warehouse(patch: Patch) -> None:
+    patch.setattr(data_api.LiveRedshiftData, "_check_target", nothing)
+
+
+def no_condition(patch: Patch) -> None:
+    from moto.s3.responses import S3Response
+
+    original = S3Response._key_response_put
+
+    def put(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.headers.pop("If-None-Match", None)
+        return original(self, *args, **kwargs)
+
+    patch.setattr(S3Response, "_key_response_put", put)
+
+
+def same_change_sets(patch: Patch) -> None:
+    from moto.cloudformation.models import CloudFormationBackend
+
+    changed = CloudFormationBackend.create_change_set
+    held = dict(zip(changed.__code__.co_freevars, changed.__closure__, strict=True))
+    original = held["original"].cell_contents
+    patch.setattr(CloudFormationBackend, "create_change_set", original)
+
+
+def known_to_all(patch: Patch) -> None:
+    patch.setattr(comprehend.Comprehend, "_find", lambda *_: {"Status": "TRAINED", "EndpointArn": "a", "ModelArn": "b"})
+
+
+def failures_elsewhere(patch: Patch) -> None:
+    """As it was: under a prefix that Firehose does not write to."""
+    original = delivery.put_failures
+
+    def put_failures(outside: Any, settings: Any, *args: Any) -> bool:
+        moved = settings.place.__class__(**{**vars(settings.place), "error_prefix": "rejected/firehose/"})
+        return original(outside, settings.__class__(**{**vars(settings), "place": moved}), *args)
+
+    patch.setattr(delivery, "put_failures", put_failures)
+
+
+def cancels_all(patch: Patch) -> None:
+    patch.setattr(statements.Statements, "cancel", lambda *_: True)
+
+
+TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
+    "the_template_fits_into_one_request": without(r"\Z", "# " + "x" * 10_000),
+    "a_rolled_back_creation_keeps_nothing": without("RetainExceptOnCreate", "Retain"),
+    "what_is_imported_has_a_literal_name": without("nothing at all|(?=)", ""),
+    "no_region_is_looked_up": without(r"\Z", "# !FindInMap [Firehose, !Ref AWS::Region, Address]"),
+    "copy_takes_no_statupdate": without("COMPUPDATE OFF", "COMPUPDATE OFF STATUPDATE OFF"),
+    "stream_of_the_template_is_accepted": with_error_prefix,
+    "redshift_takes_no_error_prefix": setting(settings, "check", nothing),
+    "redshift_reads_no_snappy_and_no_zip": setting(settings, "check", nothing),
+    "redshift_needs_a_login": setting(settings, "check", nothing),
+    "buffers_and_retries_have_bounds": unlimited(settings, "MOST_SECONDS"),
+    "a_batch_of_puts_has_bounds": unlimited(responses, "MOST_BATCH_BYTES"),
+    "a_batch_for_a_data_stream_has_bounds": unlimited(kinesis, "MOST_BATCH_BYTES"),
+    "some_statements_run_in_no_transaction": setting(strict, "check_transaction", nothing),
+    "truncate_commits": setting(strict, "TRUNCATE", re.compile("never")),
+    "an_encoding_fits_its_type": setting(strict, "check_design", nothing),
+    "super_is_no_key": setting(strict, "check_design", nothing),
+    "percentiles_have_one_order": no_clause,
+    "a_running_sum_needs_its_frame": no_clause,
+    "some_of_postgresql_is_not_there": no_clause,
+    "subqueries_skip_no_level": no_clause,
+    "super_goes_through_no_full_join": setting(strict, "check_super", nothing),
+    "a_view_keeps_its_columns": setting(database, "_replaced_wrongly", nothing),
+    "an_unknown_warehouse_is_refused": any_warehouse,
+    "an_unknown_database_is_refused": any_warehouse,
+    "a_batch_has_bounds": unlimited(data_api, "MOST_BYTES"),
+    "every_parameter_is_given_and_used": setting(data_api, "_check_parameters", nothing),
+    "the_same_token_runs_once": no_token,
+    "what_has_ended_is_not_cancelled": cancels_all,
+    "a_row_has_a_bound": unlimited(statements, "MOST_ROW_BYTES"),
+    "one_of_many_creates_an_object": no_condition,
+    "a_request_of_a_function_has_bounds": unlimited(functions, "MOST_BYTES"),
+    "an_unknown_classifier_is_not_found": known_to_all,
+    "the_name_of_a_change_set_is_used_once": same_change_sets,
+}
+"""By check: the fix that it is about, taken back."""
+
+
+@pytest.mark.parametrize("name", TAKEN_BACK)
+def test_a_fix_that_is_taken_back_is_seen(place: Place, monkeypatch: Patch, name: str) -> None:
+    TAKEN_BACK[name](monkeypatch)
+    try:
+        (answer,) = conformance.ask(place, [name])
+    finally:
+        dialect._parsed.cache_clear()
+    assert answer.result == "differs", answer
+
+
+def test_firehoses_failures_under_another_prefix_are_seen(stack: LocalAws, place: Place, monkeypatch: Patch) -> None:
+    failures_elsewhere(monkeypatch)
+    impatient = conformance.place_of(stage("local"), stack.admin_url, patience=4.0)
+    asked = conformance.ask(impatient, ["tweets_become_rows", "what_failed_lies_under_processing_failed"])
+    assert [answer.result for answer in asked] == ["same", "differs"]
+
+
+def test_the_report_can_be_sent_in(
+    stack: LocalAws, monkeypatch: Patch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What differed is in a file, with versions and without account numbers; the command fails."""
+    asked = {"an_unknown_warehouse_is_refused", "a_missing_object_is_no_such_key", "an_unknown_stream_is_not_found"}
+    monkeypatch.setattr(conformance, "ask", lambda place, ask=conformance.ask: ask(place, asked))
+    any_warehouse(monkeypatch)
+    out = tmp_path / "found.json"
+    with pytest.raises(InfraError, match=r"1 differ from docs/fidelity\.md: .*found\.json says how"):
+        run_conformance(stage("local"), api=stack.admin_url, out=out)
+    assert "2 as on AWS, 1 differ, 0 not asked" in capsys.readouterr().out
+    report = json.loads(out.read_text())
+    assert report["botocore"] and report["region"] == "us-east-1"
+    assert {each["check"]: each["result"] for each in report["answers"]} == {
+        "an_unknown_warehouse_is_refused": "differs",
+        "a_missing_object_is_no_such_key": "same",
+        "an_unknown_stream_is_not_found": "same",
+    }
+    assert "123456789012" not in out.read_text()
+
+
+def test_what_a_run_makes_it_takes_away(stack: LocalAws, place: Place) -> None:
+    conformance.ask(
+        place, ["one_of_many_creates_an_object", "stream_of_the_template_is_accepted", "keys_are_not_enforced"]
+    )
+    api = boto3.client("redshift-data")
+    target: Any = place.warehouse
+    assert [name for name in api.list_schemas(**target)["Schemas"] if name.startswith("conformance")] == []
+    streams = boto3.client("firehose").list_delivery_streams()["DeliveryStreamNames"]
+    assert [name for name in streams if name.startswith("conformance")] == []
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket=place.bucket, Prefix="conformance")
+
+
+def test_a_stage_that_is_not_deployed_is_named(stack: LocalAws) -> None:
+    with pytest.raises(InfraError, match="There is no stage prod here"):
+        conformance.place_of(stage("prod"))
+
+
+def test_every_check_says_what_aws_does() -> None:
+    assert [name for name, check in CHECKS.items() if not (check.__doc__ or "").strip().endswith(".")] == []
