@@ -16,8 +16,12 @@ export DATA LOCAL_HOME
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
 
-.PHONY: setup ready demo test lint local bench package deploy destroy soak mutants pins recording
-setup: $(VENV)/.installed
+.PHONY: help setup ready demo test lint local bench package deploy destroy soak mutants pins recording
+.DEFAULT_GOAL := help
+help: ## list these commands
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(VENV)/.installed ## install everything into .venv (1.2 GB)
 
 # Everything contains what the local AWS needs.
 ready: $(if $(wildcard $(VENV)/.installed),$(VENV)/.installed,$(VENV)/.installed-local)
@@ -41,28 +45,28 @@ $(VENV)/.installed: requirements-dev.txt requirements-local.txt
 
 comma := ,
 
-demo: ready
+demo: ready ## run the whole flow here on sample tweets, and print what landed; DATA=file.csv for others
 	@$(PY) -m local demo --home "$$LOCAL_HOME/demo" $${DATA:+--data "$$DATA"}
 
-local: ready
+local: ready ## serve the local AWS and the admin API until Ctrl-C; PORT=, API_PORT=, LOCAL_HOME=
 	@$(PY) -m local serve --port $(PORT) --api-port $(API_PORT) --home "$$LOCAL_HOME" --prepare
 
-lint: setup
+lint: setup ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(PY) -m mypy
 
-test: lint
+test: lint ## lint, then run every test
 	@$(PY) -m pytest --numprocesses auto --dist loadfile
 
-bench: setup
+bench: setup ## print the benchmark tables
 	@$(PY) -m benchmarks
 
-soak: ready
+soak: ready ## send tweets through faults and audit what arrived; MINUTES=5
 	@$(PY) -m local soak --home "$$LOCAL_HOME/soak" --minutes $(MINUTES)
 
 # What the tests don't notice: one small change to the code at a time. PATHS=producer.py a part; SAMPLE=200 so many of them.
-mutants: .venv-mutants/.installed
+mutants: .venv-mutants/.installed ## see which small changes to the code no test notices; PATHS=, SAMPLE=
 	@.venv-mutants/bin/python -m mutants $(PATHS) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(WORKERS),--workers $(WORKERS))
 
 .venv-mutants/.installed: override VENV := .venv-mutants
@@ -70,21 +74,21 @@ mutants: .venv-mutants/.installed
 	$(call install,mutation testing (1.2 GB$(comma) a minute or two$(comma) once),$< --requirement requirements-mutants.txt)
 
 # The README from a fresh clone to the report, typed into a terminal: docs/first-run.txt and the README's picture.
-recording: setup
+recording: setup ## type the README into a terminal from a fresh clone, and record it
 	@$(PY) docs/first_run.py
 
-package: setup
+package: setup ## package the app, and see that the bundle runs alone; STAGE=dev
 	@$(PY) -m infra package --stage $(STAGE)
 
-deploy: setup
+deploy: setup ## deploy a stage to AWS; STAGE=dev
 	@$(PY) -m infra deploy --stage $(STAGE)
 
-destroy: setup
+destroy: setup ## take a stage down; STAGE=dev
 	@$(PY) -m infra destroy --stage $(STAGE)
 
 # Resolves the exact pins again, for every Python from 3.11 on. Needs uv.
 PIN := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header
-pins:
+pins: ## resolve the exact pins again; needs uv
 	$(PIN) requirements.in -o requirements.txt
 	$(PIN) --constraint requirements.txt requirements-local.in -o requirements-local.txt
 	$(PIN) --constraint requirements-local.txt requirements-dev.in -o requirements-dev.txt

@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from sklearn.metrics import f1_score, precision_score, recall_score
 
 from chalicelib.classifier import evaluation, evaluation_page
 from chalicelib.classifier.labelled import Document
@@ -15,6 +14,8 @@ OTHER = ["flood"] * 2 + ["haze"] * 4 + ["storm"] * 3 + ["not_disaster"] * 2 + ["
 
 
 def test_scores_are_those_of_scikit_learn_over_the_labels_of_the_file() -> None:
+    from sklearn.metrics import f1_score, precision_score, recall_score  # slow to import
+
     labels = sorted(set(TRUE))
     scores = evaluation.scores(TRUE, OTHER)
     assert scores["right"] == 7

@@ -1,0 +1,31 @@
+"""What CONTRIBUTING.md, CHANGELOG.md and `make help` say is so."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def test_make_alone_lists_every_command() -> None:
+    said = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    phony = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
+    assert {line.split()[1] for line in said.splitlines()} == phony - {"ready"}  # which others need, and nobody types
+    assert all(len(line.split(maxsplit=2)) == 3 for line in said.splitlines())
+
+
+def test_the_version_is_one() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["info"]["version"] == version
+
+
+def test_what_runs_before_a_commit_is_what_make_lint_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    lint = re.search(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    assert lint
+    typed = lint[1].replace("$(BIN)", ".venv/bin").replace("$(PY)", ".venv/bin/python")
+    assert [line.strip("\t@").removesuffix(" .") for line in typed.splitlines()] == [hook["entry"] for hook in hooks]
