@@ -307,6 +307,8 @@ def test_values_are_read_by_the_types_of_their_columns(api: DataApi) -> None:
         column("words", "super"),
         column("text", "varchar"),
         {"name": "bare"},
+        column("tenths", "numeric", 1),
+        column("moment", "timestamp"),
     ]
     values: list[dict[str, Any]] = [
         {"stringValue": "9000000001"},
@@ -316,15 +318,18 @@ def test_values_are_read_by_the_types_of_their_columns(api: DataApi) -> None:
         {"stringValue": '[{"a": 1}]', "isNull": False},
         {"stringValue": "x"},
         {"longValue": 0},
+        {"stringValue": "2.5"},
+        {"stringValue": "2026-01-02 01:04:05"},
     ]
     api.pages = [
         {"ColumnMetadata": columns, "Records": [values]},
-        {"ColumnMetadata": columns, "Records": [[{"isNull": True}] * 7]},
+        {"ColumnMetadata": columns, "Records": [[{"isNull": True}] * 9]},
     ]
     first, second = data_api.query("SELECT 1")
     moment = datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
-    assert list(first.values()) == [9_000_000_001, Decimal("1.50"), moment, moment.date(), [{"a": 1}], "x", 0]
-    assert isinstance(first["whole"], int)
+    wanted = [9_000_000_001, Decimal("1.50"), moment, moment.date(), [{"a": 1}], "x", 0, Decimal("2.5"), moment]
+    assert list(first.values()) == wanted
+    assert list(map(type, first.values())) == list(map(type, wanted))
     assert first["zoned"].utcoffset().total_seconds() == 0
     assert set(second.values()) == {None}
 

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import jobs
-from chalicelib.warehouse import data_api, migrations
+from chalicelib.warehouse import data_api, migrations, setup
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
 from local.server import LocalAws
 from local.warehouse.errors import WarehouseError
@@ -62,11 +63,15 @@ def test_a_checksum_is_of_the_text_and_line_ends_of_a_checkout_change_nothing() 
 def test_files_are_numbered_without_gaps(tmp_path: Path) -> None:
     (tmp_path / "0001_a.sql").write_text("SELECT 1;")
     (tmp_path / "0003_b.sql").write_text("SELECT 1;")
-    with pytest.raises(MigrationError, match="numbered"):
+    with pytest.raises(MigrationError, match=r"numbered 1, 2, 3, \.\.\., but are \[1, 3\]"):
         migrations.read(tmp_path)
+    with pytest.raises(MigrationError, match=r"but are \[\]"):
+        migrations.read(tmp_path / "empty")
     (tmp_path / "0003_b.sql").rename(tmp_path / "b.sql")
     with pytest.raises(MigrationError, match=r"b\.sql is no migration's name"):
         migrations.read(tmp_path)
+    (tmp_path / "b.sql").rename(tmp_path / "0002_b.sql")
+    assert migrations.read(tmp_path) == [Migration(1, "a", "SELECT 1;"), Migration(2, "b", "SELECT 1;")]
 
 
 @pytest.mark.parametrize(
@@ -194,6 +199,17 @@ def test_all_that_is_pending_is_applied_in_order_and_told(
     assert warehouse.ran == ["two", "three"]
     assert told == [("migrations applied", 1, 3), ("migrations applied", 2, 3)]
     assert migrations.apply([ONE, TWO, THREE]) == []
+
+
+def test_a_setup_tells_what_it_did_and_keeps_time_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(migrations, "read", lambda: [ONE, TWO, THREE])
+    monkeypatch.setattr(migrations, "apply", lambda known, patience: given.append((known, patience)) or [THREE])
+    monkeypatch.setattr(setup.logger, "info", lambda message, extra: given.append((message, extra)))
+    context = mock.Mock()
+    context.get_remaining_time_in_millis.return_value = 60_000
+    assert setup.run({}, context, "job") == {"applied": ["0003_three"], "already_applied": 2}
+    assert given == [([ONE, TWO, THREE], 50.0), ("warehouse set up", {"applied": ["0003_three"]})]
 
 
 def test_a_transaction_that_still_runs_has_not_failed_and_is_not_started_again(warehouse: Warehouse) -> None:
