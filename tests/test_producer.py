@@ -363,9 +363,16 @@ def test_an_error_of_the_setup_is_raised_at_once(trouble: Exception) -> None:
     assert len(stream.calls) == 1
 
 
-def test_an_error_that_retries_will_not_mend_stops_at_once_and_keeps_the_batch() -> None:
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AccessDeniedException", "ExpiredTokenException", "InvalidSignatureException", "InvalidArgumentException",
+        "ResourceNotFoundException", "UnrecognizedClientException", "ValidationException",
+    ],
+)  # fmt: skip
+def test_an_error_that_retries_will_not_mend_stops_at_once_and_keeps_the_batch(code: str) -> None:
     kept: list[Failure] = []
-    stream = RaisingStream(error("ResourceNotFoundException"), times=99)
+    stream = RaisingStream(error(code), times=99)
     with pytest.raises(ClientError):
         producer.send(stream, [Record(b"1"), Record(b"2")], on_unsent=kept.append, summary=Summary())
     assert len(stream.calls) == 1

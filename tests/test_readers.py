@@ -40,6 +40,64 @@ def test_any_delimiter_and_the_headers_people_use(tmp_path: Path, delimiter: str
     assert json.loads(next(read(file)))["tweet_id"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("field", "headers"),
+    [
+        ("tweet_id", "tweet_id id id_str status_id"),
+        (
+            "text",
+            "text full_text tweet_text tweet original_text content tweet_content message post body",
+        ),
+        ("user_id", "user_id author_id"),
+        ("created_at", "created_at timestamp tweet_created_at datetime date"),
+        ("location", "location user_location"),
+        ("lang", "lang language"),
+        ("source_keyword", "source_keyword keyword"),
+    ],
+)
+def test_each_field_goes_by_the_headers_that_people_give_it_the_best_one_first(
+    tmp_path: Path, field: str, headers: str
+) -> None:
+    file = tmp_path / "tweets.csv"
+    names = headers.split()
+    for at, name in enumerate(names):
+        others = [*reversed(names[at + 1 :]), "text"] if field != "text" else [*reversed(names[at + 1 :])]
+        file.write_text(f"{','.join(others)},{name.upper()}\n{','.join(['x'] * len(others))},this\n")
+        [line] = read(file)
+        assert json.loads(line)[field] == "this"
+
+
+def test_a_header_of_many_columns_is_shown_in_part(tmp_path: Path) -> None:
+    file = tmp_path / "tweets.csv"
+    file.write_text(",".join(f"c{n}" for n in range(11)) + f",{'x' * 50}\n")
+    with pytest.raises(InputError, match=f"11 c10, 12 {'x' * 40}. Name it with --text-column NAME, or with its number"):
+        list(read(file))
+    file.write_text(",".join(f"c{n}" for n in range(1013)) + "\n")
+    with pytest.raises(InputError, match=r"12 c11 and 1,001 more\. Name"):
+        list(read(file))
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"%PDF-1.7", "a PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1", "an old Excel workbook (.xls): save it as .xlsx or CSV"),
+        (b"PAR1", "a Parquet file: convert it to CSV or JSON Lines"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"\x89PNG\r\n", "a picture"),
+        (b"\xff\xd8\xff\xe0", "a picture"),
+        (b"BZh9", "bzip2: unpack it first"),
+        (b"\xfd7zXZ\0", "xz: unpack it first"),
+        (b"(\xb5/\xfd", "zstd: unpack it first"),
+        (b"PK\x03\x04", "a zip archive: unpack it first"),
+    ],
+)
+def test_what_is_no_text_is_named_with_what_to_do(tmp_path: Path, start: bytes, kind: str) -> None:
+    with pytest.raises(InputError) as refused:
+        readers.check_text(tmp_path / "f", start)
+    assert str(refused.value) == f"{tmp_path / 'f'} is {kind}"
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
 @pytest.mark.parametrize("packed", [False, True])
 def test_unicode_of_any_width_gzipped_or_not(tmp_path: Path, encoding: str, packed: bool) -> None:
