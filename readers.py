@@ -227,7 +227,7 @@ def _tweets(path: Path, rows: Iterable[Sequence[str]], text_column: str) -> Iter
     if not header:
         return
     columns = _columns(header)
-    if text_column in header:
+    if text_column and text_column in header:
         columns["text"] = header.index(text_column)
     elif text_column.isdecimal() and 0 < int(text_column) <= len(header):
         columns = {"text": int(text_column) - 1}

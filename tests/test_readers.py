@@ -265,6 +265,13 @@ def test_a_file_without_a_header_and_a_column_of_another_name(tmp_path: Path) ->
     assert texts_of(file, "Texto") == ["hola, tú"]
 
 
+def test_a_column_without_a_name_is_not_the_text(tmp_path: Path) -> None:
+    """pandas writes its index so."""
+    file = tmp_path / "tweets.csv"
+    file.write_text(",id,text\n0,7,hello\n1,8,you\n")
+    assert texts_of(file) == ["hello", "you"]
+
+
 def test_a_text_that_stands_alone_keeps_its_commas(tmp_path: Path) -> None:
     file = tmp_path / "tweets.csv"
     file.write_text("text\nFlood in Lima, water rising\n")
