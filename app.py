@@ -25,6 +25,14 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:
     return jobs.run(event.detail or jobs.SCHEDULED, event.context)
 
 
+@app.schedule(Rate(1, unit=Rate.MINUTES))
+def collect(event: CloudWatchEvent) -> dict[str, Any]:
+    """Bluesky's new posts into the stream, and its deletions onto their list."""
+    from chalicelib.sources import collect
+
+    return collect.collect(event.context)
+
+
 @app.lambda_function(name="jobs")
 def run_job(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Runs what takes longer than a request of the admin API."""

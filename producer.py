@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chalicelib.columns import REPLAYED, SOURCES
+from chalicelib.sources.posts import BILLED_UNIT, packed
 from readers import FIELDS, InputError, encoding_of, read, split_line
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ __all__ = ["FIELDS", "InputError", "encoding_of", "read", "split_line"]  # of re
 MAX_RECORDS = 500
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_RECORD_BYTES = 1000 * 1024
-BILLED_UNIT = 5 * 1024  # Direct PUT bills each record rounded up to 5 KB (aws.amazon.com/firehose/pricing)
 ATTEMPTS = 10
 IN_FLIGHT = 4
 SHOWN = 500  # characters of a record that a dry run prints
@@ -59,14 +59,7 @@ class Record(NamedTuple):
 
 def pack(lines: Iterable[bytes], limit: int = BILLED_UNIT) -> Iterator[Record]:
     """Fills records with lines up to `limit` bytes, which Direct PUT bills for anyway; a longer line goes alone."""
-    data, tweets = b"", 0
-    for line in lines:
-        if data and len(data) + len(line) > limit:
-            yield Record(data, tweets)
-            data, tweets = b"", 0
-        data, tweets = data + line, tweets + 1
-    if data:
-        yield Record(data, tweets)
+    return (Record(b"".join(group), len(group)) for group in packed(lines, limit))
 
 
 def batches(records: Iterable[Record | None]) -> Iterator[list[Record]]:

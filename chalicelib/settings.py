@@ -31,6 +31,9 @@ class Settings:
     delivery: str = "reconcile"  # the reconciler loads tweet files; or "firehose": Firehose runs the COPY
     grace_seconds: int = 900  # younger tweet files are still on their way
     relevant_share: float = RELEVANT_SHARE  # of the stream's posts, about a disaster: probabilities are for it
+    bluesky: str = "off"  # what is forwarded: "everything", "lexicon", or languages ("en,es")
+    jetstream: str = "wss://jetstream2.us-east.bsky.network/subscribe"  # or several, the preferred one first
+    source_stream_arn: str = ""  # the Kinesis data stream that feeds `stream`, where there is one
 
     def function_name(self, function: str) -> str:
         return f"disaster-tweets-{self.stage}-{function}"

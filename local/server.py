@@ -156,7 +156,8 @@ class LocalAws:
         api.start(admin_http.application(logs))
         self._end.callback(api.stop)
 
-        periods = {name: self._reconcile_every or period for name, period in schedule.of_app().items()}
+        periods: dict[str, float] = {**schedule.of_app()}
+        periods["reconcile"] = self._reconcile_every or periods["reconcile"]
         scheduled = schedule.Schedule(
             periods, lambda name, event: runs.invoke_later(f"disaster-tweets-{STAGE}-{name}", event)
         )

@@ -82,6 +82,11 @@ def classify(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Predic
     return _model().classify(texts, share)
 
 
+def names_a_kind(text: str) -> bool:
+    """Return whether a term of the lexicon in a cleaned text speaks for a kind; figures of speech don't."""
+    return _model().names_a_kind(text)
+
+
 def lexicon_features(evidence: Evidence) -> list[float]:
     """What the relevance head sees of the lexicon's evidence: each kind's weight in CODES' order, 0 to 1; whether any
     kind is named, whether much speaks for one, whether anything does, whether figuratively, whether nothing does."""
@@ -168,6 +173,15 @@ class Model:
         shift = self._shift + log(share / (1 - share))
         version = self._version if share == RELEVANT_SHARE else f"{self._version} (share {share:g})"
         return [self._classify(text, shift, version) for text in texts]
+
+    def names_a_kind(self, text: str) -> bool:
+        """Return whether a term of the lexicon in the text speaks for a kind."""
+        if self._rows.bytes > MOST_REMEMBERED:
+            self._rows.forget()
+        found = tokens(text)
+        for token in found:
+            self._row(token)  # the lexicon meets it
+        return any(not sense.figurative for _, _, sense in self.lexicon.find_met(found))
 
     def _classify(self, text: str, shift: float, version: str) -> Prediction:
         if self._rows.bytes > MOST_REMEMBERED:
