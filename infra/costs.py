@@ -41,10 +41,11 @@ PRICES = {
 TRANSFORM_BUFFER = 60  # seconds
 BUFFER = 300  # seconds, BufferSeconds of infra/stages.json
 SCHEDULE = 900  # seconds between two runs of the reconciler
+COLLECT = 60  # seconds between two runs of the collector
 BASE_RPU = 8
 LEAST_BILLED = 60  # seconds, each time the warehouse wakes
-METRICS = 47  # of the transform (a tweet's kinds among them), the reconciler and the admin API
-ALARMS = 14
+METRICS = 54  # of the transform (a tweet's kinds among them), the collector, the reconciler and the admin API
+ALARMS = 17
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Assumed:
     transform_ms: float = 0.5  # of the transform, a tweet, at 1,769 MB (one virtual CPU)
     start_ms: float = 150.0  # of the transform, an invocation: a PUT to S3 and the like
     reconcile_seconds: float = 10.0  # a run, at 512 MB
+    collect_seconds: float = 4.0  # a run that reads a minute of Bluesky, at 512 MB (0.29 virtual CPUs)
     comprehend_ms: float = 100.0  # a tweet, in the proof of concept: 0.07-1.0 s, one after the other
 
 
@@ -108,6 +110,15 @@ def reconciler() -> Line:
     return Line("Lambda, reconciler", how, used * usd("gb_second") + runs * usd("request"))
 
 
+def collector() -> Line:
+    """A run a minute, which writes its cursor three times. What it reads from Bluesky comes in for nothing."""
+    runs = DAY / COLLECT
+    used = runs * ASSUMED.collect_seconds * 0.5
+    puts = 3 * runs
+    how = f"{runs:,.0f} runs x {ASSUMED.collect_seconds:.0f} s x 0.5 GB x {plain(usd('gb_second'))} + {puts:,.0f} PUTs"
+    return Line("Lambda, collector (Bluesky)", how, used * usd("gb_second") + runs * usd("request") + puts * usd("put"))
+
+
 def serverless(buffer: int = BUFFER) -> Line:
     """An upper bound: as if no delivery and no reconciliation ever found the warehouse awake."""
     wakes = DAY / buffer + DAY / SCHEDULE
@@ -152,6 +163,7 @@ def ours(tweets: int, buffer: int = BUFFER) -> list[Line]:
     return [
         ingestion(tweets, packed),
         transform(tweets),
+        collector(),
         reconciler(),
         serverless(buffer),
         storage(tweets),

@@ -101,8 +101,11 @@ CLUSTER = Grant(
     ),
 )
 
-PUT_BACK_INTO_SOURCE = Grant(
-    "PutBackIntoSource", ("kinesis:PutRecords",), ("arn:aws:kinesis:*:*:stream/disaster-tweets-{stage}",)
+PUT_INTO_STREAM = Grant(
+    "PutIntoStream", ("firehose:PutRecordBatch",), ("arn:aws:firehose:*:*:deliverystream/{stream}",)
+)
+PUT_INTO_SOURCE = Grant(
+    "PutIntoSource", ("kinesis:PutRecords",), ("arn:aws:kinesis:*:*:stream/disaster-tweets-{stage}",)
 )
 
 GRANTS: dict[str, tuple[Grant, ...]] = {
@@ -112,8 +115,15 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         objects("WriteTweetFiles", "s3:PutObject", "tweets/", "rejected/"),
         objects("ReadTweetFilesOnRetry", "s3:GetObject", "tweets/"),
         CLASSIFY,
-        Grant("PutBack", ("firehose:PutRecordBatch",), ("arn:aws:firehose:*:*:deliverystream/{stream}",)),
-        PUT_BACK_INTO_SOURCE,
+        PUT_INTO_STREAM,
+        PUT_INTO_SOURCE,
+    ),
+    "collect": (
+        SETTINGS,
+        objects("KeepCursor", "s3:GetObject", "collect/"),
+        objects("WriteCursorAndDeletions", "s3:PutObject", "collect/", "erasures/requests/"),
+        PUT_INTO_STREAM,
+        PUT_INTO_SOURCE,
     ),
     "reconcile": (
         SETTINGS,
@@ -187,7 +197,7 @@ def policy(of: Stage, function: str) -> dict[str, Any]:
     cluster = of.parameters.get("ExistingCluster", "")
     grants = [*GRANTS[function], logs(function)]
     if of.parameters.get("Source") != "Kinesis":
-        grants = [grant for grant in grants if grant is not PUT_BACK_INTO_SOURCE]
+        grants = [grant for grant in grants if grant is not PUT_INTO_SOURCE]
     if cluster:
         grants = [CLUSTER if grant.sid == "RunStatements" else grant for grant in grants]
     names = {

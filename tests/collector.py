@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -99,7 +100,7 @@ class World:
             json.loads(line)
             for key, (body, _, _) in self.objects.items()
             if key.startswith(requests.FOLDER)
-            for line in body.splitlines()
+            for line in (gzip.decompress(body) if key.endswith(".gz") else body).splitlines()
         ]
         return {line.get("tweet_id") or line["user_id"] for line in lines}
 

@@ -18,6 +18,7 @@ HOUR = 3600
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "Sum": sum,
     "Maximum": max,
+    "Minimum": min,
     "Average": lambda values: sum(values) / len(values),
 }
 BUFFERS = (60, 300, 900)  # seconds: BufferSeconds has MinValue 60 and MaxValue 900
@@ -43,6 +44,9 @@ def watched(buffer: int) -> dict[str, dict[str, Watched]]:
         "StreamThrottled": {"": Watched(60, 0, 7)},
         "TransformErrors": {"": Watched(60, 0, 1)},
         "TransformThrottles": {"": Watched(60, 0, 1)},
+        "CollectBehind": {"": Watched(60, 1.5, 3600)},
+        "CollectGap": {"": Watched(60, 0, 1800)},
+        "CollectErrors": {"": Watched(60, 0, 1)},
         "ReconcileErrors": {"": Watched(900, 0, 3)},
         "ReconcileIncomplete": {"": Watched(900, 0, 1)},
         "ReconcileSilent": {"": Watched(900, 1, None)},

@@ -137,9 +137,11 @@ def test_the_bucket_is_private_encrypted_versioned_and_keeps_what_matters() -> N
     assert made["BucketEncryption"] and made["VersioningConfiguration"] == {"Status": "Enabled"}
     assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"  # a creation that is rolled back leaves no bucket
     expiring = {
-        rule["Prefix"]: rule["ExpirationInDays"] for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" in rule
+        rule["Prefix"]: rule["ExpirationInDays"]
+        for rule in made["LifecycleConfiguration"]["Rules"]
+        if "Prefix" in rule and "ExpirationInDays" in rule
     }
-    # never tweets/, rejected/, classifier/, delivery/processing-failed/, delivery/errors/
+    # never tweets/, collect/, rejected/, classifier/, delivery/processing-failed/, delivery/errors/
     assert expiring == {"delivery/2": 30, "delivery/manifests/": 30, "source/": 90, "reports/work/": 7, "reports/": 365}
     without = [rule for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" not in rule]
     assert all("ExpirationInDays" not in rule for rule in without)
@@ -218,7 +220,10 @@ def test_every_route_of_the_admin_api_declares_its_authorizer() -> None:
 
 def test_the_settings_that_the_functions_read_are_those_that_are_written() -> None:
     written = set()
-    for parameters in ({}, {"ExistingCluster": "c", "ExistingEndpoint": "c.example:5439", "DatabaseUser": "u"}):
+    for parameters in (
+        {"Source": "Kinesis"},
+        {"ExistingCluster": "c", "ExistingEndpoint": "c.example:5439", "DatabaseUser": "u"},
+    ):
         for setting in of_type(data_plane(**parameters), "AWS::SSM::Parameter").values():
             written.add(setting["Name"]["Fn::Sub"].removeprefix("/disaster-tweets/${Stage}/"))
     assert written == {field.name for field in fields(Settings)} - {"stage"}
@@ -244,7 +249,16 @@ def test_the_alarms_of_the_issue_are_there_and_tell_somebody() -> None:
 def test_alarms_watch_metrics_that_the_code_emits() -> None:
     watched = set(re.findall(r"Namespace: DisasterTweets,? *\n? *MetricName: (\w+)", DATA_PLANE.read_text()))
     source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
-    assert watched == {"Lost", "Incomplete", "Rejected", "Tweets", "Fallbacks", "ServerErrors"}
+    assert watched == {
+        "CollectGap",
+        "CollectLag",
+        "Lost",
+        "Incomplete",
+        "Rejected",
+        "Tweets",
+        "Fallbacks",
+        "ServerErrors",
+    }
     assert [metric for metric in watched if f'"{metric}"' not in source] == []
 
 

@@ -59,12 +59,13 @@ def test_what_a_function_logs_is_in_its_log_group(stack: LocalAws) -> None:
     assert set(said) <= set(written)
 
 
-def test_the_schedule_is_a_rule_with_its_target(stack: LocalAws) -> None:
+@pytest.mark.parametrize(("function", "rate"), [("reconcile", "rate(15 minutes)"), ("collect", "rate(1 minute)")])
+def test_a_schedule_is_a_rule_with_its_target(stack: LocalAws, function: str, rate: str) -> None:
     events = boto3.client("events")
-    (rule,) = [each for each in events.list_rules()["Rules"] if each["Name"].startswith(NAME)]
-    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(15 minutes)", "ENABLED")
+    (rule,) = [each for each in events.list_rules()["Rules"] if each["Name"] == f"{NAME}-{function}-event"]
+    assert (rule["ScheduleExpression"], rule["State"]) == (rate, "ENABLED")
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    assert target["Arn"] == functions.arn(f"{NAME}-reconcile")
+    assert target["Arn"] == functions.arn(f"{NAME}-{function}")
 
 
 def test_the_alarms_are_those_of_the_data_plane(stack: LocalAws) -> None:

@@ -20,6 +20,9 @@ from recorded_calls import Need, denied, recorded, unused
 
 from infra import policies
 from infra.stages import FUNCTIONS, stage
+from local import schedule
+from local.network.generated import Generated
+from local.network.jetstream import Jetstream
 from local.server import LocalAws
 
 STAGES = ("local", "dev", "prod")
@@ -81,6 +84,18 @@ class Scenario:
         for _ in range(2):
             self.invoke("transform", event(tweet, b"no tweet"))
 
+    def collection(self) -> None:
+        """A minute of a network in which posts are deleted: into Firehose, and into Kinesis."""
+        ssm, path = boto3.client("ssm"), "/disaster-tweets/local/"
+        source = f"arn:aws:kinesis:us-east-1:123456789012:stream/{BUCKET}"
+        with Jetstream(Generated(rate=2)) as jetstream:
+            for name, value in (("bluesky", "everything"), ("jetstream", jetstream.url), ("source_stream_arn", source)):
+                ssm.put_parameter(Name=path + name, Value=value, Type="String", Overwrite=True)
+                if name != "bluesky":
+                    collected = self.invoke("collect", schedule.event())
+                    assert collected["forwarded"] and collected["deletions"], collected
+        ssm.delete_parameters(Names=[path + name for name in ("bluesky", "jetstream", "source_stream_arn")])
+
     def large_batches(self) -> None:
         """Too large for an answer: out of Firehose, and out of Kinesis."""
         many = b"\n".join(json.dumps({"tweet_id": str(n), "text": "flood " * 300}).encode() for n in range(400))
@@ -119,6 +134,7 @@ def needed(stack: LocalAws) -> Iterator[set[Need]]:
         scenario.warehouse()
         scenario.classifier()
         scenario.large_batches()
+        scenario.collection()
     yield found
 
 

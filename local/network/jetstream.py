@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
@@ -86,13 +87,9 @@ class Jetstream:
         """Refuse what can't be served before it becomes a WebSocket."""
         address = urlsplit(request.path)
         if address.path == DICTIONARY:
-            response = connection.respond(http.HTTPStatus.OK, "")
-            response.body = dictionary()
-            response.headers["Content-Length"], response.headers["Content-Type"] = (
-                str(len(response.body)),
-                "application/octet-stream",
-            )
-            return response
+            body = dictionary()
+            headers = Headers({"Content-Length": str(len(body)), "Content-Type": "application/octet-stream"})
+            return Response(200, "OK", headers, body)
         if address.path not in (FIRST, SECOND):
             return connection.respond(http.HTTPStatus.NOT_FOUND, "not found\n")
         try:
@@ -274,4 +271,4 @@ def dictionary() -> bytes:
         '"app.bsky.feed.post","rkey":"3","record":{"$type":"app.bsky.feed.post","createdAt":"2026-","langs":["en"],'
         '"text":"","embed":{"$type":"app.bsky.embed.images","images":[{"alt":""}]}},"cid":"bafyrei"},"cursor":'
     )
-    return cast("bytes", words.encode() * 2)
+    return words.encode() * 2

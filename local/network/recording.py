@@ -26,7 +26,7 @@ class Recording:
             raise RecordingError(f"{file} is empty")
         self._begin = begin_us
         first = self._events[0]["time_us"]
-        self._after = [each["time_us"] - first for each in self._events]
+        self._after: list[int] = [each["time_us"] - first for each in self._events]
         self._length = self._after[-1] + PAUSE_US
 
     def time_us(self, number: int) -> int:
