@@ -68,6 +68,12 @@ def test_a_call_holds_exactly_what_firehose_takes_in_one(streams: Streams) -> No
     ]
 
 
+def test_what_is_more_than_a_call_holds_goes_alone(streams: Streams) -> None:
+    large = PutBack(bytes(MOST_BATCH_BYTES + 1), None)
+    put_back([large, *entries(2), large], NAME, None)
+    assert [len(call) for call in streams.calls] == [1, 2, 1]
+
+
 def test_only_what_was_refused_is_sent_again(streams: Streams) -> None:
     streams.refuse = lambda call, data: call < 3 and data == b"000001"
     pauses: list[float] = []

@@ -48,6 +48,12 @@ def test_another_id_holds_none(tweet_id: str) -> None:
     assert written(tweet_id, ARRIVED) is None
 
 
+def test_an_id_of_more_digits_than_64_bits_have_holds_none_even_in_the_next_century() -> None:
+    in_2100 = 4_102_444_800_000
+    assert written("9223372036854775807", in_2100) == "2080-07-10 17:30:30.208"
+    assert written("10000000000000000001", in_2100) is None
+
+
 @given(st.text(alphabet="0123456789", max_size=25) | st.text(max_size=25), st.integers(1, 253_402_300_799_999))
 def test_whatever_the_id_its_time_is_between_the_first_and_the_arrival(tweet_id: str, arrived: int) -> None:
     time = written(tweet_id, arrived)

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from aws_in_memory import SOURCE, Aws, aws, client_error, event, results, rows
@@ -17,9 +18,9 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
     KinesisFirehoseDataTransformationResponse,
 )
 
-from chalicelib.classifier import Prediction, taxonomy
+from chalicelib.classifier import Prediction, backends, taxonomy
 from chalicelib.columns import COLUMNS, NAMES
-from chalicelib.transform import files
+from chalicelib.transform import files, handler
 from chalicelib.transform.batch import LATEST
 from chalicelib.transform.handler import transform
 from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, verdict
@@ -189,15 +190,15 @@ def test_a_batch_without_a_usable_tweet_writes_no_tweet_file() -> None:
 
 
 def test_an_id_that_comes_twice_in_an_event_is_answered_once_and_nothing_is_lost() -> None:
-    sent = event(b"junk", b'{"text":"a"}', b'{"text":"c"}', b"more junk")
+    sent = event(b"junk", b'{"text":"a"}', b'{"text":"c"}', b"more junk", b'{"text":"d"}')
     sent["records"][1]["recordId"] = sent["records"][2]["recordId"] = sent["records"][0]["recordId"]
     with aws() as world:
         response = transform(sent, None)
-    assert results(response) == ["Ok", "ProcessingFailed"]
-    assert [row["original_text"] for row in rows(response)] == ["a", "c"]
+    assert results(response) == ["Ok", "ProcessingFailed", "Ok"]
+    assert [row["original_text"] for row in rows(response)] == ["a", "c", "d"]
     assert all(set(record) == {"recordId", "result", "data"} for record in response["records"])
     assert "\n" not in response["records"][0]["data"]
-    assert len(world.lines("tweets/")) == len(world.lines("rejected/")) == 2
+    assert (len(world.lines("tweets/")), len(world.lines("rejected/"))) == (3, 2)
 
 
 def test_the_same_source_has_the_same_key_wherever_it_comes() -> None:
@@ -208,6 +209,9 @@ def test_the_same_source_has_the_same_key_wherever_it_comes() -> None:
     assert keys == [keys[0]] * 3 + [keys[3]] + [keys[0]]
     assert keys[0] != keys[3]
     assert all(len(key) == 32 and int(key, 16) for key in keys)
+    with aws():
+        [again] = rows(transform(event(one[:-1] + b',"source":"replay"}'), None))
+    assert (again["tweet_key"], again["source"]) == (keys[0], "replay")
 
 
 # ------------------------------------------------------------------ retries
@@ -222,6 +226,14 @@ def test_a_retried_batch_is_answered_from_the_file_its_first_attempt_wrote(capsy
         assert transform(sent, None) == first
     assert world.objects == before
     assert '"Repeated":[1.0]' in capsys.readouterr().out.replace(" ", "")
+
+
+def test_the_same_lines_make_the_same_file_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = set()
+    for now in (1e9, 2e9):
+        monkeypatch.setattr(files.gzip.time, "time", lambda now=now: now)
+        made.add(files.compress([b"{}\n"]))
+    assert len(made) == 1
 
 
 def test_another_batch_gets_another_file() -> None:
@@ -289,7 +301,7 @@ def test_a_conflict_that_lasts_is_not_taken_for_a_file_that_is_there() -> None:
         world.s3.put_object.side_effect = client_error("ConditionalRequestConflict")
         with pytest.raises(Exception, match="ConditionalRequestConflict"):
             transform(event(b'{"text":"a"}'), None)
-    assert world.s3.put_object.call_count == files.CONFLICTS
+    assert world.s3.put_object.call_count == files.CONFLICTS == 5
     assert not world.s3.get_object.called
 
 
@@ -331,6 +343,38 @@ def test_what_is_refused_of_a_record_that_is_cut_in_two_is_kept_too() -> None:
     assert [base64.b64decode(line["raw"]) for line in world.lines("rejected/")] == [b"broken"]
 
 
+def test_the_classifier_is_asked_about_what_becomes_a_row_alone_and_in_three_quarters_of_the_time_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, int, int, float]] = []
+    classify = backends.classify
+
+    def noted(texts: Any, languages: Any, own: Any, by: Any, deadline: float) -> Any:
+        asked.append((len(texts), len(languages), len(own), deadline))
+        return classify(texts, languages, own, by, deadline)
+
+    context = mock.Mock()
+    context.get_remaining_time_in_millis.return_value = 40_000
+    monkeypatch.setattr(backends, "classify", noted)
+    monkeypatch.setattr(handler.time, "monotonic", lambda: 1000.0)
+    with aws() as world:
+        for given in (context, None):
+            transform(event(halves()), given)
+        kept = len(world.lines("tweets/"))
+    assert 0 < kept < 2500
+    assert asked == [(kept, kept, kept, 1030.0), (kept, kept, kept, 1045.0)]
+
+
+def test_a_cleaned_text_that_is_longer_than_its_column_is_cut_and_marked() -> None:
+    long = "#" + "aB" * 22_000
+    with aws():
+        found = rows(transform(event(*(json.dumps({"text": text}).encode() for text in (long, "short", long))), None))
+    assert [row["truncated"] for row in found] == [True, False, True]
+    size = next(column.bytes for column in COLUMNS if column.name == "cleaning_text")
+    assert size is not None
+    assert all(len(row["cleaning_text"].encode()) <= size < 65_536 for row in found)
+
+
 def test_a_verdict_keeps_to_its_bytes_whatever_the_classifier_is_called() -> None:
     """How many rows fit an answer is decided before the verdicts are known, so they may not be longer than said."""
     longest = max(taxonomy.CODES, key=len)
@@ -345,12 +389,23 @@ def test_a_verdict_keeps_to_its_bytes_whatever_the_classifier_is_called() -> Non
 def test_a_batch_leaves_one_log_line_and_its_metrics_and_never_a_text(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with aws():
+    with aws() as world:
         transform(event(b'{"text":"a secret flood in Rome"}\nbroken secret', b"junk secret"), None)
-    [printed] = [each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each]
+        transform(event(b"junk secret"), None)
+    printed, _ = [each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each]
     metrics = json.loads(printed)
-    [record] = [each for each in caplog.records if each.message == "batch"]  # a local stack beside it logs too
+    [told] = metrics["_aws"]["CloudWatchMetrics"]
+    units = {each["Name"]: each["Unit"] for each in told["Metrics"]}
+    assert units.pop("Seconds") == "Seconds"
+    assert {units.pop("BytesIn"), units.pop("BytesOut")} == {"Bytes"}
+    assert set(units.values()) == {"Count"}
+    record, without = [each for each in caplog.records if each.message == "batch"]  # a local stack beside it logs too
     line = vars(record)
+    [key] = [key for key in world.objects if key.startswith("tweets/")]
+    assert (line["tweet_file"], line["batch"], vars(without)["tweet_file"]) == (key, key.split("/")[3][:32], None)
+    assert (line["bytes_in"], line["bytes_out"]) == (metrics["BytesIn"][0], metrics["BytesOut"][0])
+    assert line["seconds"] == pytest.approx(metrics["Seconds"][0], abs=0.001)
+    assert line["comprehend_failures"] == {}
     counted = {"Records": 2, "Tweets": 1, "Rejected": 2, "RecordsFailed": 1, "Fallbacks": 0, "Backend_bundled": 1}
     counted |= {"Kind_flood": 1, "RecordsPutBack": 0}
     assert {name: metrics[name] for name in counted} == {name: [float(n)] for name, n in counted.items()}

@@ -72,6 +72,19 @@ def test_what_is_put_back_fills_records_to_the_last_byte_that_firehose_takes() -
     assert refusals == []
 
 
+def test_each_piece_of_a_record_that_is_cut_is_filled_to_the_last_byte() -> None:
+    cut = record(1 + 4 * 3, size=MOST_RECORD_BYTES // 4 - 1)
+    back, _ = leftovers(Share(cut, 0, 1, "Ok"))
+    assert [len(each.data) for each in back] == [MOST_RECORD_BYTES] * 3 == [1_024_000] * 3
+
+
+def test_where_nothing_of_a_record_can_go_back_nothing_does() -> None:
+    back, [refusal] = leftovers(Share(record(2, size=1_024_000), 0, 1, "Ok"))
+    assert back == []
+    says = "over 1024000 bytes on its own: no room in this answer, and too large to put back"
+    assert (refusal.reason, refusal.message) == ("too_large", says)
+
+
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_tweet_that_no_record_holds_is_refused_and_its_neighbours_go_back(over: int) -> None:
     cut = record(2, refusals=1)
@@ -95,6 +108,30 @@ def test_rows_of_the_capacity_make_an_answer_of_at_most_lambdas_limit(records: i
     response = answer.compose((record_id, "ProcessingFailed", [b"x" * each]) for record_id in ids)
     size = len(json.dumps(response))
     assert answer.MOST_BYTES - 40 * records < size <= answer.MOST_BYTES == 6_000_000
+
+
+@pytest.mark.parametrize("records", [1, 3])
+def test_the_capacity_is_what_an_answer_without_rows_leaves_less_four_bytes_a_record_that_base64_may_round_up(
+    records: int,
+) -> None:
+    ids = [f"{n:056}" for n in range(records)]
+    empty = len(json.dumps(answer.compose((each, "ProcessingFailed", []) for each in ids)))
+    assert answer.capacity(ids) == (6_000_000 - empty - 2 - 4 * records) * 3 // 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "answered"),
+    [
+        ("ProcessingFailed", "Dropped", "Dropped"),
+        ("Dropped", "Ok", "Ok"),
+        ("ProcessingFailed", "Ok", "Ok"),
+        ("Dropped", "Dropped", "Dropped"),
+    ],
+)
+def test_of_two_answers_to_one_id_the_better_one_counts(one: str, other: str, answered: str) -> None:
+    for results in ((one, other), (other, one)):
+        [record] = answer.compose(("id", result, [b"x\n"]) for result in results)["records"]
+        assert record == {"recordId": "id", "result": answered, "data": "eAp4Cg=="}
 
 
 def test_too_many_records_for_any_row_have_a_capacity_of_zero() -> None:

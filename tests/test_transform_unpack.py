@@ -270,6 +270,17 @@ def test_an_element_keeps_its_numbers_as_they_were_written() -> None:
     assert tweet.raw == b'{"text":"x","id":12345678901234567890,"at":[1.50,1E2,null]}'
 
 
+def test_an_element_that_orjson_takes_for_too_deep_is_written_as_the_others_are() -> None:
+    deep = f'{{"text":"é","n":{"[" * 300}1.5{"]" * 300}}}'
+    [tweet], refusals = unpack(f"[{deep}]".encode())
+    assert (tweet.raw.decode(), refusals) == (deep, [])
+
+
+def test_an_author_that_the_payload_does_not_have_is_none() -> None:
+    for beside in ({}, {"includes": {}}, {"includes": {"users": {}}}, {"includes": {"users": [{"id": "9"}]}}):
+        assert only({"data": [{"text": "x", "author_id": "8"}], **beside}).location is None
+
+
 def most(record: bytes) -> int:
     return REFUSALS + len(record) // BYTES_A_REFUSAL
 

@@ -60,7 +60,6 @@ class Refusal(NamedTuple):
 
 class _RefusalError(Exception):
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(reason, message)
         self.reason, self.message = reason, message
 
 
