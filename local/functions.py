@@ -32,6 +32,7 @@ EVENT_ATTEMPTS = 3
 EVENT_PAUSES = (1.0, 2.0)  # seconds; minutes on AWS
 DEFAULT_TIMEOUT = 60  # seconds, Chalice's
 CONCURRENCY = 16
+ACCOUNT_CONCURRENCY = 1000
 
 
 class FunctionError(Exception):
@@ -161,6 +162,13 @@ class LiveLambda(LambdaResponse):  # type: ignore[misc]
 
     functions: ClassVar[Functions]
 
+    def get_account_settings(self) -> Any:
+        """The limits of a new account: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+        limit = {"ConcurrentExecutions": ACCOUNT_CONCURRENCY, "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY}
+        return answer(
+            200, json.dumps({"AccountLimit": limit, "AccountUsage": {"FunctionCount": len(self.functions.functions)}})
+        )
+
     def invoke(self) -> Any:
         name = self.functions.find(unquote(self.path.rstrip("/").rsplit("/", 2)[-2]))
         if name is None:
@@ -195,6 +203,7 @@ def answer(status: int, body: str = "", headers: Mapping[str, str] | None = None
 def install(logs: Logs, stage: str) -> Functions:
     """Puts it into moto; before the server's first request."""
     LiveLambda.functions = Functions(of_app(stage), logs)
+    urls.url_paths["{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LiveLambda.dispatch
     for path in urls.url_paths:
         urls.url_paths[path] = LiveLambda.dispatch
     return LiveLambda.functions

@@ -85,13 +85,20 @@ def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
     wanted = how["RedshiftDestinationConfiguration"]
     update = {RENAMED.get(key, (key, key))[0]: value for key, value in wanted.items()}
     described = {RENAMED.get(key, (key, key))[1]: value for key, value in wanted.items() if key != "Password"}
-    if any(known.get(key) != value for key, value in described.items()):
+    if not says(known, described):
         firehose.update_destination(
             DeliveryStreamName=name,
             CurrentDeliveryStreamVersionId=stream["VersionId"],
             DestinationId=destination["DestinationId"],
             RedshiftDestinationUpdate=update,  # type: ignore[arg-type]
         )
+
+
+def says(known: Any, wanted: Any) -> bool:
+    """Return whether a description says all that is wanted; it may say more."""
+    if isinstance(known, dict) and isinstance(wanted, dict):
+        return all(key in known and says(known[key], each) for key, each in wanted.items())
+    return bool(known == wanted)
 
 
 def redshift(transform_arn: str) -> dict[str, Any]:

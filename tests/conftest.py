@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 import requests
+from answers import checked
 from hypothesis import HealthCheck, settings
 
 from chalicelib import clients
@@ -17,6 +18,22 @@ from local.server import LocalAws
 # No test is timed: a busy machine is no fault of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def answers() -> Iterator[list[str]]:
+    """What was wrong with answers of the local AWS."""
+    with checked() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def answers_are_as_aws_models_them(answers: list[str]) -> Iterator[None]:
+    """Fail the test during which the local AWS gave an answer that AWS could not give."""
+    yield
+    wrong = sorted(set(answers))
+    answers.clear()
+    assert not wrong
 
 
 def finished(admin_url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -502,8 +502,13 @@ def test_reserved_concurrency_leaves_what_lambda_keeps(free: int, wanted: int, f
     assert checks.reserved(free, wanted).fine is fine
 
 
-def test_what_can_not_be_seen_stops_nothing(stack: LocalAws) -> None:
-    """moto has no GetAccountSettings; an operator may lack the right to call it."""
+def test_what_can_not_be_seen_stops_nothing(stack: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator may lack the right to look."""
+
+    def unseen(_: Stage) -> Iterator[checks.Finding]:
+        raise refusal("AccessDeniedException", "not authorized to perform: lambda:GetAccountSettings")
+
+    monkeypatch.setitem(checks.CHECKS, "Lambda concurrency", unseen)
     (finding,) = [finding for what, finding in findings(DEV).items() if what.startswith("Lambda concurrency")]
     assert finding.fine is None
 

@@ -100,8 +100,8 @@ class Scenario:
         """Too large for an answer: out of Firehose, and out of Kinesis."""
         many = b"\n".join(json.dumps({"tweet_id": str(n), "text": "flood " * 300}).encode() for n in range(400))
         source = f"arn:aws:kinesis:us-east-1:123456789012:stream/{BUCKET}"
-        self.invoke("transform", event(*[many] * 7))
-        self.invoke("transform", event(*[many] * 7, source=source))
+        self.invoke("transform", event(*[many] * 6))
+        self.invoke("transform", event(*[many] * 6, source=source))
 
     def reconciliation(self) -> None:
         """Files without rows: one that can be loaded, one that cannot; and a record that no transform answered for."""

@@ -105,6 +105,10 @@ class LiveFirehose(FirehoseResponse):  # type: ignore[misc]
         self.deliveries.create(self.firehose_backend.delivery_streams[name], self.current_account, self.region)
         return answer
 
+    def describe_delivery_stream(self) -> ActionResult:
+        result = self.firehose_backend.describe_delivery_stream(self._get_param("DeliveryStreamName"))
+        return ActionResult(settings.with_defaults(result))
+
     def update_destination(self) -> ActionResult:
         for kind in KINDS:
             if given := self._get_param(f"{kind}DestinationUpdate"):

@@ -140,6 +140,30 @@ def copy(given: Mapping[str, Any]) -> Copy:
     )
 
 
+PLACES = ("S3DestinationDescription", "S3BackupDescription", "ExtendedS3DestinationDescription")
+
+
+def with_defaults(described: Any) -> Any:
+    """Return a description with what AWS says of each place, whether it was given or not.
+
+    The members that the service model of Firehose requires of S3DestinationDescription.
+    """
+    if isinstance(described, list):
+        return [with_defaults(each) for each in described]
+    if not isinstance(described, dict):
+        return described
+    found = {key: with_defaults(each) for key, each in described.items()}
+    for name in PLACES:
+        if isinstance(found.get(name), dict):
+            found[name] = {
+                "BufferingHints": {"SizeInMBs": S3_HINTS.bytes // MEBIBYTE, "IntervalInSeconds": int(S3_HINTS.seconds)},
+                "CompressionFormat": "UNCOMPRESSED",
+                "EncryptionConfiguration": {"NoEncryptionConfig": "NoEncryption"},
+                **found[name],
+            }
+    return found
+
+
 def check(kind: str, given: Mapping[str, Any], *, update: bool = False) -> None:
     """Refuses what AWS refuses, and by name what the local Firehose can't do. Raises InvalidArgumentException.
 
