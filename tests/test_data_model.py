@@ -71,6 +71,7 @@ def test_a_tweet_that_came_twice_is_one_tweet_of_the_time_of_its_first_arrival(h
     key, first = "0" * 32, ago(hours=3)
     house.load({"tweet_key": key, **ago(hours=2)}, {"tweet_key": "1" * 32}, key="tweets/a-2.ndjson.gz")
     house.load({"tweet_key": key, **first}, key="tweets/b-1.ndjson.gz")
+    house.find_repeats()
     ((arrived_at, arrived, copies),) = house.run(
         "SELECT arrived_at, arrived_datetime_from_kinesis, copies FROM disaster.tweet WHERE tweet_key = :key", key=key
     )
@@ -89,6 +90,7 @@ def test_a_tweet_that_is_erased_is_shown_no_more_and_its_row_stays(house: Scratc
 def test_copies_of_one_moment_are_still_one_tweet(house: Scratch) -> None:
     house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32})
     house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32})
+    house.find_repeats()
     assert house.run("SELECT s3_line, copies FROM disaster.tweet") == [(2, 4)]
 
 
@@ -106,6 +108,7 @@ def test_a_replay_shows_the_new_labels_at_the_old_time(house: Scratch, loaded_fi
     for name in sorted(files, key=lambda name: name != loaded_first):
         tweet, key = files[name]
         house.load(tweet, key=key)
+    house.find_repeats()
     (shown,) = house.run(
         "SELECT disaster_label, classifier_version, relevance_score, s3_key,"
         " DATEDIFF(HOUR, arrived_at, GETDATE()) FROM disaster.tweet"
@@ -140,6 +143,7 @@ def test_keywords_are_rows_with_their_context(house: Scratch) -> None:
 
 def test_hours_count_tweets_once_and_name_what_is_relevant(house: Scratch) -> None:
     house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32}, {"relevance_label": "not_relevant"})
+    house.find_repeats()
     rows = house.run("SELECT kind, tweets, relevant, repeats FROM disaster.hourly_kind")
     assert rows == [("flood", 2, 1, 1)]
 

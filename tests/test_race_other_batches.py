@@ -90,6 +90,7 @@ def test_the_next_reconciliation_loads_all_and_the_view_shows_each_once(stack: A
     assert [len(files.rows_of(key)) for key in keys] == [
         len(gzip.decompress(aws.objects[key]).splitlines()) for key in keys
     ]
+    files.find_repeats()
     view = "SELECT tweet_id, copies FROM disaster.tweet WHERE SUBSTRING(s3_key, 1, 27) = :hour ORDER BY tweet_id"
     shown = data_api.query(view, {"hour": keys[0][:27]})
     assert [(row["tweet_id"], row["copies"]) for row in shown] == [

@@ -16,7 +16,8 @@ import fastjsonschema
 from chalicelib import clients
 from chalicelib.classifier import Prediction
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import hours, listing, run
+from chalicelib.reconcile import hours, listing, repeats, run
+from chalicelib.reconcile.compare import Job, Known
 from chalicelib.settings import settings
 from chalicelib.transform import rows
 from chalicelib.transform.unpack import unpack
@@ -124,6 +125,12 @@ def reconcile(
     report = run.run(arguments, Context(seconds), job_id or an_id())
     check(json.loads(json.dumps(report)))
     return report
+
+
+def find_repeats() -> None:
+    """What a run with a sweep does about tweets that came more than once."""
+    job = Job(an_id(), datetime.now(UTC), timedelta(0), repair=False, asked_for=False, sweep=True)
+    repeats.find(job, Known([], [], {}, None), None, 60)
 
 
 def an_id() -> str:

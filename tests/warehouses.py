@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from chalicelib.columns import NAMES
+from chalicelib.reconcile import repeats
 from chalicelib.warehouse import copy, migrations
 from local.faults import Faults
 from local.warehouse import Warehouse
@@ -54,6 +55,12 @@ class Scratch:
         return self.warehouse.execute(
             copy.statement(f"s3://bucket/{key}", ROLE, "disaster.disaster_tweets", NAMES, manifest=False)
         )
+
+    def find_repeats(self) -> Scratch:
+        """What a run with a sweep does about tweets that came more than once."""
+        asked = (repeats.NEW_AND_KNOWN, repeats.REPEATS, repeats.OUTDATED, repeats.FOUND)
+        self.run(*asked, **dict.fromkeys(("since", "loaded_since", "last_since"), "1970-01-01 00:00:00"))
+        return self
 
     def line(self, key: str, number: int) -> dict[str, Any]:
         """What the line of a tweet file says, counted from 1."""

@@ -12,7 +12,7 @@ from chalicelib.reconcile.listing import timestamp
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy
 
-TABLES = ("disaster.disaster_tweets",)
+TABLES = ("disaster.disaster_tweets", "disaster.repeated_tweet")
 """All tables with tweets' rows, the copies that a view hides included."""
 MOST_ROWS = 10_000  # found at a time
 

@@ -36,22 +36,33 @@ SELECT hour, settled_checks, files, checked_at, next_check_at <= CAST(:now AS TI
 FROM disaster.tweet_hour
 WHERE next_check_at <= CAST(:now AS TIMESTAMP) OR hour >= CAST(:recent AS TIMESTAMP)
 """
-STANDING = """
-SELECT MAX(started_at) AS last_sweep, (SELECT COUNT(*) FROM disaster.finding WHERE closed_at IS NULL) AS findings
+SEEN_UNTIL = "(SELECT COALESCE(MAX(repeats_until), CAST('1970-01-01' AS TIMESTAMP)) FROM disaster.reconciliation)"
+"""Of rows loaded until then it is known which tweets came more than once: see repeats.py."""
+
+STANDING = f"""
+SELECT
+    MAX(started_at) AS last_sweep,
+    (SELECT COUNT(*) FROM disaster.finding WHERE closed_at IS NULL) AS findings,
+    (
+        SELECT COUNT(*) FROM disaster.disaster_tweets
+        WHERE arrived_at >= CAST(:recent AS TIMESTAMP) AND loaded_at > {SEEN_UNTIL}
+    ) AS new_rows
 FROM disaster.reconciliation
 WHERE swept AND finished_at IS NOT NULL
-"""
+"""  # noqa: S608 - text of our own
 
 
 class Known(NamedTuple):
     """What former runs left: days they know all hours of, hours they want looked at again, recent hours as they were
-    found, when they last swept, how many findings are open."""
+    found, when they last swept, how many findings are open, and how many recent rows were loaded since a run last
+    looked for tweets that came more than once."""
 
     days: list[date]
     again: list[tuple[datetime, int]]  # with how often in a row it was found settled
     recent: dict[datetime, hours.Found]
     last_sweep: datetime | None
     findings: int = 0
+    new_rows: int = 0
 
 
 class Job(NamedTuple):
@@ -77,6 +88,7 @@ def known(now: datetime) -> Known:
         {row["hour"]: hours.Found(row["files"], row["checked_at"]) for row in rows if row["hour"] >= recent.start},
         standing[0]["last_sweep"],
         standing[0]["findings"],
+        standing[0]["new_rows"],
     )
 
 

@@ -122,19 +122,11 @@ LIMIT {SHOWN}
 """  # noqa: S608 - a number of our own
 
 
-def twice(windows: int) -> str:
-    """Return what counts the tweets that are rows of several files, where they lie: all copies are on one slice."""
-    return f"""
-SELECT COUNT(*) AS tweets, COALESCE(SUM(files - 1), 0) AS extra
-FROM (
-    SELECT tweet_key, COUNT(DISTINCT s3_key) AS files
-    FROM (
-        {compare.rows("tweet_key, s3_key", windows)}
-    ) AS looked_at
-    GROUP BY tweet_key
-    HAVING COUNT(DISTINCT s3_key) > 1
-) AS repeated
-"""  # noqa: S608 - text of our own
+TWICE = """
+SELECT COUNT(*) AS tweets, COALESCE(SUM(copies - 1), 0) AS extra
+FROM disaster.repeated_tweet
+WHERE erased_at IS NULL AND SUBSTRING(s3_key, 1, 27) IN (SELECT hour_key FROM listed_hour)
+"""
 
 
 def kinds(windows: int) -> str:
@@ -236,7 +228,7 @@ def settle(
         answered = [{"s3_key": file.key} for file in unanswered if not file.lost and not file.trouble]
         loaded = load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
         asked += findings.statements(loaded)
-    questions = {"twice": twice(len(windows)), "kinds": kinds(len(windows)), "hours": HOURS}
+    questions = {"twice": TWICE, "kinds": kinds(len(windows)), "hours": HOURS}
     questions |= {**(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
     asked += [*([HOURS_MENDED] if found else []), *questions.values()]
     given = {

@@ -328,7 +328,7 @@ def idle(report: Mapping[str, Any]) -> str:
 def remarks(report: Mapping[str, Any]) -> str:
     twice, given_up, foreign = report["twice"]["tweets"], report["given_up"]["manifests"], report["foreign_objects"]
     said = [
-        counted(twice, "{} came in more than one file; the view <code>disaster.tweet</code> shows each once.", "tweet"),
+        counted(twice, "{} came more than once; the view <code>disaster.tweet</code> shows each once.", "tweet"),
         counted(given_up, "Firehose gave up on {}; what they were to load is compared here all the same.", "manifest"),
         counted(len(foreign), "{} under tweets/ whose names are no tweet files': ", "object"),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -129,12 +130,16 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Repairs:
-    """What was done: transactions tried, files brought back, verdicts on the others, why it stopped if it did."""
+    """What was done: transactions tried, files brought back, verdicts on the others, why it stopped if it did.
+
+    `since`: no row that was loaded arrived before; None where none was.
+    """
 
     transactions: int = 0
     files: int = 0
     verdicts: list[Verdict] = field(default_factory=list)
     stopped: str = ""
+    since: datetime | None = None
 
 
 class _StopError(Exception):
@@ -267,6 +272,7 @@ class _Work:
         now = timestamp(self._job.now)
         given = {"id": self._job.id, "now": now, "since": timestamp(since), "until": timestamp(until)}
         (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
+        self.done.since = min(since, self.done.since or since)
         return {
             row["s3_key"]: f"{row['found_rows']} rows of {row['found_lines']} lines after it was loaded"
             for row in not_whole

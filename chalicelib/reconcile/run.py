@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
-from chalicelib.reconcile import alert, compare, hours, listing, outcome, page, rejected, unanswered
+from chalicelib.reconcile import alert, compare, hours, listing, outcome, page, rejected, repeats, unanswered
 from chalicelib.reconcile.compare import Compared, Job, Known
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.lock import Lock
@@ -81,6 +81,8 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     damaged = sum(int(compared.totals[state]["files"]) for state in compare.REPAIRABLE if state in compared.totals)
     if job.repair and damaged:
         repairs = repair(job, folder, deadlines.repairs, lambda: not lock.lost, damaged)
+    jobs.progress("looking for tweets that came more than once")
+    repeats.find(job, known, repairs.since, left(deadlines.report))
 
     jobs.progress("looking for records that the transform did not answer, and for refused ones")
     lost = unanswered.find(folder, spans, deadlines.repairs)

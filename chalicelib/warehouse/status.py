@@ -9,6 +9,7 @@ from chalicelib.warehouse import data_api, migrations
 
 TABLES = (
     "disaster_tweets",
+    "repeated_tweet",
     "disaster_kind",
     "tweet_file",
     "tweet_hour",
