@@ -18,6 +18,12 @@ from tests.warehouses import row, scratch
 
 JOB = Job("20260102T030000Z-abcdef", datetime(2026, 1, 2, 3, tzinfo=UTC), timedelta(0), True, False, False)
 KEYS = [f"tweets/dt=2026-01-02/hh=03/{n:03}-5.ndjson.gz" for n in range(7)]
+FILE = """
+INSERT INTO disaster.tweet_file
+    (s3_key, hour, expected_rows, bytes, written_at, first_seen_at, repairs, state, changed_at)
+VALUES (:key, '2026-01-02 03:00:00', 3, 9, '2026-01-02 03:10:00', '2026-01-02 03:20:00', 0, 'partial',
+    '2026-01-02 03:20:00')
+"""
 REFUSED = KEYS[6]
 """Which the warehouse refused the last time."""
 
@@ -34,7 +40,8 @@ class Warehouse:
         if asked[0] == repair.TO_REPAIR:
             asked_for = [key for key in KEYS if (key == REFUSED) == (given["refused"] == "true")]
             left = [key for key in asked_for if key < given["before"]]
-            return [[{"s3_key": key, "expected_rows": 5, "bytes": 9} for key in sorted(left, reverse=True)[:3]]]
+            file = {"expected_rows": 5, "bytes": 9, "written_at": JOB.now}
+            return [[{"s3_key": key, **file} for key in sorted(left, reverse=True)[:3]]]
         self.patience.append(patience)
         if self.ends:
             raise self.ends
@@ -95,20 +102,17 @@ def test_a_file_is_loaded_only_with_every_line_and_its_time_is_that_of_the_run(t
         house.load({}, {}, {}, key=whole)
         house.load({"s3_line": 1}, {"s3_line": 1}, {"s3_line": 3}, key=doubled)
         for key in (whole, doubled):
-            house.run(
-                "INSERT INTO disaster.tweet_file (s3_key, hour, expected_rows, bytes, written_at, first_seen_at,"
-                " repairs, state, changed_at) VALUES (:key, '2026-01-02 03:00:00', 3, 9, '2026-01-02 03:10:00',"
-                " '2026-01-02 03:20:00', 0, 'partial', '2026-01-02 03:20:00')",
-                key=key,
-            )
+            house.run(FILE, key=key)
         not_whole = house.run(
             repair.KEYS_TABLE,
             f"INSERT INTO repair_file VALUES ('{whole}', 3), ('{doubled}', 3)",
-            repair.RESULT_TABLE,
             repair.RESULT,
+            repair.LINES,
             repair.LOADED,
             repair.NOT_WHOLE,
             now="2026-01-02 04:00:00",
+            since="2026-01-02 03:00:00",
+            until="2026-01-03 03:10:00",
         )
         assert not_whole == [(doubled, 3, 2)]
         found = house.run("SELECT s3_key, state, loaded_at FROM disaster.tweet_file ORDER BY s3_key")
@@ -127,6 +131,7 @@ def test_the_warehouse_tells_the_newest_damaged_files_first(tmp_path: Path) -> N
                 " VALUES ('x', '2026-01-02 03:00:00', :key, 'missing', 5, 0, 0, 'to_repair')",
                 key=key,
             )
+            house.run(FILE, key=key)
         first = house.run(repair.TO_REPAIR, id="x", before="~", refused="false")
         next_page = house.run(repair.TO_REPAIR, id="x", before=keys[3], refused="false")
     assert [row[0] for row in first] == keys[::-1]

@@ -178,8 +178,10 @@ def test_files_that_the_warehouse_refuses_keep_no_other_file_out(
     files.loaded(older)  # there is a file that the warehouse is known to take
     good = [files.put(older) for _ in range(2)]
     bad = [files.put(hour) for _ in range(3)]
-    for key in bad:  # nothing is wrong with them but a time that Redshift can't read
-        lines = [line.replace(b'"arrived_at":"2025', b'"arrived_at":"soon') for line in files.lines(key, 5, hour)]
+    for key in bad:  # nothing is wrong with them but a number that Redshift can't read
+        lines = [
+            line.replace(b'"processing_time":', b'"processing_time":"soon","":') for line in files.lines(key, 5, hour)
+        ]
         files.put_object(key, files.body_of(lines))
     capsys.readouterr()
     report = files.reconcile(older, hour, repair=True)
