@@ -42,7 +42,7 @@ TARGETS = {
     "chalicelib/transform/*.py": ("transform*", "put_back", "time_of_an_id"),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
     "chalicelib/reconcile/*.py": ("reconcile_[!ac]*", "reconcile_alerts", "findings"),
-    "chalicelib/reconcile/charts.py": ("reconciliation_page",),
+    "chalicelib/reconcile/charts.py": ("reconciliation_charts", "reconciliation_page"),
     "chalicelib/reconcile/lock.py": ("reconcile_lock*",),
     "chalicelib/reconcile/page.py": ("reconciliation_page",),
     "producer.py": ("producer*",),
