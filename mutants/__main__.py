@@ -41,10 +41,10 @@ LARGE = ("boto3", "moto.server", "duckdb", "hypothesis.strategies", "pytest", "c
 TARGETS = {
     "chalicelib/transform/*.py": ("transform*", "put_back", "time_of_an_id"),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
-    "chalicelib/reconcile/*.py": ("reconcile_[!ac]*", "reconcile_alerts", "findings"),
+    "chalicelib/reconcile/*.py": ("findings", "reconcile_[!acs]*", "reconcile_alerts", "reconcile_st*"),
     "chalicelib/reconcile/charts.py": ("reconciliation_charts", "reconciliation_page"),
     "chalicelib/reconcile/lock.py": ("reconcile_lock*",),
-    "chalicelib/reconcile/page.py": ("reconciliation_page",),
+    "chalicelib/reconcile/page.py": ("reconciliation_page", "reconciliation_page_parts"),
     "producer.py": ("producer*",),
     "readers.py": ("readers", "producer"),
 }

@@ -156,7 +156,7 @@ class _Walk:
             yield node, code(node.right)
         elif isinstance(node, cst.Expr | cst.Raise | cst.AugAssign | cst.Del):
             yield node, "pass"
-        elif isinstance(node, cst.Return) and node.value is not None:
+        elif isinstance(node, cst.Return) and node.value is not None and not _is(node.value, "None", "False"):
             yield node, "return None"
         elif isinstance(node, cst.For) and isinstance(node.body, cst.IndentedBlock):
             last, indent = node.body.body[-1], self.positions[node.body.body[0]].start.column

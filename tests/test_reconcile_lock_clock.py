@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -67,6 +69,41 @@ def test_a_lease_is_over_when_s3_s_clock_says_so(s3: S3, silent: int, free: bool
     else:
         with pytest.raises(HeldError), Lock("b", "me", 0.0):
             pass
+
+
+def test_who_waits_for_the_lock_asks_once_a_second_and_gives_up_when_patience_ends(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(clients, "s3", lambda: s3)
+    now, pauses = [1000.0], []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(lock.time, "sleep", sleep)
+    s3.held_by("another")
+    with pytest.raises(HeldError, match="Another reconciliation is under way"), Lock("b", "me", 3.0):
+        pass
+    assert pauses == [1.0, 1.0, 1.0]
+
+
+def test_a_lock_that_another_took_unnoticed_is_not_set_free(s3: S3) -> None:
+    with Lock("b", "me", 0.0) as mine:
+        s3.held_by("another")
+        assert not mine.lost
+    assert s3.body == b'{"holder": "another"}'
+
+
+def test_the_lock_says_who_holds_it_or_who_held_it_last_and_no_two_writes_are_the_same(s3: S3) -> None:
+    with Lock("b", "me", 0.0):
+        held = json.loads(s3.body)
+    free = json.loads(s3.body)
+    assert held == {"holder": held["by"], "by": held["by"], "beat": 1}
+    assert free == {"holder": None, "by": held["by"], "beat": 2}
+    assert re.fullmatch(r"me [0-9a-f]{8}", held["by"])
 
 
 def test_a_lock_is_one_s_own_though_its_write_was_reported_as_failed(s3: S3) -> None:

@@ -207,6 +207,13 @@ def test_days_are_named_where_they_begin_if_there_is_room_for_them() -> None:
     assert not [each for each in charts.times(week[:37], charts.step_of(week[:37])) if "06:00" in each]
 
 
+@pytest.mark.parametrize(("days", "width"), [(7, "1.6"), (14, "1.0")])
+def test_bars_grow_thinner_with_the_hours_but_stay_to_be_seen(days: int, width: str) -> None:
+    many = [hour(f"{day + 1:02}T{at:02}") for day in range(days) for at in range(24)]
+    assert f'width="{width}" height="120.0"' in charts.arrivals(many)
+    assert f'width="{width}" height="90.0"' in charts.lag(many)
+
+
 @pytest.mark.parametrize(
     ("most", "top"),
     [(0, 1), (-1, 1), (0.3, 0.5), (1, 1), (1.1, 2), (2, 2), (2.1, 5), (5, 5), (5.1, 10), (10, 10), (11, 20), (99, 100)],
