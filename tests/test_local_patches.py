@@ -114,11 +114,17 @@ def test_chalices_api_is_imported() -> None:
 
 
 def test_the_local_aws_starts_without_ec2_and_api_gateway() -> None:
-    """Each takes as long to import as all the rest that a start needs."""
-    code = "import sys, local.ssm; from local import patches; patches.install(); print(*sorted(sys.modules))"
-    assert not {"moto.ec2", "moto.ec2.models", "moto.apigateway", "moto.apigateway.models"} & set(
-        unpatched(code).split()
-    )
-    assert "moto.ec2.models" in unpatched("import sys, moto.ssm; print(*sorted(sys.modules))").split()
-    code = "import local.ssm; from moto.ec2 import ec2_backends; print(type(ec2_backends).__name__)"
-    assert unpatched(code) == "BackendDict", "what needs EC2 gets the whole of it"
+    """Each takes as long to import as all the rest that a start needs; what asks for EC2 later gets the whole of it."""
+    code = """if True:
+        import sys, local.ssm
+        from local import patches
+        patches.install()
+        print(*sorted(sys.modules))
+        from moto.ec2 import ec2_backends
+        print(type(ec2_backends).__name__)"""
+    modules, backends = unpatched(code).splitlines()
+    assert not {"moto.ec2", "moto.ec2.models", "moto.apigateway", "moto.apigateway.models"} & set(modules.split())
+    assert backends == "BackendDict"
+    from moto.ssm import models
+
+    assert "from moto.ec2 import ec2_backends" in inspect.getsource(models), "moto.ssm no longer needs EC2"

@@ -321,13 +321,8 @@ class _Reader:
         if not self.copy.options.get("TRUNCATECOLUMNS"):
             said = f"[{target.name}] String length exceeds DDL length"
             return f"CASE WHEN STRLEN({value}) > {target.bytes} THEN error('{said}') ELSE {value} END"
-        # The longest beginning that ends between characters: the byte after it is no continuation (10xxxxxx).
-        cuts = " ".join(
-            f"WHEN hex(array_slice(encode({value}), {n + 1}, {n + 1})) NOT BETWEEN '80' AND 'BF' "
-            f"THEN decode(array_slice(encode({value}), 1, {n}))"
-            for n in range(target.bytes, max(target.bytes - 4, 0), -1)
-        )
-        return f"CASE WHEN {value} IS NULL OR STRLEN({value}) <= {target.bytes} THEN {value} {cuts} ELSE '' END"
+        cut = f"decode(unhex(regexp_replace(left(hex({value}), {2 * target.bytes}), '{_CUT_CHARACTER}', '')))"
+        return f"CASE WHEN STRLEN({value}) > {target.bytes} THEN {cut} ELSE {value} END"
 
 
 def _as_read(target: Target) -> str:
@@ -341,6 +336,9 @@ def _moment(value: str, form: str, kind: str) -> str:
         return f"make_timestamp(CAST(CAST({value} AS DOUBLE) * 1000 AS BIGINT))"
     return f"CAST({value} AS {kind})"
 
+
+_CUT_CHARACTER = "(?:[CD].|E.(?:[89AB].)?|F.(?:[89AB].){0,2})$"
+"""The first bytes of a UTF-8 character, at the end of a text in hexadecimal, without its last ones."""
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000|\0")
