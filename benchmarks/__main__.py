@@ -11,8 +11,8 @@ from rich.console import Console
 from benchmarks import source
 
 TABLES = ("transform", "classifier", "label_prep", "reconcile")
-MORE = ("transformer", "limits")
-"""Tables for those who name them: they need more than requirements-dev.txt, or a machine to themselves."""
+MORE = ("transformer", "limits", "duplicates")
+"""Tables for those who name them: they need more than requirements-dev.txt, or a machine to themselves for long."""
 
 
 def main() -> None:
