@@ -330,3 +330,22 @@ def test_a_statement_that_was_done_but_not_recorded_is_done_again_without_harm(s
     with pytest.raises(data_api.WarehouseError, match="transaction block"):
         data_api.run([wider, "SELECT 1"])
     data_api.run(["DROP SCHEMA scratch CASCADE"])
+
+
+def test_encodings_that_columns_have_already_are_not_asked_for_again(stack: LocalAws) -> None:
+    """Redshift refuses them, and nobody knows with which words."""
+    table = "disaster.packed"
+    data_api.run([f"CREATE TABLE {table} (a VARCHAR(8) ENCODE ZSTD, b VARCHAR(8) ENCODE BYTEDICT, c INTEGER)"])
+    alter = f"ALTER TABLE {table} ALTER COLUMN a ENCODE BYTEDICT, ALTER COLUMN b ENCODE BYTEDICT"
+    with pytest.raises(data_api.WarehouseError, match="already"):
+        data_api.execute(alter)
+    for _ in range(2):
+        migrations._run_alone(alter, 30)
+    given = {"database": "tweets", "table": "packed"}
+    found = {row["column_name"]: row["encoding"] for row in data_api.query(migrations.ENCODINGS, given)}
+    data_api.run([f"DROP TABLE {table}"])
+    assert found == {"a": "bytedict", "b": "bytedict", "c": "none"}
+    assert migrations.encodings_left(alter, {"a": "ZSTD", "b": "bytedict"}) == (
+        f"ALTER TABLE {table} ALTER COLUMN a ENCODE BYTEDICT"
+    )
+    assert migrations.encodings_left(alter, found) == ""

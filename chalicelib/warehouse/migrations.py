@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from chalicelib import jobs
+from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 
 FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
@@ -29,6 +30,12 @@ ALONE = re.compile(r"ALTER\s+TABLE\s+\S+\s+ALTER\s+COLUMN\s+\S+\s+(?:TYPE|ENCODE
 """docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html, r_VACUUM_command.html"""
 DONE_ALREADY = "target column size should be different"
 """What Redshift says where a column has the size already: github.com/snowplow-incubator/snowplow-rdb-loader"""
+ENCODED = re.compile(r"ALTER\s+COLUMN\s+(\w+)\s+ENCODE\s+(\w+)", re.IGNORECASE)
+ENCODINGS = (
+    "SELECT column_name, encoding FROM svv_redshift_columns"
+    " WHERE database_name = :database AND schema_name = 'disaster' AND table_name = :table"
+)
+"""docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html"""
 ATTEMPTS = 3  # at a migration whose statement the Data API has lost
 
 TABLES = (
@@ -187,11 +194,27 @@ def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) 
 
 def _run_alone(sql: str, patience: float) -> None:
     """Run a statement outside of a transaction; that it was done before is no error."""
+    if ENCODED.search(sql):
+        table = sql.split()[2]
+        given = {"database": settings().database, "table": table.rpartition(".")[2]}
+        found = data_api.query(ENCODINGS, given, patience=patience)
+        sql = encodings_left(sql, {row["column_name"]: row["encoding"] for row in found})
+    if not sql:
+        return
     try:
         data_api.execute(sql, patience=patience)
     except data_api.WarehouseError as error:
         if DONE_ALREADY not in str(error):
             raise
+
+
+def encodings_left(sql: str, encodings: Mapping[str, str]) -> str:
+    """Return an ALTER TABLE without the encodings that the columns have already, for Redshift refuses those; empty
+    where nothing is left. docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+    """
+    left = [(name, kind) for name, kind in ENCODED.findall(sql) if encodings.get(name, "").lower() != kind.lower()]
+    actions = ", ".join(f"ALTER COLUMN {name} ENCODE {kind}" for name, kind in left)
+    return f"ALTER TABLE {sql.split()[2]} {actions}" if left else ""
 
 
 def applied(patience: float = data_api.PATIENCE) -> list[Applied]:

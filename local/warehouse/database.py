@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,16 @@ CREATE TABLE IF NOT EXISTS main.local_roles (role_name VARCHAR);
 CREATE OR REPLACE VIEW main.svv_roles AS SELECT role_name, '' AS role_owner FROM main.local_roles;
 -- Users are not kept: CREATE USER does nothing here, whoever asks may do all.
 CREATE OR REPLACE VIEW main.pg_user AS SELECT CAST(NULL AS VARCHAR) AS usename WHERE FALSE;
+CREATE TABLE IF NOT EXISTS main.local_encodings (table_name VARCHAR, column_name VARCHAR, encoding VARCHAR);
+CREATE OR REPLACE VIEW main.svv_redshift_columns AS
+SELECT
+    'tweets' AS database_name, c.schema_name, c.table_name, c.column_name, c.column_index AS ordinal_position, c.data_type,
+    c.column_default, CASE WHEN c.is_nullable THEN 'YES' ELSE 'NO' END AS is_nullable,
+    COALESCE(e.encoding, 'none') AS encoding
+FROM duckdb_columns() AS c
+LEFT JOIN main.local_encodings AS e
+    ON e.table_name = c.schema_name || '.' || c.table_name AND e.column_name = c.column_name
+WHERE c.schema_name <> 'main' AND NOT c.internal;
 CREATE TABLE IF NOT EXISTS main.stl_load_errors (
     starttime TIMESTAMP, filename VARCHAR, line_number BIGINT, colname VARCHAR, raw_line VARCHAR, err_reason VARCHAR
 );
@@ -239,6 +250,8 @@ class Session:
         before = _columns(self._cursor, translation.replaced)
         for statement in statements:
             done = self._cursor.execute(statement)
+        if encoded := ENCODED.match(bare(sql)):
+            self._encode(number, encoded["table"], strict.encodings(bare(sql)), alters=not encoded["create"])
         if translation.widths:
             try:
                 _widen(self._cursor, translation.widths)
@@ -255,6 +268,20 @@ class Session:
             return Result(len(rows), columns, rows)
         changed = done.fetchone()
         return Result(changed[0] if changed and isinstance(changed[0], int) else -1)
+
+    def _encode(self, number: int, table: str, encodings: Mapping[str, str], *, alters: bool) -> None:
+        """Remember encodings, for svv_redshift_columns; they mean nothing here.
+
+        A column that has the encoding is refused: docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+        """
+        for column, encoding in encodings.items():
+            given = {"table": table.lower(), "column": column, "encoding": encoding}
+            if alters and self._cursor.execute(ENCODING, given).fetchone():
+                raise StatementError(f'ERROR: column "{column}" has the encoding {encoding} already', number)
+            self._cursor.execute(
+                "DELETE FROM main.local_encodings WHERE table_name = ? AND column_name = ?", [*given.values()][:2]
+            )
+            self._cursor.execute("INSERT INTO main.local_encodings VALUES (?, ?, ?)", [*given.values()])
 
     def _copy(self, number: int, sql: str) -> int:
         if self._warehouse.strikes("copy_fails"):
@@ -312,6 +339,13 @@ def _columns(cursor: duckdb.DuckDBPyConnection, view: str) -> list[Column]:
     found = cursor.execute(COLUMNS, {"schema": schema or "public", "view": name}) if view else None
     return [Column(*row) for row in found.fetchall()] if found else []
 
+
+ENCODED = re.compile(
+    r"(?:(?P<create>CREATE)\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?|ALTER\s+TABLE\s+)(?P<table>\w+\.\w+)", re.IGNORECASE
+)
+ENCODING = """
+SELECT 1 FROM main.local_encodings WHERE table_name = $table AND column_name = $column AND encoding = $encoding
+"""
 
 COLUMNS = """
 SELECT column_name, data_type FROM duckdb_columns()

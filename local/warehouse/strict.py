@@ -67,14 +67,14 @@ def check_transaction(statement: str) -> None:
 def check_design(statement: str) -> None:
     """Raise WarehouseError for an encoding that does not fit its column's type, and for SUPER as a key.
 
-    `statement` is a CREATE TABLE, or an ALTER TABLE that adds a column.
+    `statement` is a CREATE TABLE, or an ALTER TABLE that adds a column (one that alters an encoding is not checked).
     """
     words = [token.text.upper() for token in tokenize(statement, read="redshift")]
     types: dict[str, str] = {}
     for at, word in enumerate(words):
         if word == "ENCODE" and at + 1 < len(words) and words[at + 1] in TYPES_BY_ENCODING:
             name, kind = _column_of(words, at)
-            if kind and kind not in TYPES_BY_ENCODING[words[at + 1]]:
+            if kind not in {"", "ENCODE"} and kind not in TYPES_BY_ENCODING[words[at + 1]]:
                 raise WarehouseError(f'ERROR: invalid encoding type specified for column "{name.lower()}"')
         if word == "SUPER" and at:
             types[words[at - 1]] = word
@@ -88,6 +88,13 @@ def check_design(statement: str) -> None:
             keys = [name] if kind == "SUPER" else []
         for key in keys:
             raise WarehouseError(f'ERROR: column "{key.lower()}" of type super cannot be a {word.lower()}')
+
+
+def encodings(statement: str) -> dict[str, str]:
+    """Return the encodings that a CREATE TABLE or ALTER TABLE gives to columns, in lower case."""
+    words = [token.text.lower() for token in tokenize(statement, read="redshift")]
+    given = [at for at, word in enumerate(words) if word == "encode" and words[at + 1 : at + 2]]
+    return {name.lower(): words[at + 1] for at in given if (name := _column_of([w.upper() for w in words], at)[0])}
 
 
 def _column_of(words: list[str], at: int) -> tuple[str, str]:
