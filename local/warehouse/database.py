@@ -43,8 +43,8 @@ CREATE OR REPLACE VIEW main.pg_user AS SELECT CAST(NULL AS VARCHAR) AS usename W
 CREATE TABLE IF NOT EXISTS main.local_encodings (table_name VARCHAR, column_name VARCHAR, encoding VARCHAR);
 CREATE OR REPLACE VIEW main.svv_redshift_columns AS
 SELECT
-    'tweets' AS database_name, c.schema_name, c.table_name, c.column_name, c.column_index AS ordinal_position, c.data_type,
-    c.column_default, CASE WHEN c.is_nullable THEN 'YES' ELSE 'NO' END AS is_nullable,
+    'tweets' AS database_name, c.schema_name, c.table_name, c.column_name, c.column_index AS ordinal_position,
+    c.data_type, c.column_default, CASE WHEN c.is_nullable THEN 'YES' ELSE 'NO' END AS is_nullable,
     COALESCE(e.encoding, 'none') AS encoding
 FROM duckdb_columns() AS c
 LEFT JOIN main.local_encodings AS e
