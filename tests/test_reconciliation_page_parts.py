@@ -245,7 +245,7 @@ def test_what_idles_and_costs_is_told_with_what_ends_it() -> None:
 
 
 def test_what_else_was_seen_is_a_list() -> None:
-    twice = "<li>2 tweets came in more than one file; the view <code>disaster.tweet</code> shows each once.</li>"
+    twice = "<li>2 tweets came more than once; the view <code>disaster.tweet</code> shows each once.</li>"
     given_up = "<li>Firehose gave up on 1 manifest; what they were to load is compared here all the same.</li>"
     foreign = "<li>{} under tweets/ whose names are no tweet files': <code>{}</code></li>"
 
