@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
@@ -29,3 +30,28 @@ def test_what_runs_before_a_commit_is_what_make_lint_runs() -> None:
     assert lint
     typed = lint[1].replace("$(BIN)", ".venv/bin").replace("$(PY)", ".venv/bin/python")
     assert [line.strip("\t@").removesuffix(" .") for line in typed.splitlines()] == [hook["entry"] for hook in hooks]
+
+
+LISTS = {
+    title: (example, re.findall(r"`([a-z_]+(?:/[A-Za-z_-]+)*(?:\.[a-z]+|/))`", body))
+    for title, example, body in re.findall(
+        r"^### (.*)\n\nExample: `(.*)`\n\n((?:.+\n)+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+}
+WITHOUT = {("A route", "chalicelib/admin/"), ("A route", "infra/policies.py"), ("A route", "docs/admin-api.md")}
+WITHOUT |= {("A migration", "docs/data-model.md"), ("A service of the local AWS", "docs/fidelity.md")}
+"""Files of a list that name the example in other words, or that it did not need."""
+
+
+def test_there_are_five_lists_of_places_to_touch() -> None:
+    assert len(LISTS) == 5 and all(len(paths) >= 2 for _, paths in LISTS.values()), LISTS
+
+
+@pytest.mark.parametrize("title", LISTS)
+def test_every_place_to_touch_has_the_example(title: str) -> None:
+    example, paths = LISTS[title]
+    for path in paths:
+        found = sorted((ROOT / path).glob("*")) if path.endswith("/") else [ROOT / path]
+        assert found and all(file.exists() for file in found), path
+        if (title, path) not in WITHOUT:
+            assert any(example in file.read_text(errors="ignore") for file in found if file.is_file()), (path, example)
