@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or later) with venv, and make. Every target sets up the virtual environment on its own:
-# demo, local and soak install what they need (200 MB); the others everything (1.2 GB), which `make setup` does alone.
+# demo, local, live and soak install what they need (200 MB); the others everything (1.2 GB), which `make setup` does alone.
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 4566
@@ -7,12 +7,13 @@ API_PORT ?= 8000
 LOCAL_HOME ?= .local
 STAGE  ?= dev
 MINUTES ?= 5
+SOURCE ?= bluesky
 BIN     = $(VENV)/bin
 PY      = $(BIN)/python
 PIP     = $(PY) -m pip --disable-pip-version-check install --quiet --quiet
 
 # Values reach the commands as environment variables, so that a path may have spaces.
-export DATA LOCAL_HOME
+export DATA LOCAL_HOME SOURCE
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
 

@@ -1,4 +1,4 @@
-"""`python -m local serve | sql | demo | soak`."""
+"""`python -m local serve | sql | demo | live | soak`."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def sql(argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    commands = {"serve": serve, "sql": sql, "demo": demo, "soak": soak}
+    commands = {"serve": serve, "sql": sql, "demo": demo, "live": live, "soak": soak}
     parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
     parser.add_argument("command", choices=commands, help="each has its own --help")
     arguments = parser.parse_args(argv[:1])
@@ -123,6 +123,12 @@ def demo(argv: Sequence[str]) -> int:
     from local import demo
 
     return demo.main(argv)
+
+
+def live(argv: Sequence[str]) -> int:
+    from local import live
+
+    return live.main(argv)
 
 
 def soak(argv: Sequence[str]) -> int:

@@ -44,9 +44,11 @@ def install(account: str, region: str) -> Callable[[str], None]:
 
     def take(line: str) -> None:
         for namespace, values in extract(line).items():
-            cloudwatch.put_metric_data(namespace, values)
+            # moto keeps times without their zone, and can't compare them with others.
+            kept = [{**each, "Timestamp": each["Timestamp"].replace(tzinfo=None)} for each in values]
+            cloudwatch.put_metric_data(namespace, kept)
             if len(cloudwatch.metric_data) > MOST:
-                oldest = datetime.now(UTC) - KEPT
+                oldest = datetime.now(UTC).replace(tzinfo=None) - KEPT
                 recent = [each for each in cloudwatch.metric_data[-MOST // 2 :] if each.timestamp >= oldest]
                 cloudwatch.metric_data = recent
 

@@ -51,6 +51,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> str:
         "alert_topic_arn": topic,
         "delivery": "firehose",
         "grace_seconds": str(GRACE_SECONDS),
+        "bluesky": "off",  # `make live` switches it on
     }
     ssm = session.client("ssm", endpoint_url=endpoint_url)
     for name, value in settings.items():

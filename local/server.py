@@ -36,17 +36,23 @@ class LocalAws:
     """The local AWS, from `with` to its end; one a process, for moto and the functions' environment are the process's.
 
     `home` holds all state, and a process that is killed loses nothing that it had acknowledged. `port` (the AWS
-    endpoint) and `api_port` (the admin API) may be 0, any free one. `reconcile_every`: seconds, where the app's own
-    schedule is too slow.
+    endpoint) and `api_port` (the admin API) may be 0, any free one. `reconcile_every`, `collect_every`: seconds, where
+    the app's own schedule is too slow.
     """
 
     stream = "disaster-tweets-local"
 
     def __init__(
-        self, home: Path, port: int = 4566, api_port: int = 8000, reconcile_every: float | None = None
+        self,
+        home: Path,
+        port: int = 4566,
+        api_port: int = 8000,
+        reconcile_every: float | None = None,
+        collect_every: float | None = None,
     ) -> None:
         self.home = home.resolve()
-        self._ports, self._reconcile_every = (port, api_port), reconcile_every
+        self._ports = (port, api_port)
+        self._periods = {"reconcile": reconcile_every, "collect": collect_every}
         self._end = ExitStack()
 
     @property
@@ -156,8 +162,7 @@ class LocalAws:
         api.start(admin_http.application(logs))
         self._end.callback(api.stop)
 
-        periods: dict[str, float] = {**schedule.of_app()}
-        periods["reconcile"] = self._reconcile_every or periods["reconcile"]
+        periods = {name: self._periods.get(name) or period for name, period in schedule.of_app().items()}
         scheduled = schedule.Schedule(
             periods, lambda name, event: runs.invoke_later(f"disaster-tweets-{STAGE}-{name}", event)
         )

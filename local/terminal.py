@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 
-IN_MAKE = {"--home": "LOCAL_HOME", "--port": "PORT", "--api-port": "API_PORT", "--data": "DATA"}
+IN_MAKE = {"--source": "SOURCE", "--home": "LOCAL_HOME", "--port": "PORT", "--api-port": "API_PORT", "--data": "DATA"}
 
 
 def working(console: Console, message: str) -> Live:

@@ -70,6 +70,7 @@ def test_what_the_functions_log_becomes_metrics(stack: LocalAws) -> None:
     boto3.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
     metrics = boto3.client("cloudwatch").list_metrics(Namespace="DisasterTweets", MetricName="Fallbacks")["Metrics"]
     assert [{"Name": "service", "Value": STAGE}] in [each["Dimensions"] for each in metrics]
+    assert shown(stack) is not None
 
 
 def test_a_cloudwatch_that_does_not_answer_hides_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
