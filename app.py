@@ -33,6 +33,14 @@ def collect(event: CloudWatchEvent) -> dict[str, Any]:
     return collect.collect(event.context)
 
 
+@app.schedule(Rate(1, unit=Rate.HOURS))
+def erase(event: CloudWatchEvent) -> dict[str, Any]:
+    """Erases what was deleted at its source or over the admin API, and what came back of it; removes old rows."""
+    from chalicelib.erasures import run
+
+    return run.run(event.context)
+
+
 @app.lambda_function(name="jobs")
 def run_job(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Runs what takes longer than a request of the admin API."""
@@ -139,6 +147,21 @@ def list_findings() -> Response:
 @app.route("/findings/{finding_id}/resolve", methods=["POST"], authorizer=IAM)
 def resolve_finding(finding_id: str) -> Response:
     return admin("findings.resolve", finding_id=finding_id)
+
+
+@app.route("/erasures", methods=["POST"], authorizer=IAM)
+def start_erasure() -> Response:
+    return admin("erasures.start")
+
+
+@app.route("/erasures", methods=["GET"], authorizer=IAM)
+def list_erasures() -> Response:
+    return admin("erasures.list_all")
+
+
+@app.route("/erasures/{job_id}", methods=["GET"], authorizer=IAM)
+def show_erasure(job_id: str) -> Response:
+    return admin("erasures.show", job_id=job_id)
 
 
 @app.route("/reconciliations/{job_id}", methods=["GET"], authorizer=IAM)

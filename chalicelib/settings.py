@@ -35,6 +35,9 @@ class Settings:
     jetstream: str = "wss://jetstream2.us-east.bsky.network/subscribe"  # or several, the preferred one first
     source_stream_arn: str = ""  # the Kinesis data stream that feeds `stream`, where there is one
 
+    row_days: int = 36_500  # older rows are removed; so many where the data plane is older than this setting
+    erasure_days: int = 36_500  # for so long the IDs of what was erased are remembered
+
     def function_name(self, function: str) -> str:
         return f"disaster-tweets-{self.stage}-{function}"
 
@@ -51,8 +54,8 @@ def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
     """Settings from parameter names (without the path) and values. Raises SettingsError naming what is missing."""
     known = {f.name: f for f in fields(Settings)}
     values: dict[str, str | int | float] = {k: v for k, v in parameters.items() if k in known}
-    if "grace_seconds" in values:
-        values["grace_seconds"] = int(values["grace_seconds"])
+    for name in {"grace_seconds", "row_days", "erasure_days"} & set(values):
+        values[name] = int(values[name])
     if "relevant_share" in values:
         values["relevant_share"] = _share(parameters["relevant_share"])
     try:

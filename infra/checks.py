@@ -51,6 +51,7 @@ def report(of: Stage, console: Console | None = None) -> None:
 def look(of: Stage) -> Iterator[Finding]:
     """All findings in order; without credentials and region there is nothing more to see."""
     yield parameters(of)
+    yield retention(of)
     yield capacity(of)
     first = [credentials(), region(of)]
     yield from first
@@ -76,6 +77,13 @@ def parameters(of: Stage) -> Finding:
     return Finding(
         what, grace > least, f"set GraceSeconds of stage {of.name} in infra/stages.json to more than {least}"
     )
+
+
+def retention(of: Stage) -> Finding:
+    """Rows go first: a row whose file has gone counts as orphaned. Hours go by days, and a row by its file's hour."""
+    rows, files = (int(of.parameters.get(name) or default(name)) for name in ("RowDays", "TweetDays"))
+    what = f"rows are kept for {rows} days, tweet files for {files}"
+    return Finding(what, files >= rows + 3, f"set TweetDays of stage {of.name} to {rows + 3} at least")
 
 
 def buffer_seconds(of: Stage) -> int:

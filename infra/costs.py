@@ -41,11 +41,12 @@ PRICES = {
 TRANSFORM_BUFFER = 60  # seconds
 BUFFER = 300  # seconds, BufferSeconds of infra/stages.json
 SCHEDULE = 900  # seconds between two runs of the reconciler
+ERASE = 3600  # seconds between two passes of erasing
 COLLECT = 60  # seconds between two runs of the collector
 BASE_RPU = 8
 LEAST_BILLED = 60  # seconds, each time the warehouse wakes
-METRICS = 54  # of the transform (a tweet's kinds among them), the collector, the reconciler and the admin API
-ALARMS = 17
+METRICS = 56  # of the transform (a tweet's kinds among them), the collector, the reconciler, erasing and the admin API
+ALARMS = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Assumed:
     transform_ms: float = 0.5  # of the transform, a tweet, at 1,769 MB (one virtual CPU)
     start_ms: float = 150.0  # of the transform, an invocation: a PUT to S3 and the like
     reconcile_seconds: float = 10.0  # a run, at 512 MB
+    erase_seconds: float = 10.0  # a pass, at 1,024 MB
     collect_seconds: float = 4.0  # a run that reads a minute of Bluesky, at 512 MB (0.29 virtual CPUs)
     comprehend_ms: float = 100.0  # a tweet, in the proof of concept: 0.07-1.0 s, one after the other
 
@@ -119,11 +121,18 @@ def collector() -> Line:
     return Line("Lambda, collector (Bluesky)", how, used * usd("gb_second") + runs * usd("request") + puts * usd("put"))
 
 
+def eraser() -> Line:
+    passes = DAY / ERASE
+    how = f"{passes:.0f} passes x {ASSUMED.erase_seconds:.0f} s x 1 GB x {plain(usd('gb_second'))}"
+    return Line("Lambda, erasing", how, passes * (ASSUMED.erase_seconds * usd("gb_second") + usd("request")))
+
+
 def serverless(buffer: int = BUFFER) -> Line:
-    """An upper bound: as if no delivery and no reconciliation ever found the warehouse awake."""
-    wakes = DAY / buffer + DAY / SCHEDULE
+    """An upper bound: as if no delivery, reconciliation and pass of erasing ever found the warehouse awake."""
+    wakes = DAY / buffer + DAY / SCHEDULE + DAY / ERASE
     hours = wakes * LEAST_BILLED / 3600
-    how = f"({DAY // buffer} deliveries + {DAY // SCHEDULE} reconciliations) x 60 s = {hours:.1f} h x {BASE_RPU} RPU x "
+    every = f"{DAY // buffer} deliveries + {DAY // SCHEDULE} reconciliations + {DAY // ERASE} passes"
+    how = f"({every}) x 60 s = {hours:.1f} h x {BASE_RPU} RPU x "
     return Line("Redshift Serverless", f"{how}{usd('rpu_hour')}", hours * BASE_RPU * usd("rpu_hour"))
 
 
@@ -165,6 +174,7 @@ def ours(tweets: int, buffer: int = BUFFER) -> list[Line]:
         transform(tweets),
         collector(),
         reconciler(),
+        eraser(),
         serverless(buffer),
         storage(tweets),
         watching(),

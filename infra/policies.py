@@ -35,10 +35,14 @@ def objects(sid: str, action: str, *prefixes: str) -> Grant:
     return Grant(sid, (action,), tuple(f"arn:aws:s3:::{{bucket}}/{prefix}*" for prefix in prefixes), OWN_ACCOUNT)
 
 
+def within(*prefixes: str) -> Condition:
+    """Of this account's bucket the keys of some prefixes."""
+    return {**OWN_ACCOUNT, "StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}  # type: ignore[dict-item]
+
+
 def listing(*prefixes: str) -> Grant:
     """ListBucket on some prefixes; it also makes a missing object a 404 instead of a 403."""
-    within = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
-    return Grant("List", ("s3:ListBucket",), ("arn:aws:s3:::{bucket}",), {**OWN_ACCOUNT, **within})  # type: ignore[dict-item]
+    return Grant("List", ("s3:ListBucket",), ("arn:aws:s3:::{bucket}",), within(*prefixes))
 
 
 def invoke(*functions: str) -> Grant:
@@ -108,6 +112,9 @@ PUT_INTO_SOURCE = Grant(
     "PutIntoSource", ("kinesis:PutRecords",), ("arn:aws:kinesis:*:*:stream/disaster-tweets-{stage}",)
 )
 
+POSTS = ("tweets/", "source/", "delivery/", "rejected/")
+"""Where posts lie. What is erased goes from all of them."""
+
 GRANTS: dict[str, tuple[Grant, ...]] = {
     "transform": (
         SETTINGS,
@@ -137,6 +144,21 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         ALERT_KEY,
         *WAREHOUSE,
     ),
+    "erase": (
+        SETTINGS,
+        objects("WriteWhatIsLeft", "s3:PutObject", *POSTS, "erasures/"),
+        objects("ReadPosts", "s3:GetObject", *POSTS, "erasures/"),
+        objects("ReadOldVersions", "s3:GetObjectVersion", *POSTS),
+        objects("RemoveOldVersions", "s3:DeleteObjectVersion", *POSTS, "erasures/requests/"),
+        listing("erasures/"),
+        Grant(
+            "ListVersions",
+            ("s3:ListBucketVersions",),
+            ("arn:aws:s3:::{bucket}",),
+            within(*POSTS, "erasures/requests/"),
+        ),
+        *WAREHOUSE,
+    ),
     "jobs": (
         SETTINGS,
         objects("WriteReports", "s3:PutObject", "reports/"),
@@ -152,8 +174,10 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         Grant("CountFallbacks", ("cloudwatch:GetMetricStatistics",), ("*",), why="a metric is no resource in IAM"),
         objects("WriteJobs", "s3:PutObject", "reports/"),
         objects("ReadReportsAndData", "s3:GetObject", "reports/", "classifier/"),
-        listing("reports/", "classifier/"),
-        invoke("reconcile", "jobs"),
+        listing("reports/", "classifier/", "erasures/"),
+        objects("AskForErasures", "s3:PutObject", "erasures/requests/"),
+        objects("ReadErasures", "s3:GetObject", "erasures/requests/", "erasures/done/", "erasures/state.json"),
+        invoke("reconcile", "jobs", "erase"),
         LIST_COMPREHEND,
         CLASSIFY,
         Grant(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 APP = "disaster-tweets"
-FUNCTIONS = ("transform", "collect", "reconcile", "jobs", "api_handler")
+FUNCTIONS = ("transform", "collect", "reconcile", "erase", "jobs", "api_handler")
 
 
 class InfraError(Exception):

@@ -103,7 +103,7 @@ def database_user(of: Stage, function: str) -> str:
 
 def users(of: Stage, known: Collection[str], login: Login | None) -> list[str]:
     """Makes the users that are missing; Firehose's gets the secret's password, as a hash."""
-    wanted = {database_user(of, function) for function in ("jobs", "reconcile", "api_handler")}
+    wanted = {database_user(of, function) for function in ("jobs", "reconcile", "erase", "api_handler")}
     made = [f'CREATE USER "{user}" PASSWORD DISABLE' for user in sorted(wanted - set(known))]
     if login:
         verb = "ALTER" if login.user in known else "CREATE"
@@ -134,10 +134,12 @@ def migrator(of: Stage, roles: Collection[str]) -> list[str]:
 
 def grants(of: Stage, login: Login | None) -> list[str]:
     """What the others may, once the schema is there. Each may be granted again."""
-    reconcile, api = database_user(of, "reconcile"), database_user(of, "api_handler")
+    reconcile, erase, api = (database_user(of, function) for function in ("reconcile", "erase", "api_handler"))
     granted = [
         # What the roles may is in sql/migrations/. It loads, compares, and repairs:
         f'GRANT ROLE disaster_app TO "{reconcile}"',
+        # It finds and empties rows, and removes those that are too old:
+        f'GRANT ROLE disaster_app TO "{erase}"',
         # It tells, and writes down who resolved which finding.
         f'GRANT ROLE disaster_analyst TO "{api}"',
         f'GRANT INSERT ON disaster.finding_resolution TO "{api}"',

@@ -44,6 +44,10 @@ def needs(function: str, service: str, operation: str, given: Mapping[str, Any])
     match service, operation:
         case "s3", "ListObjectsV2":
             return need("s3:ListBucket", bucket, prefix=given.get("Prefix", ""))
+        case "s3", "ListObjectVersions":
+            return need("s3:ListBucketVersions", bucket, prefix=given.get("Prefix", ""))
+        case "s3", "GetObject" | "DeleteObject" if "VersionId" in given:
+            return need(f"s3:{operation}Version", f"{bucket}/{given['Key']}")
         case "s3", "HeadObject":
             return need("s3:GetObject", f"{bucket}/{given['Key']}")
         case "s3", _:

@@ -141,8 +141,22 @@ def test_the_bucket_is_private_encrypted_versioned_and_keeps_what_matters() -> N
         for rule in made["LifecycleConfiguration"]["Rules"]
         if "Prefix" in rule and "ExpirationInDays" in rule
     }
-    # never tweets/, collect/, rejected/, classifier/, delivery/processing-failed/, delivery/errors/
-    assert expiring == {"delivery/2": 30, "delivery/manifests/": 30, "source/": 90, "reports/work/": 7, "reports/": 365}
+    # never collect/ and deployed/, an object each, nor requests to erase
+    assert {prefix: int(days) for prefix, days in expiring.items()} == {
+        "tweets/": 760,
+        "rejected/": 365,
+        "classifier/": 3650,
+        "delivery/2": 30,
+        "delivery/manifests/": 30,
+        "delivery/processing-failed/": 365,
+        "delivery/errors/": 365,
+        "source/": 90,
+        "reports/work/": 7,
+        "reports/": 365,
+        "erasures/work/": 7,
+        "erasures/list/": 760,
+        "erasures/done/": 760,
+    }
     without = [rule for rule in made["LifecycleConfiguration"]["Rules"] if "Prefix" not in rule]
     assert all("ExpirationInDays" not in rule for rule in without)
 

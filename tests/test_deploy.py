@@ -315,7 +315,7 @@ def test_a_password_is_in_no_statement_but_as_its_hash() -> None:
 
 
 def test_users_that_exist_are_not_made_again() -> None:
-    known = {f"IAMR:disaster-tweets-local-{function}" for function in ("jobs", "reconcile", "api_handler")}
+    known = {f"IAMR:disaster-tweets-local-{function}" for function in ("jobs", "reconcile", "erase", "api_handler")}
     (statement,) = warehouse.users(LOCAL, {*known, "firehose_local"}, LOGIN)
     assert statement.startswith("ALTER USER firehose_local PASSWORD 'sha256|")
     assert warehouse.users(LOCAL, known, None) == []
@@ -450,6 +450,13 @@ def test_names_that_are_taken_are_found(stack: LocalAws) -> None:
 def test_too_short_a_grace_is_found() -> None:
     finding = checks.parameters(Stage("dev", {"BufferSeconds": "900"}))
     assert finding.fine is False and "more than 1260" in finding.advice
+
+
+@pytest.mark.parametrize(("rows", "files", "fine"), [("730", "733", True), ("730", "732", False)])
+def test_files_that_go_before_their_rows_are_found(rows: str, files: str, fine: bool) -> None:
+    finding = checks.retention(Stage("dev", {"RowDays": rows, "TweetDays": files}))
+    assert finding.fine is fine and "733 at least" in finding.advice
+    assert checks.retention(Stage("dev", {})).fine
 
 
 def test_a_region_without_known_addresses_takes_the_private_delivery(monkeypatch: pytest.MonkeyPatch) -> None:

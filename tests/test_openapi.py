@@ -9,7 +9,7 @@ from chalice.app import IAMAuthorizer
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.admin import classifier, findings, reconciliations, warehouse
+from chalicelib.admin import classifier, erasures, findings, reconciliations, warehouse
 
 PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION: dict[str, Any] = yaml.safe_load(PATH.read_text())
@@ -68,6 +68,7 @@ def test_path_parameters_are_those_of_the_routes() -> None:
         ("/classifier/versions/{version}/endpoint", "post", classifier.ENDPOINT),
         ("/classifier/active", "put", classifier.ACTIVATE),
         ("/classifier/evaluate", "post", classifier.EVALUATE),
+        ("/erasures", "post", erasures.START),
         ("/reconciliations", "post", reconciliations.START),
         ("/findings/{finding_id}/resolve", "post", findings.RESOLVE),
         ("/warehouse/setup", "post", warehouse.NOTHING),

@@ -9,6 +9,7 @@ import gzip
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -115,6 +116,44 @@ class Scenario:
         self.admin("GET", "/reconciliations")
         self.admin("GET", "/reconciliations/latest")
 
+    def erasures(self) -> None:
+        """A post that is in every store, with old versions, and in a file that can't be read for a while."""
+        post = {"tweet_id": "77", "user_id": "7", "text": "flood"}
+        line, lost = json.dumps(post).encode() + b"\n", {"errorCode": "Lambda.FunctionError"}
+        raw, folder = base64.b64encode(line).decode(), datetime.now(UTC).strftime("%Y/%m/%d/%H")
+        self.versions("Enabled")
+        try:
+            self.put(f"source/{folder}/erased", line)
+            self.put("delivery/processing-failed/2026/01/02/03/erased", json.dumps({**lost, "rawData": raw}).encode())
+            self.put(
+                "rejected/dt=2026-01-02/hh=03/erased-1.ndjson.gz",
+                json.dumps({"reason": "no_text", "raw": raw}).encode(),
+            )
+            answer = self.invoke("transform", event(line))
+            row = json.loads(base64.b64decode(answer["records"][0]["data"]))
+            finished(self.aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
+            whole = self.s3.get_object(Bucket=BUCKET, Key=row["s3_key"])["Body"].read()
+            self.put(row["s3_key"], b"\x1f\x8bbroken")
+            asked = self.admin("POST", "/erasures", {"tweet_ids": ["77"], "user_ids": ["8"]})
+            self.erase()
+            self.admin("GET", "/erasures")
+            self.put(row["s3_key"], whole)
+            self.erase()
+            self.until_done(asked["status_url"])
+        finally:
+            self.versions("Suspended")
+
+    def erase(self) -> None:
+        """A whole pass, after the one that is under way."""
+        while self.invoke("erase", schedule.event()).get("held"):
+            time.sleep(0.1)
+
+    def versions(self, status: Any) -> None:
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": status})
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
     def warehouse(self) -> None:
         """From nothing."""
         sql, warehouse = "DROP SCHEMA disaster CASCADE", {"WorkgroupName": BUCKET, "Database": "tweets"}
@@ -135,6 +174,7 @@ def needed(stack: LocalAws) -> Iterator[set[Need]]:
         scenario.classifier()
         scenario.large_batches()
         scenario.collection()
+        scenario.erasures()
     yield found
 
 

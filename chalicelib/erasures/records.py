@@ -47,7 +47,7 @@ MOST_BLOCK = 1 << 20
 """Bytes of lines that are no JSON on their own and are taken together: a record has 1,000 KB at most.
 docs.aws.amazon.com/firehose/latest/dev/limits.html"""
 USERS = frozenset({"user", "users", "author"})  # what payloads call the objects that are users
-TOKEN = re.compile(rb"[\w:/.%-]{4,1024}")
+TOKEN = re.compile(rb"[\w:/.%-]{1,1024}")
 _CONTAINER = (dict, list)
 
 

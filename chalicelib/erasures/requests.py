@@ -16,10 +16,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import bodies, clients
 from chalicelib.settings import settings
+from chalicelib.telemetry import logger
 
 FOLDER = "erasures/requests/"
 DONE = "erasures/done/"
@@ -62,6 +63,30 @@ def put(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: date
     if lines:
         clients.s3().put_object(Bucket=settings().bucket, Key=key(request_id), Body=gzip.compress(body, mtime=0))
     return request_id
+
+
+def begin(request_id: str, now: datetime) -> None:
+    """Have the function that erases begin; where that fails its schedule will, within the hour.
+
+    It is invoked by EventBridge as well, and expects its events:
+    docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+    """
+    event = {
+        "version": "0",
+        "id": request_id,
+        "detail-type": "Erasure Requested",
+        "source": "disaster-tweets.admin",
+        "account": "",
+        "time": said(now),
+        "region": "",
+        "resources": [],
+        "detail": {},
+    }
+    function = settings().function_name("erase")
+    try:
+        clients.lambda_().invoke(FunctionName=function, InvocationType="Event", Payload=orjson.dumps(event))
+    except (ClientError, BotoCoreError):
+        logger.exception("not begun; the schedule will")
 
 
 def key(request_id: str) -> str:

@@ -10,7 +10,7 @@ from chalicelib.erasures.records import LOST
 from chalicelib.reconcile import listing, transaction
 from chalicelib.reconcile.listing import timestamp
 from chalicelib.settings import settings
-from chalicelib.warehouse import copy
+from chalicelib.warehouse import copy, data_api
 
 TABLES = ("disaster.disaster_tweets", "disaster.repeated_tweet")
 """All tables with tweets' rows, the copies that a view hides included."""
@@ -53,7 +53,7 @@ def remember(urls: str) -> None:
 
 def listed() -> int:
     """How many digests are on the list."""
-    ((row,),) = transaction.run([COUNT], answers=1)
+    (row,) = data_api.query(COUNT)
     return int(row["ids"])
 
 

@@ -83,14 +83,20 @@ def versions(bucket: str, kind: Kind, prefix: str) -> Iterator[Version]:
 
 
 def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
-    """Yield the lines of a version as its kind has them. What can't be read is written down, and ends it."""
+    """Yield the lines of a version as its kind has them. What can't be read is written down, and ends it.
+
+    An old version that can't be read goes: what is in it can't be told, and what replaced it is there.
+    """
     try:
         found = clients.s3().get_object(Bucket=bucket, Key=of.key, VersionId=of.version)
         work.read += 1
         work.bytes += of.bytes
         yield from of.kind.split(bodies.lines(found["Body"], MOST_BYTES, MOST_LINE))
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        work.trouble[of.key] = f"version {of.version} can't be read: {type(error).__name__}: {error}"
+        if of.current:
+            work.trouble[of.key] = f"it can't be read: {type(error).__name__}: {error}"
+        else:
+            remove(bucket, of, work)
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchVersion"}:
             raise

@@ -142,6 +142,12 @@ def asked(stored: Iterable[date], start: datetime | None, stop: datetime | None,
     return {hour for hour in of({*stored, *bounds}) if first <= hour < last}
 
 
+def kept(hours: Iterable[datetime], now: datetime, days: int) -> set[datetime]:
+    """Return those of some hours whose rows are still kept: what is older is gone, and must not be loaded again."""
+    first = floor(now - timedelta(days=days)).replace(hour=0)
+    return {hour for hour in hours if hour >= first}
+
+
 def ranges(hours: Iterable[datetime]) -> list[Range]:
     """The same hours as few ranges, the newest first: what is new matters most when time runs out."""
     found: list[Range] = []

@@ -46,11 +46,13 @@ class Found(NamedTuple):
 class Lock:
     """`with Lock(bucket, job_id, patience):` waits up to `patience` seconds for other runs, else raises HeldError.
 
+    `key`: of the object that is the lock; another one is another lock.
+
     `lost` tells that a run was silent for so long that another took over; it should stop at its next step.
     """
 
-    def __init__(self, bucket: str, holder: str, patience: float) -> None:
-        self._bucket, self._patience = bucket, patience
+    def __init__(self, bucket: str, holder: str, patience: float, key: str = KEY) -> None:
+        self._bucket, self._patience, self._key = bucket, patience, key
         self._me = f"{holder} {secrets.token_hex(4)}"  # Lambda may run the same job twice
         self._etag, self._beats = "", 0
         self._done = threading.Event()
@@ -60,7 +62,7 @@ class Lock:
         deadline = time.monotonic() + self._patience
         while not self._taken():
             if time.monotonic() >= deadline:
-                raise HeldError("Another reconciliation is under way; what this one was to do, it does too")
+                raise HeldError("Another run is under way; what this one was to do, it does too")
             time.sleep(POLL)
         self._thread = threading.Thread(target=self._live, name="lock", daemon=True)
         self._thread.start()
@@ -111,7 +113,7 @@ class Lock:
 
     def _read(self) -> Found | None:
         try:
-            found = clients.s3().get_object(Bucket=self._bucket, Key=KEY)
+            found = clients.s3().get_object(Bucket=self._bucket, Key=self._key)
         except ClientError as error:
             if _code(error) in {"NoSuchKey", "AccessDenied"}:  # S3 denies that an object is missing to who may not list
                 return None
@@ -124,7 +126,7 @@ class Lock:
     def _write(self, holder: str | None, **condition: str) -> None:
         self._beats += 1  # the ETag is a hash of the content, so each write must have its own
         body = json.dumps({"holder": holder, "by": self._me, "beat": self._beats}).encode()
-        written = clients.s3().put_object(Bucket=self._bucket, Key=KEY, Body=body, **condition)  # type: ignore[arg-type]
+        written = clients.s3().put_object(Bucket=self._bucket, Key=self._key, Body=body, **condition)  # type: ignore[arg-type]
         self._etag = written["ETag"]
 
 

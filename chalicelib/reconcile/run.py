@@ -130,10 +130,10 @@ def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -
     stored = listing.stored_days(bucket)
     if job.asked_for:
         start, stop = (moment(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
-        return hours.asked([*stored, *known.days], start, stop, job.now)
+        return hours.kept(hours.asked([*stored, *known.days], start, stop, job.now), job.now, settings().row_days)
     due = hours.due(stored, known.days, known.recent, known.again, job.now, job.sweep)
     written = listing.files_of(bucket, hours.recent(job.now), seen)
-    return due | hours.changed(written, known.recent)
+    return hours.kept(due | hours.changed(written, known.recent), job.now, settings().row_days)
 
 
 def moment(text: str) -> datetime:

@@ -1,0 +1,67 @@
+"""Remove rows that are older than the stage keeps them. Objects expire by the bucket's own rules."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.erasures import rows
+from chalicelib.reconcile import transaction
+from chalicelib.reconcile.listing import timestamp
+from chalicelib.settings import settings
+from chalicelib.warehouse import data_api
+
+DAY = timedelta(days=1)
+MOST_DAYS = 31  # removed in one pass, a transaction each
+LATEST = 2 * DAY  # after its file's hour a row may arrive: see chalicelib/reconcile/hours.py
+
+OLDEST = "SELECT MIN(arrived_at) AS arrived_at FROM disaster.disaster_tweets"
+
+# By the hour of the file, for a file stays or goes whole; the sort key says which blocks need not be read.
+TWEETS = """
+DELETE FROM disaster.disaster_tweets
+WHERE (arrived_at < CAST(:latest AS TIMESTAMP) AND s3_key < :key) OR arrived_at < CAST(:earliest AS TIMESTAMP)
+"""
+BOOKS = (
+    "DELETE FROM disaster.repeated_tweet WHERE arrived_at < CAST(:before AS TIMESTAMP)"
+    " AND last_arrived_at < CAST(:before AS TIMESTAMP)",
+    "DELETE FROM disaster.tweet_file WHERE hour < CAST(:before AS TIMESTAMP)",
+    "DELETE FROM disaster.tweet_hour WHERE hour < CAST(:before AS TIMESTAMP)",
+    "DELETE FROM disaster.reconciliation_finding WHERE found_at < CAST(:before AS TIMESTAMP)",
+    "DELETE FROM disaster.reconciliation WHERE started_at < CAST(:before AS TIMESTAMP)",
+)
+
+
+def remove_old(now: datetime, deadline: float) -> int:
+    """Remove rows of days before the last `row_days`, the oldest day first; return how many days that were.
+
+    A transaction removes a day, so that what it costs is bounded, until `deadline` (monotonic). The IDs on the list of
+    what was erased go likewise, after `erasure_days`.
+    """
+    rows.forget(now - timedelta(days=settings().erasure_days))
+    limit = midnight(now - timedelta(days=settings().row_days))
+    days, last = 0, None
+    while days < MOST_DAYS and time.monotonic() < deadline:
+        oldest = data_api.query(OLDEST)[0]["arrived_at"]
+        if oldest is None or oldest >= limit or oldest == last:
+            remove(limit)
+            break
+        remove(min(limit, midnight(oldest) + DAY))
+        days, last = days + 1, oldest
+    return days
+
+
+def remove(before: datetime) -> None:
+    """Remove the rows of files of hours before a midnight, and the reconciler's books of that time."""
+    given = {
+        "before": timestamp(before),
+        "latest": timestamp(before + LATEST),
+        "earliest": timestamp(before - LATEST),
+        "key": f"tweets/dt={before:%Y-%m-%d}/",
+    }
+    lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
+    transaction.run([lock, TWEETS, *BOOKS], given, answers=0)
+
+
+def midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

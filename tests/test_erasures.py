@@ -1,0 +1,335 @@
+"""What is asked to be erased is gone from every store, and what brings it back is erased again."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import secrets
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import boto3
+import pytest
+
+from chalicelib import clients
+from chalicelib.erasures import requests, run
+from chalicelib.settings import settings
+from chalicelib.warehouse import data_api
+from local.server import LocalAws
+from tests import tweet_files
+from tests.aws_in_memory import event
+from tests.tweet_files import Context
+
+TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = 'disaster'"
+
+
+class World:
+    """The local AWS with a few posts in it, and a look into all its stores."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.aws, self.bucket = aws, settings().bucket
+        self.s3: Any = clients.s3()
+
+    def post(self, **more: Any) -> dict[str, Any]:
+        """A post with words and IDs of its own."""
+        word = secrets.token_hex(8)
+        tweet_id = f"{secrets.randbits(60) | 1 << 60}"
+        return {
+            "tweet_id": tweet_id,
+            "user_id": f"u{secrets.token_hex(6)}",
+            "text": f"flood w{word} over its banks",
+            "location": f"town l{word}",
+            "keyword": f"search k{word}",
+            **more,
+        }
+
+    def send(self, *records: bytes, flushed: bool = True) -> None:
+        boto3.client("firehose").put_record_batch(
+            DeliveryStreamName=self.aws.stream, Records=[{"Data": each} for each in records]
+        )
+        if flushed:
+            self.aws.flush()
+
+    def erase(self, *posts: dict[str, Any], users: tuple[str, ...] = ()) -> str:
+        ids = [post["tweet_id"] for post in posts]
+        return requests.put(ids, users, "api", datetime.now(UTC))
+
+    def put(self, key: str, body: bytes) -> str:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return key
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
+    def versions(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
+        for page in pages:
+            for each in page.get("Versions", ()):
+                found = self.s3.get_object(Bucket=self.bucket, Key=each["Key"], VersionId=each["VersionId"])
+                yield each["Key"], readable(found["Body"].read())
+
+    def holding(self, *posts: dict[str, Any]) -> list[str]:
+        """Where a word of these posts is still to be found."""
+        needles = [value.split()[1].encode() for post in posts for value in (post["text"], post["location"])]
+        needles += [post["keyword"].split()[1].encode() for post in posts]
+        places = [key for key, body in self.versions() if any(each in body for each in needles)]
+        for schema, table in tables():
+            rows = data_api.query(f"SELECT * FROM {schema}.{table}")
+            if any(each in repr(rows).encode() for each in needles):
+                places.append(f"{schema}.{table}")
+        for path in (self.aws.home / "logs").rglob("*"):
+            if path.is_file() and any(each in path.read_bytes() for each in needles):
+                places.append(path.name)
+        return places
+
+
+def tables() -> list[tuple[str, str]]:
+    return [(row["table_schema"], row["table_name"]) for row in data_api.query(TABLES)]
+
+
+def readable(body: bytes) -> bytes:
+    """A body with what is packed in it: gzip, and base64 in JSON lines."""
+    try:
+        plain = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    except (OSError, EOFError, zlib.error):
+        plain = body
+    found = [plain]
+    for line in plain.splitlines():
+        try:
+            said = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(said, dict):
+            found += [base64.b64decode(said[name]) for name in ("raw", "rawData") if name in said]
+    return b"\n".join(found)
+
+
+def record(*posts: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(post).encode() + b"\n" for post in posts)
+
+
+def rows(*posts: dict[str, Any]) -> list[dict[str, Any]]:
+    ids = ", ".join(f"'{post['tweet_id']}'" for post in posts)
+    return data_api.query(f"SELECT * FROM disaster.disaster_tweets WHERE tweet_id IN ({ids}) ORDER BY s3_key, s3_line")
+
+
+def erase() -> dict[str, Any]:
+    return run.run(Context())
+
+
+@pytest.fixture
+def world(stack: LocalAws) -> World:
+    """Without what other tests have left that can't be read, or that would be looked at again."""
+    made = World(stack)
+    for prefix in ("rejected/", "delivery/processing-failed/", "erasures/"):
+        for key, _ in list(made.versions(prefix)):
+            made.s3.delete_object(Bucket=made.bucket, Key=key)
+    tweet_files.execute("DELETE FROM disaster.finding")
+    return made
+
+
+def test_what_is_erased_is_in_no_store_and_its_row_stays_as_a_tombstone(world: World) -> None:
+    gone, stays = world.post(), world.post()
+    world.send(record(gone, stays), record({**world.post(), "text": ""} | {"tweet_id": gone["tweet_id"]}))
+    (row,), (other,) = rows(gone), rows(stays)
+    assert {key.split("/")[0] for key in world.holding(gone)} >= {"tweets", "source", "delivery"}
+    asked = world.erase(gone)
+    report = erase()
+    assert (report["complete"], report["rows_erased"], report["trouble"]) == (True, 1, {})
+    assert world.holding(gone) == []
+    assert rows(stays) == [other]
+    key, line = row["s3_key"], row["s3_line"]
+    given = f"SELECT * FROM disaster.disaster_tweets WHERE s3_key = '{key}' AND s3_line = {line}"
+    (tombstone,) = data_api.query(given)
+    assert tombstone["erased_at"] and tombstone["tweet_key"] == row["tweet_key"]
+    assert [name for name in ("original_text", "tweet_id", "user_id", "keywords", "location") if tombstone[name]] == []
+    done = requests.outcome(world.bucket, asked)
+    assert done and (done["status"], done["tweet_ids"], done["proof"]["rows_erased"]) == ("succeeded", 1, 1)
+    assert list(world.versions(requests.key(asked))) == []
+
+
+def test_all_of_a_user_goes_and_nobody_elses(world: World) -> None:
+    user = f"did:plc:{secrets.token_hex(12)}"
+    gone = [world.post(user_id=user) for _ in range(3)]
+    stays = world.post()
+    world.send(record(*gone[:2], stays), record(gone[2]))
+    (before,) = rows(stays)
+    world.erase(users=(user,))
+    assert erase()["rows_erased"] == 3
+    assert world.holding(*gone) == [] and rows(stays) == [before]
+
+
+def test_what_no_row_leads_to_is_found(world: World) -> None:
+    """Refused records, records without an answer, and what is no JSON."""
+    refused, failed, broken = world.post(), world.post(), world.post()
+    del refused["text"]
+    cut = record(broken)[:-3] + b"\n"
+    world.send(record(refused), cut, record(world.post()))
+    failure = {
+        "errorCode": "Lambda.FunctionError",
+        "arrivalTimestamp": 1_767_322_800_000,
+        "rawData": base64.b64encode(record(failed, world.post())).decode(),
+    }
+    key = world.put("delivery/processing-failed/2026/01/02/03/x-1", json.dumps(failure).encode() + b"\n")
+    refused["text"] = refused["location"]  # what to look for
+    assert {place.split("/")[0] for place in world.holding(refused)} == {"rejected", "source", "delivery"}
+    assert {place.split("/")[0] for place in world.holding(broken)} == {"rejected", "source", "delivery"}
+    world.erase(refused, failed, broken)
+    assert erase()["complete"]
+    assert world.holding(refused, failed, broken) == []
+    ((_, left),) = world.versions(key)
+    assert b"erased_at" in left and left.count(b"flood") == 1
+    for key in world.keys("rejected/"):  # as many lines as the name says
+        body = gzip.decompress(world.s3.get_object(Bucket=world.bucket, Key=key)["Body"].read())
+        assert body.count(b"\n") == int(key.rpartition("-")[2].partition(".")[0])
+
+
+def test_old_versions_go_and_deleted_files_too(world: World) -> None:
+    gone = world.post()
+    world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        world.send(record(gone, world.post()))
+        (row,) = rows(gone)
+        for key in {key for key, _ in world.versions() if key in world.holding(gone)}:
+            body = world.s3.get_object(Bucket=world.bucket, Key=key)["Body"].read()
+            world.put(key, body)
+        world.s3.delete_object(Bucket=world.bucket, Key=row["s3_key"])  # by hand: now there is a marker
+        assert len(world.holding(gone)) > 5
+        world.erase(gone)
+        report = erase()
+        assert report["versions_removed"] >= 4 and world.holding(gone) == []
+    finally:
+        world.s3.put_bucket_versioning(Bucket=world.bucket, VersioningConfiguration={"Status": "Suspended"})
+
+
+def test_what_is_sent_again_is_erased_again(world: World) -> None:
+    """A replay, a second copy, a late delivery: the next pass finds it, with no request."""
+    gone, stays = world.post(), world.post()
+    world.send(record(gone, stays))
+    world.erase(gone)
+    erase()
+    world.send(record(gone), record(world.post(), gone))
+    assert len(rows(gone)) == 2 and world.holding(gone)
+    assert erase()["rows_erased"] == 2
+    assert world.holding(gone) == []
+    assert rows(stays)
+
+
+def test_a_backup_that_is_written_after_the_row_was_erased_is_found_too(world: World) -> None:
+    gone = world.post()
+    world.send(record(gone))
+    world.erase(gone)
+    erase()
+    late = f"source/{datetime.now(UTC) - timedelta(hours=20):%Y/%m/%d/%H}/late"
+    world.put(late, gzip.compress(record(world.post(), gone)))
+    assert world.holding(gone) == [late]
+    assert erase()["objects_rewritten"] == 1
+    assert world.holding(gone) == []
+
+
+def test_a_repair_does_not_bring_it_back_and_nothing_counts_as_lost(world: World) -> None:
+    gone = world.post()
+    world.send(record(gone, world.post()))
+    (row,) = rows(gone)
+    world.erase(gone)
+    erase()
+    hour = datetime.strptime(row["s3_key"][7:27], "dt=%Y-%m-%d/hh=%H/").replace(tzinfo=UTC)
+    data_api.execute("DELETE FROM disaster.disaster_tweets WHERE s3_key = :key", {"key": row["s3_key"]})
+    report = tweet_files.reconcile(hour, repair=True)
+    assert report["tweets"]["lost"] == 0 and report["tweets"]["repaired"] >= 2
+    assert world.holding(gone) == []
+    again = data_api.query(
+        "SELECT erased_at FROM disaster.disaster_tweets WHERE s3_key = :key ORDER BY s3_line", {"key": row["s3_key"]}
+    )
+    assert [bool(each["erased_at"]) for each in again] == [True, False]
+
+
+def test_a_batch_that_is_transformed_again_is_answered_with_its_tombstones(world: World) -> None:
+    gone = world.post()
+    batch = event(record(gone))
+    invoke = boto3.client("lambda").invoke
+    for erased in (False, True):
+        answer = invoke(FunctionName="disaster-tweets-local-transform", Payload=json.dumps(batch).encode())
+        (told,) = json.loads(answer["Payload"].read())["records"]
+        said = json.loads(base64.b64decode(told["data"]))
+        assert bool(said.get("erased_at")) is erased and ("original_text" in said) is not erased
+        key = f"tweets/{said['s3_key'].partition('/')[2]}"
+        tweet_files.load(key)
+        world.erase(gone)
+        erase()
+    assert world.holding(gone) == []
+
+
+class Stop(BaseException):
+    """As kill -9: nothing is tidied up."""
+
+
+@pytest.mark.parametrize("writes", range(1, 15, 3))
+def test_a_pass_that_is_killed_at_any_write_is_finished_by_the_next(world: World, writes: int) -> None:
+    gone, refused = world.post(), world.post()
+    text = refused.pop("text")
+    world.send(record(gone, world.post()), record(refused))
+    refused["text"] = text
+    asked = world.erase(gone, refused)
+    left = [writes]
+
+    def counted(write: Callable[..., Any]) -> Callable[..., Any]:
+        def call(**given: Any) -> Any:
+            if not left[0]:
+                raise Stop
+            left[0] -= 1
+            return write(**given)
+
+        return call
+
+    killed = False
+    with mock.patch.object(clients, "s3") as s3, mock.patch.object(run, "Lock", mock.MagicMock()):
+        s3.return_value = Counted(world.s3, counted)
+        try:
+            erase()
+        except Stop:
+            killed = True
+    assert killed
+    assert erase()["complete"]
+    assert world.holding(gone, refused) == []
+    done = requests.outcome(world.bucket, asked)
+    assert done and done["status"] == "succeeded"
+
+
+class Counted:
+    """A client whose calls go through a function."""
+
+    def __init__(self, client: Any, through: Any) -> None:
+        self._client, self._through = client, through
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return self._through(found) if name in ("put_object", "delete_object") else found
+
+
+def test_what_cannot_be_read_keeps_a_request_open_until_it_is_gone(world: World) -> None:
+    gone = world.post()
+    world.send(record(gone))
+    key = world.put("rejected/dt=2026-01-02/hh=03/broken-1.ndjson.gz", b"\x1f\x8bbroken")
+    asked = world.erase(gone)
+    report = erase()
+    assert list(report["trouble"]) == [key] and world.holding(gone) == []
+    assert requests.outcome(world.bucket, asked) is None
+    world.s3.delete_object(Bucket=world.bucket, Key=key)
+    assert erase()["trouble"] == {}
+    assert requests.outcome(world.bucket, asked)
+
+
+def test_a_warehouse_made_anew_knows_the_list_again(world: World) -> None:
+    gone = world.post()
+    world.erase(gone)
+    erase()
+    data_api.execute("DELETE FROM disaster.erased_id")
+    world.send(record(gone))
+    assert erase()["rows_erased"] == 1
+    assert world.holding(gone) == []
