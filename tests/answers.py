@@ -30,6 +30,7 @@ COMMON = {
 S3_COMMON = {
     "NoSuchBucket",
     "NoSuchKey",
+    "NoSuchVersion",
     "PreconditionFailed",
     "InternalError",
     "AccessDenied",

@@ -266,6 +266,7 @@ def test_alarms_watch_metrics_that_the_code_emits() -> None:
     assert watched == {
         "CollectGap",
         "CollectLag",
+        "ErasureAge",
         "Lost",
         "Incomplete",
         "Rejected",

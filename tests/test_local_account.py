@@ -59,7 +59,9 @@ def test_what_a_function_logs_is_in_its_log_group(stack: LocalAws) -> None:
     assert set(said) <= set(written)
 
 
-@pytest.mark.parametrize(("function", "rate"), [("reconcile", "rate(15 minutes)"), ("collect", "rate(1 minute)")])
+@pytest.mark.parametrize(
+    ("function", "rate"), [("reconcile", "rate(15 minutes)"), ("collect", "rate(1 minute)"), ("erase", "rate(1 hour)")]
+)
 def test_a_schedule_is_a_rule_with_its_target(stack: LocalAws, function: str, rate: str) -> None:
     events = boto3.client("events")
     (rule,) = [each for each in events.list_rules()["Rules"] if each["Name"] == f"{NAME}-{function}-event"]
