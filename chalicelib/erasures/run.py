@@ -287,9 +287,8 @@ def written_since(bucket: str, this: Pass, trouble: Iterable[str]) -> Iterator[V
                 if each.written_at >= this.since - CLOCKS:
                     yield each
     for key in trouble:
-        kind = stores.kind_of(key)
-        if kind:
-            yield from (each for each in stores.versions(bucket, kind, key) if each.key == key)
+        if of := stores.kind_of(key):
+            yield from (each for each in stores.versions(bucket, of, key) if each.key == key)
 
 
 def of_day(kind: Kind, day: Any) -> str:
