@@ -63,7 +63,7 @@ _running: ContextVar[_Running | None] = ContextVar("running job", default=None)
 
 
 def start(kind: str, arguments: Mapping[str, Any]) -> Job:
-    """Writes the job down, then has its Lambda begin: the job, `running`, with its `id` and `status_url`."""
+    """Write the job down, then has its Lambda begin: the job, `running`, with its `id` and `status_url`."""
     job = _new(kind, arguments)
     _store(job)
     if kind == "reconciliations":
@@ -83,7 +83,7 @@ def start(kind: str, arguments: Mapping[str, Any]) -> Job:
 
 
 def run(job: Mapping[str, Any], context: Any) -> Job:
-    """Runs a job to its end and stores its result: the job as it ended, `succeeded` or `failed` with `error`.
+    """Run a job to its end and stores its result: the job as it ended, `succeeded` or `failed` with `error`.
 
     Lambda may hand over the same event twice; a job that has ended is not run again. A job that nobody asked for (the
     schedule's) raises after it was stored as failed, so that Lambda's own error count, which the alarm watches, tells.
@@ -134,7 +134,7 @@ def _run(mine: Job, context: Any, asked_for: bool) -> Job:
 
 
 def get(kind: str, job_id: str) -> Job | None:
-    """The job with its result, None if there is none. A job that ran out of time without a word is `failed`."""
+    """Return the job with its result, None if there is none. A job that ran out of time without a word is `failed`."""
     if not ID.fullmatch(job_id):
         return None
     try:
@@ -154,13 +154,13 @@ def _listed(key: str) -> bool:
 
 
 def page(job: Job) -> str:
-    """The page that stands beside a job's report. Raises what boto3 raises where there is none."""
+    """Return the page that stands beside a job's report. Raises what boto3 raises where there is none."""
     key = _key(job["kind"], job["id"]).removesuffix(".json") + ".html"
     return clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read().decode()
 
 
 def judged(job: Job, now: datetime) -> Job:
-    """The job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
+    """Return the job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
     if job["status"] != "running" or now - datetime.fromisoformat(job["started_at"]) <= LONGEST:
         return job
     minutes = LONGEST.seconds // 60
@@ -169,14 +169,14 @@ def judged(job: Job, now: datetime) -> Job:
 
 
 def list_all(kind: str, most: int = 50) -> list[Job]:
-    """The newest jobs of a kind with their results, newest first."""
+    """Return the newest jobs of a kind with their results, newest first."""
     ids = _newest(kind, most)
     with ThreadPoolExecutor(8) as pool:
         return [job for job in pool.map(lambda job_id: get(kind, job_id), ids) if job]
 
 
 def latest(kind: str) -> Job | None:
-    """The newest job that has ended, or else the newest; None when there was none yet."""
+    """Return the newest job that has ended, or else the newest; None when there was none yet."""
     jobs = [job for job_id in _newest(kind, 5) if (job := get(kind, job_id))]
     return next((job for job in jobs if job["status"] != "running"), jobs[0] if jobs else None)
 
@@ -222,7 +222,7 @@ def _ended(job: Job, result: Mapping[str, Any], error: str = "") -> Job:
 
 
 def _event(job: Job) -> dict[str, Any]:
-    """The job as an EventBridge event: docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
+    """Return the job as an EventBridge event: docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
     return {
         "version": "0",
         "id": job["id"],
@@ -250,7 +250,7 @@ def _store(job: Job) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON lacks, as warehouse rows carry it."""
+    """Convert what JSON has no type for: times and decimals of warehouse rows."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, Decimal):

@@ -13,5 +13,5 @@ logger = Logger(service=SERVICE)
 
 
 def metrics() -> Metrics:
-    """A fresh, empty set of metrics: one per invocation, flushed by its maker."""
+    """Return a fresh, empty set of metrics: one per invocation, flushed by its maker."""
     return Metrics(namespace=NAMESPACE, service=SERVICE)

@@ -39,7 +39,7 @@ class Admin:
         return found
 
     def job(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Starts a job and waits for its end: its result. Raises InfraError when it fails or takes too long."""
+        """Start a job and wait for its end; return its result. Raises InfraError when it fails or takes too long."""
         status_url = self._route(self.call("POST", path, body or {})["status_url"])
         deadline = time.monotonic() + JOB_PATIENCE
         while (found := self.call("GET", status_url))["status"] == "running":

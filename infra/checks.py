@@ -36,7 +36,7 @@ class Finding:
 
 
 def report(of: Stage, console: Console | None = None) -> None:
-    """Prints the findings. Raises InfraError with the advice of those that are not fine."""
+    """Print the findings. Raises InfraError with the advice of those that are not fine."""
     console = console or Console()
     wrong = []
     for finding in look(of):

@@ -43,7 +43,7 @@ def stack(of: Stage) -> Any | None:
 
 
 def apply(of: Stage, console: Console) -> bool:
-    """Makes the stack what the template says; whether anything had to change. Raises InfraError."""
+    """Make the stack what the template says; whether anything had to change. Raises InfraError."""
     cloudformation = client()
     found = stack(of)
     if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed; CloudFormation can only delete it
@@ -126,7 +126,7 @@ def changes(cloudformation: CloudFormationClient, of: Stage, change_set: str) ->
 
 
 def settle(of: Stage, console: Console, kind: str) -> None:
-    """Waits until the stack has changed, telling what is under way. Raises InfraError with CloudFormation's reasons."""
+    """Wait until the stack has changed, telling what is under way. Raises InfraError with CloudFormation's reasons."""
     with console.status(
         f"CloudFormation: {kind.lower()} {of.stack} (a new warehouse takes about ten minutes) ..."
     ) as shown:
@@ -161,7 +161,7 @@ def after(status: str, of: Stage) -> str:
 
 
 def delete(of: Stage, console: Console) -> None:
-    """Deletes the stack; the bucket and the namespace stay, by their DeletionPolicy."""
+    """Delete the stack; the bucket and the namespace stay, by their DeletionPolicy."""
     cloudformation = client()
     cloudformation.delete_stack(StackName=of.stack)
     with console.status(f"CloudFormation: delete {of.stack} ..."):

@@ -75,7 +75,7 @@ def forget_settings(of: Stage) -> None:
 
 
 def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
-    """Deletes what this stage made and kept; never a bucket or a warehouse that it was given."""
+    """Delete what this stage made and kept; never a bucket or a warehouse that it was given."""
     own_bucket = bucket if not of.parameters.get("ExistingBucket") else ""
     own_namespace = "" if of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster") else of.prefix
     if not data:
@@ -102,7 +102,7 @@ def delete_namespace(name: str) -> None:
 
 
 def empty(bucket: str) -> None:
-    """Deletes every version of every object."""
+    """Delete every version of every object."""
     s3 = boto3.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]

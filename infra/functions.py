@@ -83,7 +83,7 @@ def delete(of: Stage, bucket: str) -> None:
 
 
 def remember(project: Path, of: Stage, deployed: dict[str, Any] | None) -> Path:
-    """Puts what was deployed where Chalice looks for it, and will write it again: that file."""
+    """Put what was deployed where Chalice looks for it, and will write it again; return that file."""
     file = project / ".chalice" / "deployed" / f"{of.name}.json"
     if deployed:
         file.parent.mkdir()

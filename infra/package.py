@@ -55,7 +55,7 @@ class Bundle:
 
 
 def package(stage: Stage, out: Path = ROOT / "build") -> Bundle:
-    """Builds into `out` (`deployment.zip`, `sam.json`), inspects the zip and runs it. Raises InfraError."""
+    """Build into `out` (`deployment.zip`, `sam.json`), inspect the zip and run it. Raises InfraError."""
     bundle = build(stage, out)
     found = faults(bundle.path, requirements(), str(chalice_config()["lambda_architecture"]))
     if found:
@@ -103,7 +103,7 @@ def staged() -> Iterator[Path]:
 
 
 def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
+    """Run Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
     region = boto3.Session().region_name or "us-east-1"  # a bundle is the same for every Region
     run = "import sys; from chalice.cli import main; sys.exit(main())"  # main() returns its exit status
     command = [sys.executable, "-B", "-c", run, "--project-dir", str(project), *arguments]

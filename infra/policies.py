@@ -272,7 +272,7 @@ def written(of: Stage, function: str) -> bool:
 
 
 def write(names: list[str]) -> list[Path]:
-    """Writes the policies of the named stages; returns the files that changed."""
+    """Write the policies of the named stages; return the files that changed."""
     changed = []
     for name in names:
         of = stage(name)

@@ -18,7 +18,7 @@ POLL = 10.0  # seconds between looks into the warehouse
 
 
 def test(of: Stage, stream: str, administrator: Administrator, admin: Admin, patience: float, console: Console) -> None:
-    """Sends ten tweets and waits up to `patience` seconds for their rows. Raises InfraError saying where to look.
+    """Send ten tweets and wait up to `patience` seconds for their rows. Raises InfraError saying where to look.
 
     The rows stay, told apart by `source_keyword`: a row that is deleted the reconciler would put back.
     """

@@ -28,7 +28,7 @@ def read(bucket: str) -> State:
 
 
 def write(bucket: str, **changed: Any) -> None:
-    """Changes some of it; None removes."""
+    """Change some of it; None removes."""
     merged = {**read(bucket), **changed}
     text = json.dumps({name: value for name, value in merged.items() if value is not None}, indent=2)
     boto3.client("s3").put_object(Bucket=bucket, Key=KEY, Body=text.encode(), ContentType="application/json")

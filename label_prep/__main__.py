@@ -22,7 +22,7 @@ STEPS = ("all", "clean", "label", "split", "train", "evaluate")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit status: 0, or 1 where the data can't be read."""
+    """Return the exit status: 0, or 1 where the data can't be read."""
     parser = argparse.ArgumentParser(
         prog="python -m label_prep", description="Labels, a split and the bundled classifier."
     )

@@ -109,7 +109,7 @@ class Scores:
 
 
 def score(frame: pd.DataFrame, read: train.Read, logits: pd.DataFrame, seed: int) -> Scores:
-    """Calibrates on the held-out logits and measures both heads, against what each row itself was voted."""
+    """Calibrate on the held-out logits and measure both heads, against what each row itself was voted."""
     kept = ["source", "event", "group", "lang", "voted", "weight", "informative", "gold_kind"]
     rows = frame[kept].rename(columns={"voted": "relevant"}).iloc[logits["at"]].reset_index(drop=True).assign(**logits)
     stream = rows[in_stream(rows) & (rows["lang"] == "en")]

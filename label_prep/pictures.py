@@ -23,7 +23,7 @@ LEAST = 200  # tweets that a kind must be told of to have a line of its own
 
 
 def draw(rows: pd.DataFrame, folder: Path) -> list[Path]:
-    """Writes the pictures of held-out rows (as in evaluate.Scores) into a folder; returns their paths."""
+    """Write the pictures of held-out rows (as in evaluate.Scores) into a folder; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     crisis = rows[rows["gold_kind"].notna() & (rows["relevant"] == 1)]

@@ -47,7 +47,7 @@ def fold(labels: pd.Series, train: pd.Series) -> tuple[pd.Series, list[str]]:
 
 
 def write(frame: pd.DataFrame, out: Path) -> list[str]:
-    """Writes each part as Parquet, and for each head as Comprehend's CSV: UTF-8, no header, label then text.
+    """Write each part as Parquet, and for each head as Comprehend's CSV: UTF-8, no header, label then text.
 
     Returns notes on classes that were folded or dropped.
     """

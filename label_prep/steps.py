@@ -138,7 +138,7 @@ class Run:
 
 
 def evaluate_held_out(run: Run) -> None:
-    """Measures on what is held out, draws, prints."""
+    """Measure on what is held out, draw, and print."""
     _ = run.scores
 
 
@@ -157,7 +157,7 @@ STEPS: dict[str, Callable[[Run], object]] = {
 
 
 def install(run: Run) -> None:
-    """Puts the model where the app loads it, its card and pictures with the docs."""
+    """Put the model where the app loads it, its card and pictures with the docs."""
     bundled.MODEL.write_bytes(run.model)
     docs = ROOT / "docs"
     (docs / "model-card.md").write_text(run.path("model-card.md").read_text())
@@ -184,7 +184,7 @@ def evaluate_file(path: Path, out: Path, console: Console) -> None:
 
 
 def say(console: Console, title: str, counts: pd.DataFrame) -> None:
-    """Prints counts as a table."""
+    """Print counts as a table."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for column in counts.columns:

@@ -42,7 +42,7 @@ def shrink(published: Path, words: int) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Writes FILE from the published vectors."""
+    """Write FILE from the published vectors."""
     found = shrink(Path(sys.argv[1]), WORDS)
     words = np.frombuffer("\n".join(found).encode(), dtype=np.uint8)
     np.savez_compressed(FILE, words=words, vectors=np.array(list(found.values())))

@@ -20,7 +20,7 @@ SERVE = "python -m local serve"
 
 
 def serve(argv: Sequence[str]) -> int:
-    """Serves the local AWS until Ctrl-C."""
+    """Serve the local AWS until Ctrl-C."""
     parser = argparse.ArgumentParser(prog=SERVE, description=serve.__doc__)
     parser.add_argument("--port", type=int, default=4566, help="of the AWS endpoint, 0: any free one (4566)")
     parser.add_argument("--api-port", type=int, default=8000, help="of the admin API, 0: any free one (8000)")

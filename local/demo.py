@@ -115,7 +115,7 @@ def call(admin: str, method: str, path: str, body: Mapping[str, Any] | None = No
 
 
 def job(admin: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Starts a job of the admin API and waits for its end. Raises DemoError when it failed."""
+    """Start a job of the admin API and wait for its end. Raises DemoError when it failed."""
     status_url = call(admin, "POST", path, body)["status_url"]
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -134,7 +134,7 @@ def rejections(report: Mapping[str, Any]) -> dict[str, int]:
 
 
 def settle(arrivals: Arrivals, aws: LocalAws, sent: int) -> None:
-    """Waits until the warehouse stops growing."""
+    """Wait until the warehouse stops growing."""
     aws.flush()
     still = time.monotonic()
     rows = -1

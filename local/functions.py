@@ -143,7 +143,7 @@ class Functions:
         self._events.submit(self._attempts, name, event)
 
     def close(self) -> None:
-        """Takes no more; what runs ends."""
+        """Take no more; what runs ends."""
         self._closing.set()
         self._events.shutdown(cancel_futures=True)
 
@@ -201,7 +201,7 @@ def answer(status: int, body: str = "", headers: Mapping[str, str] | None = None
 
 
 def install(logs: Logs, stage: str) -> Functions:
-    """Puts it into moto; before the server's first request."""
+    """Put it into moto; before the server's first request."""
     LiveLambda.functions = Functions(of_app(stage), logs)
     urls.url_paths["{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LiveLambda.dispatch
     for path in urls.url_paths:

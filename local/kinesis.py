@@ -144,7 +144,7 @@ class Kinesis:
         return [(str(record.sequence_number), shard.shard_id) for shard, record in placed]
 
     def keep(self, region: str, name: str) -> None:
-        """Makes the copy of a stream's description what moto has, or hasn't."""
+        """Make the copy of a stream's description what moto has, or hasn't."""
         stream = kinesis_backends[DEFAULT_ACCOUNT_ID][region].streams.get(name)
         if stream is None:
             self._disk.execute("DELETE FROM stream WHERE region = ? AND name = ?", (region, name))
@@ -167,7 +167,7 @@ class Kinesis:
             kinesis_backends[DEFAULT_ACCOUNT_ID][region].streams[name].shards[shard].records[sequence] = record
 
     def _trim(self, stream: Stream) -> None:
-        """Drops what is older than the retention; a shard's newest record stays, for the next one's number."""
+        """Drop what is older than the retention; a shard's newest record stays, for the next one's number."""
         now = time.time()
         if now < self._trim_at:
             return
@@ -250,7 +250,7 @@ class KeptKinesis(KinesisResponse):  # type: ignore[misc]
         return self.kinesis.put(stream, entries)
 
     def _kept(self, change: Callable[[], Any]) -> Any:
-        """Does it and keeps the stream. Records stay in their shards; moto would move and renumber them."""
+        """Do it and keep the stream. Records stay in their shards; moto would move and renumber them."""
         name = self._get_param("StreamName") or (self._get_param("StreamARN") or "").rpartition("/")[2]
         with changing:
             before = self.kinesis_backend.streams.get(name)
@@ -288,7 +288,7 @@ for _operation in (
 
 
 def install(home: Path) -> Kinesis:
-    """Puts it into moto, with its state in `<home>/kinesis.sqlite`; before the server's first request."""
+    """Put it into moto, with its state in `<home>/kinesis.sqlite`; before the server's first request."""
     KeptKinesis.kinesis = Kinesis(home)
     urls.url_paths["{0}/$"] = KeptKinesis.dispatch
     return KeptKinesis.kinesis

@@ -38,7 +38,7 @@ class Routed:
 
 
 def routed_stdout() -> Callable[[], None]:
-    """Routes standard output; returns what undoes it, unless somebody else has replaced it since."""
+    """Route standard output; return what undoes it, unless somebody else has replaced it since."""
     before = sys.stdout
     mine: Any = Routed(before)
     sys.stdout = mine

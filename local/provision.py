@@ -76,7 +76,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> str:
 
 
 def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
-    """Makes the stream; one of a former run gets the destination that it has in this version."""
+    """Make the stream; one of a former run gets the destination that it has in this version."""
     if name not in firehose.list_delivery_streams()["DeliveryStreamNames"]:
         firehose.create_delivery_stream(DeliveryStreamName=name, **how)
         return

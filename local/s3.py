@@ -97,7 +97,7 @@ class S3:
             self._disk.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?)", row)
 
     def keep_bucket(self, bucket: str) -> None:
-        """Makes the copy of a bucket, and of the objects that came or went with the last request, what moto has."""
+        """Make the copy of a bucket, and of the objects that came or went with the last request, what moto has."""
         held = self._moto.buckets.get(bucket)
         if held is None:
             self._disk.execute("DELETE FROM bucket WHERE name = ?", (bucket,))
@@ -185,7 +185,7 @@ class KeptS3(S3Response):  # type: ignore[misc]
 
 
 def install(home: Path, faults: Faults) -> S3:
-    """Puts it into moto, with its state in `<home>/s3.sqlite`; before the server's first request."""
+    """Put it into moto, with its state in `<home>/s3.sqlite`; before the server's first request."""
     KeptS3.s3, KeptS3.faults = S3(home), faults
     responses.S3Response = KeptS3  # moto.s3.urls is executed anew whenever moto looks for S3's handlers
     return KeptS3.s3

@@ -67,7 +67,7 @@ class LocalAws:
         }
 
     def flush(self) -> None:
-        """Has Firehose deliver all it buffers, and waits until that is done."""
+        """Have Firehose deliver all it buffers, and wait until that is done."""
         self._deliveries.flush()
 
     def __enter__(self) -> LocalAws:
@@ -243,7 +243,7 @@ def _take(lock: TextIO, home: Path) -> None:
 
 
 def fresh(home: Path) -> None:
-    """Removes what an earlier run left. Raises HomeError rather than take a folder away that is no home, or in use."""
+    """Remove what an earlier run left. Raises HomeError rather than take a folder away that is no home, or in use."""
     if not home.exists():
         return
     if any(home.iterdir()) and not (home / "lock").exists():

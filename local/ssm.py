@@ -62,7 +62,7 @@ class KeptParameters(SimpleSystemManagerBackend):  # type: ignore[misc]
 
 
 def install(home: Path, region: str) -> None:
-    """Puts it into moto, with its state under `home`; before the server's first request."""
+    """Put it into moto, with its state under `home`; before the server's first request."""
     KeptParameters.file = home / "ssm.json"
     ssm_backends.backend = KeptParameters
     ssm_backends.clear()

@@ -183,7 +183,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes no more requests, and gives those under way a moment; may be called again."""
+        """Take no more requests, and give those under way a moment; may be called again."""
         self._socket.close()
         if self._server is None:
             return

@@ -62,7 +62,7 @@ EVALUATE = {
 
 
 def train(request: Request) -> Answer:
-    """Checks the file and starts a training: 202 with the version, at once the same for the same data."""
+    """Check the file and starts a training: 202 with the version, at once the same for the same data."""
     body = validate(request.body(), TRAIN)
     try:
         version, checked = training.start(body["data"], body.get("test_data"), body["language"], body["name"])
@@ -86,7 +86,7 @@ def show_version(request: Request, version: str) -> Answer:  # noqa: ARG001
 
 
 def create_endpoint(request: Request, version: str) -> Answer:
-    """Creates or resizes: 202 while it changes, 200 when it is as asked already."""
+    """Create or resizes: 202 while it changes, 200 when it is as asked already."""
     units = int(validate(request.body(), ENDPOINT)["inference_units"])
     properties = trained(version)
     try:
@@ -119,7 +119,7 @@ def show_active(request: Request) -> Answer:  # noqa: ARG001
 
 
 def activate(request: Request) -> Answer:
-    """Switches to a version that is ready and answers a probe; 409 otherwise."""
+    """Switch to a version that is ready and answers a probe; 409 otherwise."""
     body = validate(request.body(), ACTIVATE)
     version, relevance = bundled.resolve(body["version"]), body.get("relevance_version")
     try:
@@ -141,7 +141,7 @@ def activate(request: Request) -> Answer:
 
 
 def evaluate(request: Request) -> Answer:
-    """Starts a comparison of versions on labelled tweets."""
+    """Start a comparison of versions on labelled tweets."""
     body = validate(request.body(), EVALUATE)
     body["versions"] = list(map(bundled.resolve, body["versions"]))
     try:
@@ -203,7 +203,10 @@ def trained(version: str) -> dict[str, Any]:
 
 
 def hosted(version: str, head: str, ask: bool = True) -> Active:
-    """A version for a head, its endpoint in service (and answering, when asked). Raises RefusedError, NotFoundError."""
+    """Return a version for a head whose endpoint is in service (and answers, when asked).
+
+    Raises RefusedError, NotFoundError.
+    """
     endpoint = versions.endpoints().get(trained(version)["DocumentClassifierArn"])
     if versions.head(version) != head:
         raise endpoints.RefusedError(other_head(version))

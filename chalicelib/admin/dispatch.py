@@ -42,7 +42,7 @@ def base(path: str, resource: str) -> str:
 
 
 def answer(view: str, chalice_request: Any, arguments: Mapping[str, str]) -> Response:
-    """Calls `chalicelib.admin.<module>.<function>`, named by `view`, with the request and the path's parameters."""
+    """Call `chalicelib.admin.<module>.<function>`, named by `view`, with the request and the path's parameters."""
     module, function = view.split(".")
     request = read(chalice_request)
     audit = {

@@ -28,7 +28,7 @@ class Request:
     accept: str = "application/json"
 
     def body(self) -> dict[str, Any]:
-        """The body as a JSON object; an empty body is an empty object. Raises BadRequestError."""
+        """Return the body as a JSON object; an empty body is an empty object. Raises BadRequestError."""
         if not self.raw_body.strip():
             return {}
         try:

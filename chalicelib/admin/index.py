@@ -33,7 +33,7 @@ ROUTES = {
 
 
 def show(request: Request) -> Answer:
-    """The stage, its data plane, the active classifier, and every route with what it is for."""
+    """Return the stage, its data plane, the active classifier, and every route with what it is for."""
     known = settings()
     return Answer(
         {

@@ -47,7 +47,7 @@ LISTED = (
 
 
 def start(request: Request) -> Answer:
-    """Starts a run on the hours that are due, or on those from `from` to `to`."""
+    """Start a run on the hours that are due, or on those from `from` to `to`."""
     body = validate(request.body(), START)
     start, stop = (datetime.fromisoformat(body[name]) if name in body else None for name in ("from", "to"))
     if start and stop and start.replace(tzinfo=UTC) >= stop.replace(tzinfo=UTC):

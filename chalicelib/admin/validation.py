@@ -27,7 +27,7 @@ def _compiled(schema: str) -> Callable[[Any], Any]:
 
 
 def validate(body: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with the schema's defaults filled in. `schema` is JSON Schema (draft 7); its root is an object.
+    """Return the body with the schema's defaults filled in. `schema` is JSON Schema (draft 7); its root is an object.
 
     Raises BadRequestError naming the field and what is allowed. A field's `description` is quoted in the message.
     """
@@ -60,7 +60,7 @@ def complaint(name: str, rule: str, definition: Mapping[str, Any], value: Any) -
 
 
 def requirement(rule: str, definition: Mapping[str, Any]) -> str:
-    """What the rule that failed asks for, in words."""
+    """Say in words what the rule that failed asks for."""
     limit = definition.get(rule)
     if rule == "type":
         types = [limit] if isinstance(limit, str) else list(limit or ())
@@ -82,6 +82,6 @@ def requirement(rule: str, definition: Mapping[str, Any]) -> str:
 
 
 def shown(value: Any, most: int = 80) -> str:
-    """The value as JSON, cut so that a hostile body isn't echoed at length."""
+    """Return the value as JSON, cut, so that a hostile body is not repeated at length."""
     text = json.dumps(value, default=str)
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -35,7 +35,7 @@ def show(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
 
 
 def set_up(request: Request) -> Answer:
-    """Starts a setup, or answers the one that is under way: 202 either way."""
+    """Start a setup, or answers the one that is under way: 202 either way."""
     validate(request.body(), NOTHING)
     under_way = [job for job in jobs.list_all("setup", 1) if _goes_on(job, datetime.now(UTC))]
     return accepted(request, under_way[0] if under_way else jobs.start("setup", {}))

@@ -15,7 +15,7 @@ from chalicelib.settings import settings
 
 
 def current() -> Active:
-    """What is active now, past every cache; the bundled classifier where the parameter is missing or broken.
+    """Return what is active now, past every cache; the bundled classifier where the parameter is missing or broken.
 
     (A broken value keeps the last good one in running Lambdas; a fresh one starts with the bundled classifier.)
     """
@@ -30,7 +30,7 @@ def current() -> Active:
 
 
 def activate(wanted: Active, by: str) -> Active:
-    """Makes `wanted` active, unless it is so already; then its `since` and `by` stay as they were."""
+    """Make `wanted` active, unless it is so already; then its `since` and `by` stay as they were."""
     now = current()
     if now.since and replace(wanted, since=now.since, by=now.by) == now:
         return now

@@ -17,7 +17,7 @@ BACKENDS = ("bundled", "comprehend")
 
 
 def parameter_name(stage: str) -> str:
-    """The name of the SSM parameter (a String holding JSON with the fields of `Active`)."""
+    """Return the name of the SSM parameter (a String holding JSON with the fields of `Active`)."""
     return f"/disaster-tweets/{stage}/classifier/active"
 
 
@@ -35,7 +35,7 @@ class Active:
 
 
 def default() -> Active:
-    """What is active while nobody has activated anything."""
+    """Return what is active while nobody has activated anything."""
     from chalicelib.classifier import bundled
 
     return Active(version=bundled.version())
@@ -74,13 +74,13 @@ _cache = _Cache()
 
 
 def forget() -> None:
-    """The next `active()` asks SSM: for whoever has just written the parameter, and for tests."""
+    """Make the next `active()` ask SSM: for whoever has just written the parameter, and for tests."""
     global _cache
     _cache = _Cache()
 
 
 def active() -> Active:
-    """The active classifier, at most `TIME_TO_LIVE` old; the bundled one where no parameter is.
+    """Return the active classifier, at most `TIME_TO_LIVE` old; the bundled one where no parameter is.
 
     Never raises: while SSM can't be reached or the value is broken, the last good one stays (the bundled one if
     there was none), each attempt is logged, and counted in the metric `ActiveClassifierUnreadable`.

@@ -46,7 +46,7 @@ def bundled_verdicts(texts: Sequence[str], share: float = bundled.RELEVANT_SHARE
 def classify(
     texts: Sequence[str], languages: Sequence[str | None], own: list[Verdict], active: Active, deadline: float
 ) -> Verdicts:
-    """The active classifier's verdicts on cleaned texts. `own`: the bundled ones on the same texts.
+    """Return the active classifier's verdicts on cleaned texts. `own`: the bundled ones on the same texts.
 
     With Comprehend, each distinct text is asked for once, but not those without words or in a language it has no
     models for: these are the bundled classifier's. So is, as a fallback, what Comprehend can't answer by `deadline`

@@ -88,8 +88,9 @@ def names_a_kind(text: str) -> bool:
 
 
 def lexicon_features(evidence: Evidence) -> list[float]:
-    """What the relevance head sees of the lexicon's evidence: each kind's weight in CODES' order, 0 to 1; whether any
-    kind is named, whether much speaks for one, whether anything does, whether figuratively, whether nothing does."""
+    """Return what the relevance head sees of the lexicon's evidence: each kind's weight in CODES' order, 0 to 1;
+    whether any kind is named, whether much speaks for one, whether anything does, whether figuratively, whether nothing
+    does."""
     weights, figurative = evidence
     features = [min(weights.get(code, 0), MOST_WEIGHT) / MOST_WEIGHT for code in CODES]
     told = [weight for kind, weight in weights.items() if kind != UNSPECIFIED]
@@ -200,7 +201,7 @@ class Model:
         return Prediction(kind, relevant * right, relevant, _keywords(found, matches, kind), version)
 
     def _logit(self, total: complex) -> float:
-        """Of relevance, from the sum over a text's rows."""
+        """Return the logit of relevance, from the sum over a text's rows."""
         return self._bias + (total.real * self._scale / sqrt(total.imag) if total.imag else 0.0)
 
     def _judge(self, evidence: Evidence) -> Judgement:
@@ -210,7 +211,7 @@ class Model:
         return Judgement(self._spoken(evidence, most), kind, told_from(most), logistic(of_kind))
 
     def _spoken(self, evidence: Evidence, most: int) -> float:
-        """The relevance head's weights times `lexicon_features`, without writing these out."""
+        """Return the relevance head's weights times `lexicon_features`, without writing these out."""
         logit, total = 0.0, 0
         for kind, weight in evidence.weights.items():
             logit += self._of_kind[kind] * min(weight, MOST_WEIGHT)
@@ -230,7 +231,7 @@ def told_from(most: int) -> float:
 
 
 def kind_told(weights: Mapping[str, int], relevant: float) -> str:
-    """The label of a text with this evidence and this probability of being relevant."""
+    """Return the label of a text with this evidence and this probability of being relevant."""
     kind, most, _ = foremost(weights)
     return kind if relevant >= told_from(most) else _without_kind(relevant, (), "").label
 

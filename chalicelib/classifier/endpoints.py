@@ -26,12 +26,12 @@ class RefusedError(Exception):
 
 
 def name_for(stage: str, version: str) -> str:
-    """The endpoint's name: from the version, within Comprehend's 40 characters for stages of up to 15."""
+    """Return the endpoint's name: from the version, within Comprehend's 40 characters for stages of up to 15."""
     return f"{versions.classifier_name(stage)}-{hashlib.sha256(version.encode()).hexdigest()[:8]}"
 
 
 def provide(properties: Mapping[str, Any], units: int, by: str) -> bool:
-    """Creates a version's endpoint or gives it other units; whether anything was started. Raises RefusedError."""
+    """Create a version's endpoint or gives it other units; whether anything was started. Raises RefusedError."""
     version, model = properties["VersionName"], properties["DocumentClassifierArn"]
     if properties["Status"] not in versions.TRAINED:
         raise RefusedError(f"{version} is {properties['Status']}: only a trained version can have an endpoint")
@@ -80,7 +80,7 @@ def leave(arn: str, by: str) -> bool:
 
 
 def leave_deleted(active: Active, by: str) -> list[str]:
-    """Leave the endpoints of what has just become active that are no longer there or go away; returns their ARNs."""
+    """Leave the endpoints of what has just become active that are no longer there or go away; return their ARNs."""
     serving = {e["EndpointArn"] for e in versions.endpoints().values() if e["Status"] in versions.SERVING}
     used = (active.endpoint_arn, active.relevance_endpoint_arn)
     gone = [arn for arn in used if arn and arn not in serving]
@@ -90,7 +90,10 @@ def leave_deleted(active: Active, by: str) -> list[str]:
 
 
 def probe(endpoint: Mapping[str, Any], head: str) -> str:
-    """The label of a sample text. Raises RefusedError unless the endpoint answers with a label of its head."""
+    """Return the endpoint's label for a sample text.
+
+    Raises RefusedError unless the endpoint answers with a label of its head.
+    """
     try:
         answer = clients.comprehend().classify_document(Text=PROBE, EndpointArn=endpoint["EndpointArn"])
     except ClientError as error:
@@ -121,7 +124,7 @@ def idle() -> list[dict[str, Any]]:
 
 
 def idleness(endpoint: Mapping[str, Any], used: datetime, now: datetime) -> dict[str, Any] | None:
-    """What `idle` says of one endpoint, last of use at `used`; None within the hour."""
+    """Return what `idle` says of one endpoint that was last used at `used`; None within the hour."""
     seconds = int((now - used).total_seconds())
     if seconds < IDLE_SECONDS:
         return None
@@ -135,8 +138,8 @@ def idleness(endpoint: Mapping[str, Any], used: datetime, now: datetime) -> dict
 
 
 def last_use(endpoint: Mapping[str, Any], active: Active) -> datetime:
-    """The arrival of the latest tweet that an endpoint labelled. (Rows name the version that told the kind; where the
-    endpoint tells relevance beside it, it was of use with that.)"""
+    """Return the arrival of the latest tweet that an endpoint labelled. (Rows name the version that told the kind;
+    where the endpoint tells relevance beside it, it was of use with that.)"""
     from chalicelib.warehouse import data_api
 
     arn = endpoint["EndpointArn"]
@@ -148,5 +151,5 @@ def last_use(endpoint: Mapping[str, Any], active: Active) -> datetime:
 
 
 def version_of(endpoint: Mapping[str, Any]) -> str:
-    """The version an endpoint hosts, from its model's ARN (`…/version/<version>`)."""
+    """Return the version that an endpoint hosts, from its model's ARN (`…/version/<version>`)."""
     return str(endpoint["ModelArn"]).rsplit("/", 1)[-1]

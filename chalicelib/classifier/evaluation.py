@@ -27,7 +27,8 @@ Labels = list[str | None]
 
 
 def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, Any]:
-    """The report of `{"data", "versions", "sample"}`; its page goes to `reports/evaluations/<job_id>.html`.
+    """Evaluate and return the report of `{"data", "versions", "sample"}`; its page goes to
+    `reports/evaluations/<job_id>.html`.
 
     Scores are taken on the tweets that every version answered, so that they compare. Raises labelled.DataError.
     """
@@ -80,7 +81,7 @@ Endpoint = Mapping[str, Any]
 
 
 def host(version: str, head: str) -> Endpoint | None:
-    """The endpoint that answers for a version; None for the bundled one. Raises labelled.DataError."""
+    """Return the endpoint that answers for a version; None for the bundled one. Raises labelled.DataError."""
     if version == bundled.version():
         return None
     if versions.head(version) != head:
@@ -142,7 +143,9 @@ def relevance(probability: float) -> str:
 
 
 def hosted_label(cleaned: str, endpoint_arn: str, deadline: float) -> str | None:
-    """The endpoint's label, waiting out its throttling; None after the deadline, for an empty text, or on an error."""
+    """Return the endpoint's label, waiting out its throttling; None after the deadline, for an empty text, or on an
+    error.
+    """
     while cleaned.strip() and time.monotonic() < deadline:
         try:
             answer = clients.comprehend().classify_document(Text=cleaned, EndpointArn=endpoint_arn)
@@ -194,7 +197,7 @@ def scores(true: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
 
 
 def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    """Return the 95 % interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     if not n:
         return 0.0, 1.0
     p, spread = right / n, z * sqrt(right / n * (1 - right / n) / n + z * z / (4 * n * n))

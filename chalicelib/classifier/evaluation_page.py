@@ -42,7 +42,7 @@ svg { width: 100%; height: auto; display: block; }
 
 
 def render(report: Mapping[str, Any], job_id: str) -> str:
-    """The page of a report of `evaluation.run`."""
+    """Return the page of a report of `evaluation.run`."""
     parts = [
         f"<h1>Classifiers side by side</h1><p class=note>Evaluation {escape(job_id)}: {report['scored']:,} tweets of "
         f"{escape(report['data'])} ({report['documents']:,} documents, {report['sampled']:,} drawn) that every version "
@@ -88,7 +88,7 @@ def summary(versions: list[dict[str, Any]]) -> str:
 
 
 def verdicts(report: Mapping[str, Any]) -> str:
-    """A sentence a pair, at the usual 5 %, and what the one costs beyond the other: is it worth it?"""
+    """Compare each pair of versions in a sentence, at the usual 5 %, with what the better one costs beyond the other."""
     usd = {version["version"]: version["usd_a_day"] for version in report["versions"]}
     sentences = []
     for pair in report["comparisons"]:
@@ -103,7 +103,7 @@ def verdicts(report: Mapping[str, Any]) -> str:
 
 
 def price(better: str, worse: str, usd: Mapping[str, float]) -> str:
-    """What the better costs beyond the worse, in words."""
+    """Say in words what the better one costs beyond the worse."""
     more = usd[better] - usd[worse]
     if not more:
         return "Both cost the same."
@@ -111,7 +111,7 @@ def price(better: str, worse: str, usd: Mapping[str, float]) -> str:
 
 
 def by_label(versions: list[dict[str, Any]]) -> str:
-    """The labels of the file, the most frequent first; those that a version answers beyond them have no F1."""
+    """Return the labels of the file, the most frequent first; those that a version answers beyond them have no F1."""
     support = {label: s["support"] for version in versions for label, s in version["labels"].items() if s["support"]}
     rows = [
         [label, f"{support[label]:,}", *(f"{version['labels'][label]['f1']:.3f}" for version in versions)]

@@ -85,7 +85,7 @@ class Checked:
 
     @property
     def head(self) -> str:
-        """Which head these labels are for, `kind` or `relevance`: that of most documents."""
+        """Return the head that these labels are for, `kind` or `relevance`: that of most documents."""
         relevance = sum(self.classes[label] for label in RELEVANCE_LABELS)
         return "relevance" if relevance * 2 > self.classes.total() else "kind"
 
@@ -120,7 +120,7 @@ def locate(uri: str) -> Located:
 
 
 def lines(file: Located, most: int = CHECKED_BYTES) -> Iterator[bytes]:
-    """The file's lines, streamed; a line that goes on after `most` bytes is left out."""
+    """Yield the file's lines, streamed; a line that goes on after `most` bytes is left out."""
     last = min(file.size, most) - 1
     if last < 0:
         return
@@ -131,7 +131,7 @@ def lines(file: Located, most: int = CHECKED_BYTES) -> Iterator[bytes]:
 
 
 def documents(raw: Iterable[bytes], complain: Complain) -> Iterator[Document]:
-    """The usable documents; of what is not, `complain` is told."""
+    """Yield the usable documents; tell `complain` of each other."""
     csv.field_size_limit(MAX_DOCUMENT_BYTES)
     reader = csv.reader(_decoded(raw, complain), strict=True)
     while True:
@@ -211,7 +211,7 @@ def check(
 
 
 def check_file(file: Located, least: int = MIN_DOCUMENTS, among: Iterable[str] | None = None) -> Checked:
-    """Checks a file in S3, the first `CHECKED_BYTES` of it. Raises DataError with the complaints."""
+    """Check a file in S3, the first `CHECKED_BYTES` of it. Raises DataError with the complaints."""
     if file.size > MAX_TOTAL_BYTES:
         raise DataError(f"{file.uri} has {file.size:,} bytes; Comprehend takes {MAX_TOTAL_BYTES:,}")
     checked = check(lines(file), file.size <= CHECKED_BYTES, least, among)

@@ -98,7 +98,7 @@ class Anchored(NamedTuple):
     loose: list[Phrase]  # or those whose word beside it is part of a word
 
     def at(self, tokens: Sequence[str], at: int) -> list[Match]:
-        """The phrases that stand around a place."""
+        """Find the phrases that stand around a place."""
         near = [*self.loose]
         if at:
             near += self.before.get(tokens[at - 1], ())
@@ -187,7 +187,7 @@ class Lexicon:
         self._anchored.clear()
 
     def find_met(self, tokens: Sequence[str]) -> list[Match]:
-        """What `find` says of tokens that have all been met since the last `forget`."""
+        """Return what `find` says of tokens that have all been met since the last `forget`."""
         every = self._anchored
         found: list[Match] = []
         phrases: list[Match] = []
@@ -221,13 +221,13 @@ class Lexicon:
 
 
 def _anchor(words: Sequence[str]) -> int:
-    """Where a term's rarest word is: the first of the longest, but one that is part of a word if there is any, so that
-    the word beside it may be looked up whole."""
+    """Find the place of a term's rarest word: the first of the longest, but one that is part of a word if there is any,
+    so that the word beside it may be looked up whole."""
     return max(range(len(words)), key=lambda at: ("*" in words[at], len(words[at]), -at))
 
 
 def fits(pattern: str, token: str) -> bool:
-    """Whether a token is of a term's word."""
+    """Return whether a token matches a word of a term."""
     bare = pattern.strip("*")
     if pattern[:1] == "*":
         return bare in token if pattern[-1:] == "*" else token.endswith(bare)
@@ -235,7 +235,7 @@ def fits(pattern: str, token: str) -> bool:
 
 
 def literal(tokens: Sequence[str], matches: Iterable[Match]) -> list[str]:
-    """The tokens that are in no figure of speech."""
+    """Return the tokens that are in no figure of speech."""
     figures = {at for start, stop, sense in matches if sense.figurative for at in range(start, stop)}
     return [token for at, token in enumerate(tokens) if at not in figures]
 

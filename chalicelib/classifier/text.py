@@ -79,7 +79,7 @@ def _words_of_hashtag(match: re.Match[str]) -> str:
 
 
 def mend(text: str) -> str:
-    """Undoes UTF-8 read as cp1252, and that read as Mac Roman once more, as in the CrowdFlower set.
+    """Undo UTF-8 read as cp1252, and that read as Mac Roman once more, as in the CrowdFlower set.
 
     Only runs of characters that turn into valid UTF-8 change.
     """

@@ -43,7 +43,7 @@ CARD_METRICS = {"precision": "precision_macro", "recall": "recall_macro"}
 
 
 def classifier_name(stage: str) -> str:
-    """The DocumentClassifierName that all versions of a stage share."""
+    """Return the DocumentClassifierName that all versions of a stage share."""
     return f"disaster-tweets-{stage}"
 
 
@@ -86,7 +86,7 @@ def all_versions() -> list[dict[str, Any]]:
 
 
 def describe(version: str) -> dict[str, Any] | None:
-    """A version's summary and its confusion matrix; None when there is no such version."""
+    """Return a version's summary and its confusion matrix; None when there is no such version."""
     active = activation.current()
     if version == bundled.version():
         return bundled_summary(active)
@@ -99,7 +99,7 @@ def describe(version: str) -> dict[str, Any] | None:
 
 
 def bundled_summary(active: Active) -> dict[str, Any]:
-    """The bundled classifier as a version like any other: always ready, free, with the scores of its model card."""
+    """Return the bundled classifier as a version like any other: always ready, free, with the scores of its model card."""
     version = bundled.version()
     return {
         "version": version,
@@ -116,7 +116,7 @@ def bundled_summary(active: Active) -> dict[str, Any]:
 
 
 def summary(properties: Mapping[str, Any], endpoint: Mapping[str, Any] | None, active: Active) -> dict[str, Any]:
-    """What the API says of a version, from DocumentClassifierProperties and EndpointProperties."""
+    """Return what the API says of a version, from DocumentClassifierProperties and EndpointProperties."""
     version, metadata = properties["VersionName"], properties.get("ClassifierMetadata", {})
     hosted = endpoint_summary(endpoint) if endpoint else None
     measured = metadata.get("EvaluationMetrics", {})
@@ -153,7 +153,7 @@ def status(classifier: str, endpoint: str | None) -> str:
 
 
 def endpoint_summary(endpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """An endpoint's state and price. Costs so far assume that its units never changed."""
+    """Return an endpoint's state and price. Costs so far assume that its units never changed."""
     units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
     seconds = max(60.0, (datetime.now(UTC) - endpoint["CreationTime"]).total_seconds())
     return {
@@ -168,12 +168,12 @@ def endpoint_summary(endpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def usd_a_day(units: int) -> float:
-    """What an endpoint costs a day, whether or not it is asked anything."""
+    """Return what an endpoint costs a day in USD, used or not."""
     return round(units * USD_A_UNIT_SECOND * 86_400, 2)
 
 
 def cost(properties: Mapping[str, Any], endpoint: Mapping[str, Any] | None) -> dict[str, float]:
-    """What a version has cost and costs, in USD."""
+    """Return what a version has cost and costs, in USD."""
     began, ended = properties.get("TrainingStartTime"), properties.get("TrainingEndTime")
     hours = (ended - began).total_seconds() / 3600 if began and ended else 0.0
     return {

@@ -129,7 +129,7 @@ def kinds(rows: Sequence[Mapping[str, Any]], most: int = 12) -> str:
 
 
 def legend(entries: Iterable[tuple[str, str]]) -> str:
-    """What the colours mean: (class, words)."""
+    """Explain the colours: (class, words)."""
     items = (
         f'<span><svg class="key" viewBox="0 0 10 10" aria-hidden="true">'
         f'<rect class="{escape(name)}" width="10" height="10" rx="2"/></svg>{escape(words)}</span>'
@@ -147,7 +147,7 @@ def label(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def top_of(height: float) -> float:
-    """The y of a plot's thing that is so high."""
+    """Return the y coordinate of a bar's top, for its height."""
     return 8 + HEIGHT - height
 
 
@@ -198,7 +198,7 @@ def short_day(day: str) -> str:
 
 
 def nice(most: float) -> float:
-    """A round number that isn't below: 1, 2, 5, 10, 20, …"""
+    """Round up to a round number: 1, 2, 5, 10, 20, …"""
     if most <= 0:
         return 1
     power = 10.0 ** floor(log10(most))
@@ -206,7 +206,7 @@ def nice(most: float) -> float:
 
 
 def nice_seconds(most: float) -> float:
-    """A round time that isn't below."""
+    """Round up to a round time."""
     steps = (1, 2, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 43200, 86400)
     return next((step for step in steps if step >= most), ceil(most / 86400) * 86400)
 

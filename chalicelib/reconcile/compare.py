@@ -381,7 +381,7 @@ LIMIT 1000
 
 
 def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str, windows: int = 1) -> list[str]:
-    """The transaction of a comparison; its last two are TOTALS and ORPHANS."""
+    """Return the transaction of a comparison; its last two are TOTALS and ORPHANS."""
     names = []
     if listed.manifest:
         columns = ("s3_key", "hour_key", "expected_rows", "bytes", "written_at")
@@ -413,7 +413,10 @@ def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str
 
 
 def parameters(job: Job, windows: Sequence[Window]) -> dict[str, str]:
-    """What the statements ask for, as text. An hour is over at `closed` where its last file has had its grace."""
+    """Return the values of the statements' parameters, as text.
+
+    An hour is over at `closed` where its last file has had its grace.
+    """
     later = {f"next_{n}": timestamp(job.now + wait) for n, wait in enumerate(hours.INTERVALS, 1)}
     return {
         "id": job.id,
@@ -437,7 +440,7 @@ class Compared(NamedTuple):
 
 
 def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared:
-    """Compares the hours that were listed and records what was found. `folder` is where the run may write."""
+    """Compare the hours that were listed and records what was found. `folder` is where the run may write."""
     bucket = settings().bucket
     hours_url = write_hours(bucket, folder, listed.hours)
     windows = hours.windows(listed.hours, listed.written)
@@ -447,7 +450,7 @@ def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared
 
 
 def write_hours(bucket: str, folder: str, listed: Sequence[datetime]) -> str:
-    """The hours as JSON lines for COPY; their URL."""
+    """Write the hours as JSON lines for COPY; return their URL."""
     rows = ({"hour": timestamp(hour), "hour_key": listing.FOLDER + hours.key(hour)} for hour in listed)
     return listing.lines(bucket, f"{folder}hours.ndjson.gz", rows)
 
@@ -480,7 +483,7 @@ WHERE tweet_hour.hour_key = left_over.hour_key
 
 
 def no_orphans(job: Job, folder: str, keys: Sequence[str]) -> None:
-    """Takes findings back: these files are there, they were written after the listing. The next run looks at them."""
+    """Take findings back: these files are there, they were written after the listing. The next run looks at them."""
     rows = ({"s3_key": key, "hour_key": key[:27]} for key in keys)
     url = listing.lines(settings().bucket, f"{folder}late.ndjson.gz", rows)
     load = copy.statement(url, settings().copy_role_arn, "late_file", ("s3_key", "hour_key"), manifest=False)

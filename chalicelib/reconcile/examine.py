@@ -22,7 +22,7 @@ class UnreadableError(Exception):
 
 
 def trouble(bucket: str, file: File) -> str | None:
-    """What is wrong with a tweet file, None if it is as its name says. Raises ClientError when S3 fails."""
+    """Return what is wrong with a tweet file, None if it is as its name says. Raises ClientError when S3 fails."""
     try:
         body = clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"]
         check(lines(gunzipped(body.iter_chunks(CHUNK))), file)
@@ -36,7 +36,7 @@ def trouble(bucket: str, file: File) -> str | None:
 
 
 def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of a gzip stream, in pieces of up to a MB. Raises UnreadableError."""
+    """Yield the content of a gzip stream, in pieces of up to a MB. Raises UnreadableError."""
     unpack = zlib.decompressobj(wbits=31)
     try:
         for chunk in chunks:
@@ -53,7 +53,7 @@ def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a text that comes in pieces; the last one may lack its newline. Raises UnreadableError."""
+    """Yield the lines of a text that comes in pieces; the last one may lack its newline. Raises UnreadableError."""
     left = b""
     for piece in pieces:
         *whole, left = (left + piece).split(b"\n")

@@ -85,7 +85,7 @@ def _differs(found: Found | None, checked: Found) -> bool:
 
 
 def key(hour: datetime) -> str:
-    """What the keys of an hour's files have behind their first folder: `dt=YYYY-MM-DD/hh=HH/`."""
+    """Return what the keys of an hour's files have behind their first folder: `dt=YYYY-MM-DD/hh=HH/`."""
     return hour.strftime(f"dt={hour:%Y-%m-%d}/hh=%H/")
 
 
@@ -94,7 +94,7 @@ def floor(moment: datetime) -> datetime:
 
 
 def of(days: Iterable[date]) -> set[datetime]:
-    """All hours of some days; none of days before 1970 or without a next one, on which nothing can have arrived."""
+    """Return all hours of some days; none of days before 1970 or without a next one, on which nothing can have arrived."""
     return {
         datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
         for day in days
@@ -104,7 +104,7 @@ def of(days: Iterable[date]) -> set[datetime]:
 
 
 def days(prefixes: Iterable[str]) -> set[date]:
-    """The days in common prefixes like `tweets/dt=2026-01-31/`; others are none."""
+    """Return the days in common prefixes like `tweets/dt=2026-01-31/`; others are none."""
     found = set()
     for prefix in prefixes:
         if match := DAY.search(prefix):
@@ -149,7 +149,7 @@ def kept(hours: Iterable[datetime], now: datetime, days: int) -> set[datetime]:
 
 
 def ranges(hours: Iterable[datetime]) -> list[Range]:
-    """The same hours as few ranges, the newest first: what is new matters most when time runs out."""
+    """Return the same hours as few ranges, the newest first: what is new matters most when time runs out."""
     found: list[Range] = []
     for hour in sorted(hours):
         if found and found[-1].stop == hour:
@@ -160,7 +160,7 @@ def ranges(hours: Iterable[datetime]) -> list[Range]:
 
 
 def within(span: Range) -> Sequence[datetime]:
-    """The hours of a range, in order."""
+    """Return the hours of a range, in order."""
     return [span.start + HOUR * n for n in range(int((span.stop - span.start) / HOUR))]
 
 

@@ -49,18 +49,18 @@ class Listing:
 
 
 def stored_days(bucket: str, folder: str = FOLDER) -> set[date]:
-    """The days that have files, from their folders: a request for 1,000 days."""
+    """Return the days that have files, from their folders: a request for 1,000 days."""
     pages = clients.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
     return hours.days(each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
 
 
 def objects(bucket: str, folder: str, span: Range, listing: Listing | None = None) -> Iterator[Object]:
-    """The objects under `<folder>dt=…/hh=…/` of a range, in order of their keys; counts requests in `listing`."""
+    """Yield the objects under `<folder>dt=…/hh=…/` of a range, in order of their keys; counts requests in `listing`."""
     yield from between(bucket, folder, hours.key(span.start), hours.key(span.stop), listing)
 
 
 def between(bucket: str, folder: str, start: str, stop: str, listing: Listing | None = None) -> Iterator[Object]:
-    """The objects of a folder whose keys behind it are from `start` up to, not including, `stop`."""
+    """Yield the objects of a folder whose keys behind it are from `start` up to, not including, `stop`."""
     pages = clients.s3().get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=folder, StartAfter=folder + start):
         if listing:
@@ -87,7 +87,7 @@ def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, hours
 
 
 def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, requests: int = 0) -> Listing:
-    """Lists the ranges one after the other and writes their files' names under `prefix`, until `deadline` (monotonic).
+    """List the ranges one after the other and write their files' names under `prefix`, until `deadline` (monotonic).
 
     Writing the same listing again overwrites it. An hour that wasn't got through isn't among the listing's hours,
     though some of its names may have been written. `requests` were made before.
@@ -145,7 +145,7 @@ class Lines:
             self.end()
 
     def end(self) -> None:
-        """Writes what has gathered."""
+        """Write what has gathered."""
         if self._count:
             key = f"{self._prefix}{len(self.parts) + 1:05}.ndjson.gz"
             self._body += self._gzip.flush()
@@ -155,7 +155,7 @@ class Lines:
 
 
 def lines(bucket: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
-    """Writes a few rows as gzipped JSON lines under `key`; its URL."""
+    """Write a few rows as gzipped JSON lines under `key`; return its URL."""
     packed = zlib.compressobj(1, wbits=31)
     body = b"".join(packed.compress(orjson.dumps(row) + b"\n") for row in rows) + packed.flush()
     clients.s3().put_object(Bucket=bucket, Key=key, Body=body)
@@ -163,7 +163,7 @@ def lines(bucket: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
 
 
 def manifest(bucket: str, key: str, keys: Iterable[str]) -> str:
-    """Writes a COPY manifest of some objects under `key`; its key.
+    """Write a COPY manifest of some objects under `key`; return its key.
 
     Each is mandatory: a file that has gone is an error, not nothing.
     docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
@@ -174,5 +174,5 @@ def manifest(bucket: str, key: str, keys: Iterable[str]) -> str:
 
 
 def timestamp(moment: datetime) -> str:
-    """A TIMESTAMP as COPY and CAST read it, UTC."""
+    """Write a TIMESTAMP as COPY and CAST read it, UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

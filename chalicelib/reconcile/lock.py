@@ -101,7 +101,10 @@ class Lock:
                 continue  # the next beat may get through
 
     def _still_mine(self) -> bool:
-        """A write may be reported as failed and yet be done: then the ETag is another, and the lock still ours."""
+        """Return whether the lock is ours.
+
+        A write may be reported as failed and yet be done: then the ETag is another, and the lock still ours.
+        """
         try:
             found = self._read()
         except (ClientError, BotoCoreError):

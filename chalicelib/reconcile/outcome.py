@@ -254,7 +254,7 @@ def settle(
 
 
 def strip_stop(job: Job, listed: Sequence[datetime]) -> datetime:
-    """Where the report's strip of hours ends: with the present, or with the hours that were asked for."""
+    """Return where the report's strip of hours ends: with the present, or with the hours that were asked for."""
     present = floor(job.now) + HOUR
     return min(listed[-1] + HOUR, present) if job.asked_for and listed else present
 
@@ -298,6 +298,6 @@ def _finding(job: Job, file: File) -> dict[str, Any]:
 
 
 def _hour(key: str) -> str | None:
-    """The hour in which Firehose gave the records up, off its key: `…/YYYY/MM/DD/HH/…`."""
+    """Return the hour in which Firehose gave the records up, off its key: `…/YYYY/MM/DD/HH/…`."""
     found = re.search(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/", key)
     return "{}-{}-{} {}:00:00".format(*found.groups()) if found else None

@@ -106,7 +106,7 @@ SHOWN = 100  # rows of a table
 
 
 def render(report: Mapping[str, Any], job_id: str) -> str:
-    """The page of a report of `report.build`."""
+    """Return the page of a report of `report.build`."""
     title = VERDICTS[report["verdict"]]
     body = [
         header(report, title),
@@ -143,7 +143,7 @@ def header(report: Mapping[str, Any], title: str) -> str:
 
 
 def summary(report: Mapping[str, Any]) -> str:
-    """What happened, in a sentence or two."""
+    """Say what happened, in a sentence or two."""
     tweets, files, repairs = report["tweets"], report["files"], report["repairs"]
     said = [
         counted(tweets["lost"], "{} can't be put back.", "tweet"),
@@ -159,7 +159,7 @@ def summary(report: Mapping[str, Any]) -> str:
 
 
 def counted(count: int, sentence: str, noun: str, verb: bool = False) -> str:
-    """The sentence with so many of the noun (and is or are) for {}; nothing for none."""
+    """Put a number and its noun (and is or are) into a sentence at {}; return nothing for none."""
     what = plural(count, noun) + (f" {'is' if count == 1 else 'are'}" if verb else "")
     return sentence.format(what) if count else ""
 
@@ -200,7 +200,7 @@ def kinds(report: Mapping[str, Any]) -> str:
 
 
 def findings(report: Mapping[str, Any]) -> str:
-    """The files in trouble, and what was done."""
+    """Show the files in trouble, and what was done."""
     found = [finding for finding in report["findings"] if finding["state"] != "unanswered"]
     if not found:
         return section("Files in trouble", '<p class="note">None.</p>')

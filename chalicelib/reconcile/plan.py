@@ -25,7 +25,9 @@ class File(NamedTuple):
 
 
 def batches(files: Iterable[File], most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> list[list[File]]:
-    """The files in their order, as few batches as the limits allow; a file over `most_bytes` has one of its own."""
+    """Divide the files, in their order, into as few batches as the limits allow; a file over `most_bytes` has one of
+    its own.
+    """
     found: list[list[File]] = []
     size = 0
     for file in files:
@@ -38,7 +40,9 @@ def batches(files: Iterable[File], most_files: int = MOST_FILES, most_bytes: int
 
 
 def halves(batch: Sequence[File]) -> list[list[File]]:
-    """A batch that failed in two: a file that can't be loaded is alone after log2(files) rounds, the others are in."""
+    """Divide a batch that failed in two: a file that can't be loaded is alone after log2(files) rounds, the others are
+    in.
+    """
     middle = len(batch) // 2
     return [list(batch[:middle]), list(batch[middle:])]
 

@@ -192,7 +192,7 @@ class _Work:
         self.done = Repairs()
 
     def mend(self, batch: list[File], attempt: int) -> None:
-        """Loads a batch again; where that fails, its halves, down to a single file."""
+        """Load a batch again; where that fails, its halves, down to a single file."""
         try:
             left = self._load(batch)
         except data_api.StillRunningError as error:
@@ -211,7 +211,7 @@ class _Work:
                 self._judge(file, left[file.key], attempt)
 
     def _judge(self, file: File, message: str, attempt: int) -> None:
-        """A file that isn't loaded: is it to blame? If not, it is tried again."""
+        """Find out whether a file that was not loaded is to blame; if not, try it again."""
         try:
             wrong = examine.trouble(settings().bucket, file)
         except (ClientError, BotoCoreError) as error:

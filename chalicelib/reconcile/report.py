@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 
 def build(found: Found) -> dict[str, Any]:
-    """The report; everything in it is plain JSON."""
+    """Build the report; everything in it is plain JSON."""
     job, listing, kept = found.job, found.listing, found.outcome.kept
     tweets = counts(found)
     return {
@@ -169,7 +169,7 @@ def hour(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def kind(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row may lack its label, or have one that no kind is of: then somebody else wrote it."""
+    """Describe the tweets of one kind. A row that somebody else wrote may have no label, or one of no kind."""
     code = row["code"] or ""
     return {"code": code, "name": row["name"] or code or "(none)", "tweets": row["tweets"], "relevant": row["relevant"]}
 

@@ -42,7 +42,8 @@ class Deadlines(NamedTuple):
 
 
 def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, Any]:
-    """The report of `{"from"?, "to"?, "repair"?, "grace_seconds"?}` (`from` and `to` ISO 8601); its page beside it.
+    """Reconcile and return the report of `{"from"?, "to"?, "repair"?, "grace_seconds"?}` (`from` and `to` ISO 8601);
+    its page beside it.
 
     Ends before the Lambda's time is up; what is left then, the next run does. Raises lock.HeldError when another run is
     under way all the time, data_api.WarehouseError and boto3's errors: a run that failed can be started again.
@@ -109,7 +110,7 @@ def left(deadline: float) -> float:
 
 
 def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known) -> Job:
-    """What to do, with what wasn't said filled in."""
+    """Return what to do, with the defaults filled in."""
     grace = arguments.get("grace_seconds")
     if grace is None:
         usual = settings().grace_seconds
@@ -143,7 +144,7 @@ def moment(text: str) -> datetime:
 
 
 def compared_with(job: Job, listed: Listing, folder: str, deadline: float) -> Compared:
-    """The comparison of what was listed. An orphan whose file is there after all was written since the listing."""
+    """Compare what was listed. An orphan whose file is there after all was written since the listing."""
     if not listed.hours:
         return Compared({}, [])
     compared = compare.compare(job, listed, folder, left(deadline))
@@ -168,7 +169,9 @@ def exists_now(key: str) -> bool:
 
 
 def idle_endpoints() -> list[dict[str, Any]] | None:
-    """What idles and costs; None where that could not be found out, which is no reason to go without a report."""
+    """Return the endpoints that cost and are not used; None where that could not be found out, which is no reason to go
+    without a report.
+    """
     try:
         return endpoints.idle()
     except (ClientError, BotoCoreError, data_api.WarehouseError):

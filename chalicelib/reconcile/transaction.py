@@ -26,7 +26,7 @@ LOCK_TWEETS = "LOCK disaster.reconciler_lock, disaster.disaster_tweets"
 def run(
     statements: Sequence[str], parameters: Mapping[str, str] | None = None, *, answers: int, patience: float = PATIENCE
 ) -> list[list[Row]]:
-    """Runs statements as one transaction: the rows of the last `answers` of them.
+    """Run statements as one transaction: the rows of the last `answers` of them.
 
     Raises WarehouseError when nothing was committed (StillRunningError and StatementLostError: it may be).
     """

@@ -78,7 +78,7 @@ class GivenUp(NamedTuple):
 
 
 def given_up(bucket: str, spans: Sequence[Range]) -> GivenUp:
-    """Those of some ranges."""
+    """Return the manifests that Firehose gave up in some ranges."""
     keys = Keys(bucket, GIVEN_UP, spans, SHOWN)
     return GivenUp(keys.count, keys.newest)
 
@@ -96,12 +96,14 @@ class Keys:
 
 
 def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Object]:
-    """The objects that Firehose wrote to a folder in the hours of a range."""
+    """Yield the objects that Firehose wrote to a folder in the hours of a range."""
     return listing.between(bucket, folder, span.start.strftime(HOUR), span.stop.strftime(HOUR))
 
 
 def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
-    """The files with records that the transform never answered for, the newest first, until `deadline` (monotonic)."""
+    """Find the files with records that the transform never answered for, the newest first, until `deadline`
+    (monotonic).
+    """
     bucket = settings().bucket
     files: list[File] = []
     lines = listing.Lines(bucket, f"{folder}unanswered-")
@@ -135,7 +137,7 @@ def read(bucket: str, file: File) -> Iterator[str]:
 
 
 def tweet_keys(record: dict[str, Any], file: File) -> Iterator[str]:
-    """The keys that the transform would have given the tweets of one record."""
+    """Return the keys that the transform would have given the tweets of one record."""
     if record["errorCode"] == REFUSED:
         return
     tweets, refusals = unpack(b64decode(record["rawData"]))

@@ -16,7 +16,8 @@ _EMPTY = len('{"recordId": "result": "ProcessingFailed", "data": ""}, ')  # afte
 
 
 def capacity(record_ids: Iterable[str]) -> int:
-    """How many bytes of rows fit into an answer to these records, as Lambda's runtime serialises it, before base64.
+    """Return how many bytes of rows fit into an answer to these records, as Lambda's runtime serialises it, before
+    base64.
 
     Never negative. Answers alone never exceed the limit, because the request, no smaller, is held to it too.
     """
@@ -27,7 +28,7 @@ def capacity(record_ids: Iterable[str]) -> int:
 
 
 def compose(results: Iterable[tuple[str, str, Sequence[bytes]]]) -> dict[str, Any]:
-    """The answer from (record ID, result, its rows), each a line ending in a newline.
+    """Compose the answer from (record ID, result, its rows), each a line ending in a newline.
 
     Should an event carry an ID twice, the two are answered as one, with the rows of both: Firehose takes an ID once.
     """

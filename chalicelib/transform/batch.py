@@ -40,13 +40,13 @@ class Batch:
 
     @cached_property
     def hour(self) -> str:
-        """Where its files go: `dt=YYYY-MM-DD/hh=HH` of the earliest arrival, UTC."""
+        """Return the folder of its files: `dt=YYYY-MM-DD/hh=HH` of the earliest arrival, UTC."""
         earliest = min(record.arrived for record in self.records)
         return datetime.fromtimestamp(earliest / 1000, UTC).strftime("dt=%Y-%m-%d/hh=%H")
 
 
 def read(event: dict[str, Any]) -> Batch:
-    """The batch in Firehose's event (docs.aws.amazon.com/firehose/latest/dev/data-transformation.html).
+    """Read the batch in Firehose's event (docs.aws.amazon.com/firehose/latest/dev/data-transformation.html).
 
     Whatever a record's data is, it ends up as tweets or refusals. Where arrivals are missing the batch's earliest
     stands in, or the present if there is none.
@@ -77,7 +77,7 @@ def read(event: dict[str, Any]) -> Batch:
 
 
 def _arrivals(entries: list[dict[str, Any]], stamps: list[Any]) -> list[int]:
-    """When the records arrived, ms since the epoch, as far as known."""
+    """Return when the records arrived, ms since the epoch, as far as known."""
     if all(map(_is_time, stamps)):
         return stamps
     arrivals = [_arrival(entry) for entry in entries]

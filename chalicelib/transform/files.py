@@ -44,7 +44,7 @@ def refusal_line(record: Record, refusal: Refusal) -> bytes:
 
 
 def compress(lines: Iterable[bytes]) -> bytes:
-    """The same bytes for the same lines, at any time."""
+    """Compress lines: the same lines give the same bytes at any time."""
     return gzip.compress(b"".join(lines), COMPRESSION, mtime=0)
 
 

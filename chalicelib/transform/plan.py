@@ -33,7 +33,7 @@ class PutBack(NamedTuple):
 
 
 def fitting(facts: Iterable[bytes], capacity: int) -> int:
-    """How many of the rows, from the first on, surely fit into so many bytes."""
+    """Return how many of the rows, from the first on, surely fit into so many bytes."""
     sizes = accumulate(len(fact) + VERDICT_BYTES + LINK_BYTES for fact in facts)
     count = 0
     for size in sizes:
@@ -44,7 +44,7 @@ def fitting(facts: Iterable[bytes], capacity: int) -> int:
 
 
 def shares(records: Sequence[Record], rows: int) -> list[Share]:
-    """Which rows are whose, when the batch's first so many tweets become rows."""
+    """Assign each record its slice of the rows, when the batch's first so many tweets become rows."""
     found, start = [], 0
     for record in records:
         stop = min(start + len(record.tweets), rows)

@@ -25,7 +25,7 @@ class PutBackError(Exception):
 def put_back(
     entries: Sequence[PutBack], stream: str, source_arn: str | None, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Sends every entry, those that fail again with backoff. Raises PutBackError, or what boto3 raises.
+    """Send every entry, those that fail again with backoff. Raises PutBackError, or what boto3 raises.
 
     A delivery stream fed by a Kinesis data stream takes no PutRecordBatch: then they go into the data stream.
     """

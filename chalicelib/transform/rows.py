@@ -36,7 +36,7 @@ _DIGEST = hashlib.blake2b(digest_size=16)  # copied: three times as fast as made
 
 
 def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
-    """The first part: all that doesn't depend on which classifier is active. `arrived` in ms since the epoch."""
+    """Return the first part: all that doesn't depend on which classifier is active. `arrived` in ms since the epoch."""
     raw, text, truncated, tweet_id, user_id, created_at, location, lang, source_keyword, source = tweet
     return orjson.dumps(
         {
@@ -59,7 +59,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
 
 
 def tweet_key(raw: bytes) -> str:
-    """What a tweet's own source always comes to: 32 hex digits."""
+    """Return the hash of the source record: 32 hex digits."""
     digest = _DIGEST.copy()
     digest.update(raw[: -len(REPLAYED)] + b"}" if raw.endswith(REPLAYED) else raw)
     return digest.hexdigest()
@@ -95,7 +95,7 @@ def _day(day: int) -> str:
 
 
 def verdict(prediction: Prediction, seconds: float) -> bytes:
-    """The second part, at most VERDICT_BYTES. `seconds` spent classifying the tweet."""
+    """Return the second part, at most VERDICT_BYTES. `seconds` spent classifying the tweet."""
     label, score, relevant, _, version = prediction
     return VERDICT % (
         label.encode(),
@@ -108,5 +108,8 @@ def verdict(prediction: Prediction, seconds: float) -> bytes:
 
 
 def link(key: str) -> bytes:
-    """The third part as a template for the line number, at most LINK_BYTES once filled in. `key` of the tweet file."""
+    """Return the third part as a template for the line number, at most LINK_BYTES once filled in.
+
+    `key` of the tweet file.
+    """
     return b',"s3_key":"%b","s3_line":%%d}\n' % key.encode()

@@ -45,7 +45,8 @@ class UnsafeLiteralError(ValueError):
 def statement(
     url: str, role_arn: str, table: str, columns: Sequence[str], *, manifest: bool = True, options: str = OPTIONS
 ) -> str:
-    """The COPY of what `url` names (a manifest, or with `manifest=False` a prefix) into `table` (may be qualified).
+    """Return the COPY of what `url` names (a manifest, or with `manifest=False` a prefix) into `table` (may be
+    qualified).
 
     Raises UnsafeLiteralError if a value isn't plainly an S3 URL, a role's ARN or an identifier. `options` are ours,
     never input.

@@ -78,7 +78,8 @@ def run(
     token: str = "",
     patience: float = PATIENCE,
 ) -> str:
-    """Runs up to 40 statements as one transaction and waits for it: its id; `<id>:<n>` is its n-th statement, from 1.
+    """Run up to 40 statements as one transaction and wait for it; return its id; `<id>:<n>` is its n-th statement, from
+    1.
 
     Every parameter must occur in some statement. Calls with the same `token` within 8 hours run it once.
     Raises WarehouseError with Redshift's message: nothing of it was committed (except StatementLostError and
@@ -201,7 +202,7 @@ def _wait(statement_id: str, deadline: float) -> None:
 
 
 def _describe(statement_id: str, seconds: int) -> Any:
-    """Waits up to `seconds` on Redshift's side where this boto3 knows how, and the statement has no other waiters."""
+    """Wait up to `seconds` on Redshift's side where this boto3 knows how, and the statement has no other waiters."""
     api = clients.redshift_data()
     wait = {"WaitTimeSeconds": seconds} if seconds >= 1 and _can_wait() else {}
     try:
@@ -235,7 +236,9 @@ def _complaint(found: Mapping[str, Any]) -> str:
 
 
 def _target() -> dict[str, Any]:
-    """Which warehouse: a serverless workgroup (the user is the caller's IAM role), or a provisioned cluster."""
+    """Return the parameters that name the warehouse: a serverless workgroup (the user is the caller's IAM role), or a
+    provisioned cluster.
+    """
     known = settings()
     if known.workgroup:
         return {"WorkgroupName": known.workgroup, "Database": known.database}

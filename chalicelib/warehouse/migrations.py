@@ -101,7 +101,7 @@ class Transaction:
 
 
 def read(folder: Path = FOLDER) -> list[Migration]:
-    """The migrations in order. Raises MigrationError unless they are numbered 1, 2, 3, ..."""
+    """Read the migrations in order. Raises MigrationError unless they are numbered 1, 2, 3, ..."""
     found = []
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.fullmatch(path.name)
@@ -115,7 +115,7 @@ def read(folder: Path = FOLDER) -> list[Migration]:
 
 
 def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
-    """What is pending, in order. What a newer version of this app has applied beyond that is left alone.
+    """Return what is pending, in order. What a newer version of this app has applied beyond that is left alone.
 
     Raises MigrationError if an applied migration was changed, renamed or removed since, or one before it is missing.
     """
@@ -137,7 +137,7 @@ def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Mi
 
 
 def transaction(migration: Migration, roles: Collection[str] = ()) -> Transaction:
-    """The transaction that applies a migration, once. `roles` exist already.
+    """Return the transaction that applies a migration, once. `roles` exist already.
 
     CREATE ROLE knows no IF NOT EXISTS, and a role belongs to the namespace, so it outlives schema and database: one
     that is there is not made again. Raises MigrationError if it wouldn't fit the Data API's limits.
@@ -163,7 +163,7 @@ def transaction(migration: Migration, roles: Collection[str] = ()) -> Transactio
 
 
 def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) -> list[Migration]:
-    """Applies what is pending and returns it; somebody else may be doing the same. `patience` in seconds for all.
+    """Apply what is pending and return it; somebody else may be doing the same. `patience` in seconds for all.
 
     Raises MigrationError as `plan` and `transaction`, or with Redshift's message; StillRunningError.
     """
@@ -218,19 +218,19 @@ def encodings_left(sql: str, encodings: Mapping[str, str]) -> str:
 
 
 def applied(patience: float = data_api.PATIENCE) -> list[Applied]:
-    """What the warehouse says was applied, in order; nothing where it was never set up."""
+    """Return what the warehouse says was applied, in order; nothing where it was never set up."""
     if "migration" not in tables(patience):
         return []
     return [Applied(**row) for row in data_api.query(APPLIED, patience=patience)]
 
 
 def tables(patience: float = data_api.PATIENCE) -> list[str]:
-    """The tables of the schema that there are, by name."""
+    """Return the names of the tables that the schema has."""
     return [row["name"] for row in data_api.query(TABLES, patience=patience)]
 
 
 def existing_roles(migration: Migration, patience: float) -> set[str]:
-    """The database's roles, asked for only where the migration makes any."""
+    """Return the database's roles, asked for only where the migration makes any."""
     if not CREATE_ROLE.search(migration.sql):
         return set()
     return {row["role_name"] for row in data_api.query("SELECT role_name FROM svv_roles", patience=patience)}
@@ -252,7 +252,7 @@ TOKEN = re.compile(
 
 
 def statements(sql: str) -> list[str]:
-    """The statements of a script, without comments (the Data API would look for :parameters in them).
+    """Return the statements of a script, without comments (the Data API would look for :parameters in them).
 
     Semicolons within strings, quoted names, comments and $$ bodies end nothing. Raises MigrationError for a string or
     comment that is not closed.
@@ -280,7 +280,7 @@ def _split(sql: str) -> Iterator[list[str]]:
 
 
 def _comment_end(sql: str, start: int) -> int:
-    """Where the comment that begins at `start` ends; comments nest."""
+    """Return where the comment ends that begins at `start`; comments nest."""
     depth = 0
     for mark in re.compile(r"/\*|\*/").finditer(sql, start):
         depth += 1 if mark[0] == "/*" else -1

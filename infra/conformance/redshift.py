@@ -228,7 +228,7 @@ def every_parameter_is_given_and_used(place: Place) -> str:
 
 @check
 def the_same_token_runs_once(place: Place) -> None:
-    """Calls with the same ClientToken run once."""
+    """Call with the same ClientToken run once."""
     ids = {sql(place, "SELECT 1", ClientToken=place.name).id for _ in range(2)}
     if len(ids) != 1:
         raise DiffersError("two statements ran")

@@ -21,7 +21,7 @@ def install(
     faults: Faults,
     throttle: bool | None = None,
 ) -> None:
-    """Puts it into moto, with its state under `home`; before the server's first request.
+    """Put it into moto, with its state under `home`; before the server's first request.
 
     `read`, `list_keys` and `put` are S3's. `throttle`: whether endpoints refuse what exceeds their inference units, 100
     characters and 2 documents a second each. Left out, they do unless the environment variable

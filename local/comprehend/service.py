@@ -178,7 +178,7 @@ class Comprehend:
             self._change(record, **outcome, EndTime=now())
 
     def _outcome(self, arn: str, record: dict[str, Any]) -> dict[str, Any]:
-        """Trains in a process of its own; what then changes in the classifier's properties."""
+        """Train in a process of its own; what then changes in the classifier's properties."""
         directory = self.home / record["_directory"]
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir()

@@ -119,7 +119,7 @@ def archive(matrix: dict[str, Any]) -> bytes:
 
 
 def main(directory: Path) -> None:
-    """Trains in `directory` (see the module's docstring)."""
+    """Train in `directory` (see the module's docstring)."""
     import joblib
 
     test = directory / "test.csv"

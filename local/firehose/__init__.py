@@ -32,7 +32,7 @@ def install(
     run_sql: Callable[[str], int],
     faults: Faults,
 ) -> Deliveries:
-    """Puts it into moto, with its state under `<home>/firehose`; before the server's first request.
+    """Put it into moto, with its state under `<home>/firehose`; before the server's first request.
 
     `invoke` calls a function by its ARN and answers what it answers or raises; `put` writes an object (bucket, key,
     bytes); `run_sql` runs a COPY as its own transaction and raises when it fails.

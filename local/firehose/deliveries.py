@@ -41,7 +41,7 @@ class Deliveries:
                 journal.remove()
 
     def create(self, stream: DeliveryStream, account: str, region: str) -> None:
-        """Puts a stream to work that moto has just created."""
+        """Put a stream to work that moto has just created."""
         journal = Journal(self._path(region, stream.delivery_stream_name))
         if source := settings(stream, region).source_arn:
             journal.skip(kinesis.newest(source))  # as Firehose does, which starts at LATEST
@@ -61,14 +61,14 @@ class Deliveries:
         return self._streams.get((region, name))
 
     def flush(self, timeout: float = 60.0) -> None:
-        """Delivers everything now, waiting for no buffer to fill, and waits until it is done. Raises FlushError."""
+        """Deliver everything now, waiting for no buffer to fill, and wait until it is done. Raises FlushError."""
         deadline = time.monotonic() + timeout
         late = [stream.settings.name for stream in list(self._streams.values()) if not stream.flush(deadline)]
         if late:
             raise FlushError(f"Not delivered within {timeout:g} s: {', '.join(late)}")
 
     def close(self) -> None:
-        """Stops all streams; what isn't delivered is on disk for the next run."""
+        """Stop all streams; what isn't delivered is on disk for the next run."""
         for stream in self._streams.values():
             stream.close()
         self._streams.clear()

@@ -34,7 +34,7 @@ class Outside(NamedTuple):
 
 
 def put(outside: Outside, bucket: str, key: str, data: bytes, pause: Pause) -> bool:
-    """Writes an object, however long it takes."""
+    """Write an object, however long it takes."""
     attempt = 1
     while True:
         try:
@@ -48,7 +48,7 @@ def put(outside: Outside, bucket: str, key: str, data: bytes, pause: Pause) -> b
 
 
 def put_data(outside: Outside, settings: Settings, place: Place, data: bytes, pause: Pause) -> str | None:
-    """Writes data to the destination or the backup: the object's key."""
+    """Write data to the destination or the backup; return the object's key."""
     key = objects.key(settings, place.prefix, now(), gzip=place.gzip)
     body = gzip.compress(data, GZIP_LEVEL) if place.gzip else data
     return key if put(outside, place.bucket, key, body, pause) else None
@@ -57,7 +57,7 @@ def put_data(outside: Outside, settings: Settings, place: Place, data: bytes, pa
 def put_failures(
     outside: Outside, settings: Settings, stream_id: str, batch: Batch, outcome: Outcome, pause: Pause
 ) -> bool:
-    """Writes the error records of a batch, under the same key each time it is done: so they are there once."""
+    """Write the error records of a batch, under the same key each time it is done: so they are there once."""
     if not outcome.failures:
         return True
     assert settings.processor
@@ -70,7 +70,7 @@ def put_failures(
 def load(
     outside: Outside, settings: Settings, copy: Copy, keys: Sequence[str], copying: threading.Lock, pause: Pause
 ) -> bool:
-    """Copies the objects with one COPY, tried again for as long as the settings say; then leaves the manifest under
+    """Copy the objects with one COPY, tried again for as long as the settings say; then leave the manifest under
     errors/. `copying` is held by whoever runs a COPY.
     """
     place, at = settings.place, now()

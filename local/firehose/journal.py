@@ -145,7 +145,7 @@ class Journal:
         self.backed_up = stop
 
     def trim(self, backs_up: bool) -> None:
-        """Forgets the records that nobody needs any more."""
+        """Forget the records that nobody needs any more."""
         needed = min([self.uncut, *self.batches, *([self.backed_up] if backs_up else [])])
         with self._transaction():
             self._keep(next=self.next)
@@ -155,7 +155,7 @@ class Journal:
         self._disk.close()
 
     def remove(self) -> None:
-        """Closes it, and takes it from the disk."""
+        """Close it, and take it from the disk."""
         self.close()
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)

@@ -165,7 +165,7 @@ def with_defaults(described: Any) -> Any:
 
 
 def check(kind: str, given: Mapping[str, Any], *, update: bool = False) -> None:
-    """Refuses what AWS refuses, and by name what the local Firehose can't do. Raises InvalidArgumentException.
+    """Refuse what AWS refuses, and by name what the local Firehose can't do. Raises InvalidArgumentException.
 
     `given` is a destination's configuration as CreateDeliveryStream takes it, or as UpdateDestination does.
     """

@@ -81,7 +81,7 @@ class Stream:
     # What others ask of it
 
     def take(self, datas: Sequence[bytes]) -> list[str]:
-        """Takes records on: their ids, and by then they are on disk. Raises ServiceUnavailableException."""
+        """Take records on; return their ids, and by then they are on disk. Raises ServiceUnavailableException."""
         return [transform.record_id(self._journal.id, record) for record in self._append(now(), datas)]
 
     def change(self, settings: Settings, description: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ class Stream:
             self._changed.notify_all()
 
     def flush(self, deadline: float) -> bool:
-        """Delivers without waiting for buffers to fill, until nothing is left; False: not by the deadline."""
+        """Deliver without waiting for buffers to fill, until nothing is left; False: not by the deadline."""
         with self._changed:
             self._flushes += 1
             self._changed.notify_all()
@@ -107,7 +107,7 @@ class Stream:
                 self._flushes -= 1
 
     def close(self) -> None:
-        """Stops; what isn't delivered is in the journal for the next run."""
+        """Stop; what isn't delivered is in the journal for the next run."""
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -116,7 +116,7 @@ class Stream:
         self._journal.close()
 
     def delete(self) -> None:
-        """Stops, and forgets what isn't delivered."""
+        """Stop, and forgets what isn't delivered."""
         self.close()
         self._journal.remove()
 
@@ -221,7 +221,7 @@ class Stream:
                 self._changed.notify_all()
 
     def _next_batch(self) -> tuple[Batch, list[Record]] | None:
-        """Waits for the next one, which is on disk by then. None: the stream is closing."""
+        """Wait for the next one, which is on disk by then. None: the stream is closing."""
         with self._changed:
             while not self._closing.is_set():
                 if self._again:
@@ -335,7 +335,7 @@ class Stream:
         self._changed.wait(ROOM_PAUSE)
 
     def _pause(self, attempt: int) -> bool:
-        """Waits before the next attempt: 0.1 s, then twice as long each time. False: the stream is closing."""
+        """Wait before the next attempt: 0.1 s, then twice as long each time. False: the stream is closing."""
         return not self._closing.wait(min(LONGEST_PAUSE, 0.1 * 2 ** (attempt - 1)))
 
 

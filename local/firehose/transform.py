@@ -139,7 +139,7 @@ def run(
     faults: Faults,
     pause: Callable[[int], bool],
 ) -> Outcome | None:
-    """Invokes until an answer can be used, or the retries are used up: then all records fail.
+    """Invoke until an answer can be used, or the retries are used up: then all records fail.
 
     `pause(attempt)` waits before the next attempt and says whether there is to be one: if not, the outcome is None.
     """

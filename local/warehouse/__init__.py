@@ -19,7 +19,7 @@ FILE = "warehouse.duckdb"
 
 
 def install(home: Path, read: Read, list_keys: ListKeys, faults: Faults) -> Warehouse:
-    """Puts it into moto, with its file under `home`; before the server's first request.
+    """Put it into moto, with its file under `home`; before the server's first request.
 
     `read` gives an S3 object by bucket and key, `list_keys` the keys under a prefix.
     """

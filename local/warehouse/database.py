@@ -90,12 +90,15 @@ class Warehouse:
         self._connection.execute(SYSTEM)
 
     def close(self) -> None:
-        """Waits for the transaction under way, then writes everything into the file."""
+        """Wait for the transaction under way, then write everything into the file."""
         with self._writing:
             self._connection.close()
 
     def execute(self, sql: str) -> int:
-        """One statement in a transaction of its own: how many rows it loaded or changed. Raises WarehouseError."""
+        """One statement in a transaction of its own; return how many rows it loaded or changed.
+
+        Raises WarehouseError.
+        """
         with self.session() as session:
             return session.run([sql], alone=True)[-1].changed
 
@@ -111,7 +114,7 @@ class Warehouse:
 
     @contextmanager
     def turn_to_write(self, given_up: Callable[[], bool]) -> Iterator[None]:
-        """Waits for it. Raises duckdb.InterruptException once nobody wants it any more."""
+        """Wait for it. Raises duckdb.InterruptException once nobody wants it any more."""
         while not self._writing.acquire(timeout=0.05):
             if given_up():
                 raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
@@ -133,7 +136,7 @@ class Warehouse:
         return dict(self.ask(LIMITS, {"schema": schema, "table": table}))
 
     def load(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
-        """Runs a COPY within the cursor's transaction: how many rows it loaded. Raises WarehouseError."""
+        """Run a COPY within the cursor's transaction; return how many rows it loaded. Raises WarehouseError."""
         copy = copying.parse(sql)
         targets = _targets(cursor, copy)
         paths: list[str] = []

@@ -442,7 +442,7 @@ _TAKE_SUPER = {"GET_ARRAY_LENGTH", "JSON_SERIALIZE", "JSON_TYPEOF", "IS_ARRAY", 
 
 
 def _replace(node: exp.Expr, base: exp.Expr, path: str, name: str) -> None:
-    """Puts what is found at `path` in `base` where `node` was, as SUPER or as what stands around it asks for."""
+    """Put what is found at `path` in `base` where `node` was, as SUPER or as what stands around it asks for."""
     around = node.parent
     # What is the result, grouped or ordered by, or goes into a function of SUPER stays one; else its text is wanted.
     whole = isinstance(around, exp.Alias | exp.Select | exp.Group | exp.Ordered | exp.JSONType) or (

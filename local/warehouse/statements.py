@@ -67,7 +67,7 @@ class Statements:
         self._threads: set[threading.Thread] = set()
 
     def submit(self, sqls: Sequence[str], batch: bool, request: Mapping[str, Any]) -> Statement:
-        """Starts it, once for all requests with the same ClientToken. Raises TooManyError."""
+        """Start it, once for all requests with the same ClientToken. Raises TooManyError."""
         statement = Statement(sqls, batch, request)
         with self._lock:
             self._forget_old()
@@ -110,7 +110,7 @@ class Statements:
         return True
 
     def close(self) -> None:
-        """Stops what is running."""
+        """Stop what is running."""
         with self._lock:
             threads, running = list(self._threads), [each for each in self._known.values() if not each.ended.is_set()]
         for statement in running:
