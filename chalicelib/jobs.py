@@ -222,7 +222,7 @@ def _ended(job: Job, result: Mapping[str, Any], error: str = "") -> Job:
 
 
 def _event(job: Job) -> dict[str, Any]:
-    """Return the job as an EventBridge event: docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
+    """Return the job as an event: docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
     return {
         "version": "0",
         "id": job["id"],

@@ -88,7 +88,7 @@ def summary(versions: list[dict[str, Any]]) -> str:
 
 
 def verdicts(report: Mapping[str, Any]) -> str:
-    """Compare each pair of versions in a sentence, at the usual 5 %, with what the better one costs beyond the other."""
+    """Compare each pair of versions in a sentence (at 5 %), with what the better one costs beyond the other."""
     usd = {version["version"]: version["usd_a_day"] for version in report["versions"]}
     sentences = []
     for pair in report["comparisons"]:

@@ -99,7 +99,7 @@ def describe(version: str) -> dict[str, Any] | None:
 
 
 def bundled_summary(active: Active) -> dict[str, Any]:
-    """Return the bundled classifier as a version like any other: always ready, free, with the scores of its model card."""
+    """Return the bundled classifier as a version like any other: ready, free, with the scores of its model card."""
     version = bundled.version()
     return {
         "version": version,

@@ -94,7 +94,7 @@ def floor(moment: datetime) -> datetime:
 
 
 def of(days: Iterable[date]) -> set[datetime]:
-    """Return all hours of some days; none of days before 1970 or without a next one, on which nothing can have arrived."""
+    """Return all hours of some days; none of days before 1970 or without a next one, when nothing can arrive."""
     return {
         datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
         for day in days
