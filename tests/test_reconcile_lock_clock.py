@@ -10,9 +10,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from unittest import mock
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import clients
 from chalicelib.reconcile import lock
@@ -30,6 +31,7 @@ class S3:
         self.after: Callable[[], None] = lambda: None
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        assert (Bucket, Key) == ("b", "reports/reconciliations/lock.json")
         if not self.body:
             raise client_error("NoSuchKey")
         return {
@@ -40,6 +42,7 @@ class S3:
         }
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str = "", IfNoneMatch: str = "") -> Any:
+        assert (Bucket, Key) == ("b", "reports/reconciliations/lock.json")
         self.before()
         if (IfMatch and IfMatch != self.etag) or (IfNoneMatch and self.body):
             raise client_error("PreconditionFailed")
@@ -85,9 +88,35 @@ def test_who_waits_for_the_lock_asks_once_a_second_and_gives_up_when_patience_en
     monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(lock.time, "sleep", sleep)
     s3.held_by("another")
-    with pytest.raises(HeldError, match="Another reconciliation is under way"), Lock("b", "me", 3.0):
+    with pytest.raises(HeldError, match="is under way; what this one was to do, it does too"), Lock("b", "me", 3.0):
         pass
     assert pauses == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("code", ["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"])
+def test_who_is_beaten_to_the_lock_waits_for_it_and_any_other_error_is_itself(s3: S3, code: str) -> None:
+    def refuse() -> None:
+        raise client_error(code)
+
+    s3.before = refuse
+    with pytest.raises(HeldError), Lock("b", "me", 0.0):
+        pass
+    code = "InternalError"
+    with pytest.raises(ClientError, match="InternalError"), Lock("b", "me", 0.0):
+        pass
+
+
+def test_a_lock_that_can_not_be_read_after_a_beat_that_failed_is_not_given_up(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Lock("b", "me", 0.0)
+    for trouble in (client_error("SlowDown"), EndpointConnectionError(endpoint_url="http://s3")):
+        monkeypatch.setattr(s3, "get_object", mock.Mock(side_effect=trouble))
+        assert mine._still_mine() is True
+
+
+def test_three_beats_may_fail_before_the_lease_is_over() -> None:
+    assert lock.BEAT * 4 <= lock.LEASE
 
 
 def test_a_lock_that_another_took_unnoticed_is_not_set_free(s3: S3) -> None:
