@@ -1,5 +1,5 @@
 # Needs python3 (3.11 or later) with venv, and make. Every target sets up the virtual environment on its own:
-# demo, local, live and soak install what they need (200 MB); the others everything (1.2 GB), which `make setup` does alone.
+# demo, local, live and soak install what they need (200 MB); the others everything (1.6 GB), which `make setup` does alone.
 PYTHON ?= python3
 VENV   ?= .venv
 PORT   ?= 4566
@@ -22,10 +22,12 @@ export TYPED := make $(firstword $(MAKECMDGOALS))
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-setup: $(VENV)/.installed ## install everything into .venv (1.2 GB)
+setup: $(VENV)/.installed ## install everything into .venv (1.6 GB)
+	@$(PY) -m accelerator
 
-# Everything contains what the local AWS needs.
+# Everything contains what the local AWS needs. The accelerator is built if its compiler is there, which `setup` installs.
 ready: $(if $(wildcard $(VENV)/.installed),$(VENV)/.installed,$(VENV)/.installed-local)
+	@$(PY) -m accelerator
 
 # The pins name every package, so pip resolves nothing (--no-deps). Modules are compiled when they are first imported.
 # A newer pip goes first: the one that comes with Python 3.11 takes twice as long to read the package index.
@@ -42,7 +44,7 @@ $(VENV)/.installed-local: requirements-local.txt
 	$(call install,the local AWS (200 MB$(comma) about half a minute$(comma) once),$<)
 
 $(VENV)/.installed: requirements-dev.txt requirements-local.txt
-	$(call install,tests and deployment (1.2 GB$(comma) a minute or two$(comma) once),$<)
+	$(call install,tests and deployment (1.6 GB$(comma) a minute or two$(comma) once),$<)
 
 comma := ,
 
@@ -72,7 +74,7 @@ mutants: .venv-mutants/.installed ## see which small changes to the code no test
 
 .venv-mutants/.installed: override VENV := .venv-mutants
 .venv-mutants/.installed: requirements-dev.txt requirements-mutants.txt requirements-local.txt
-	$(call install,mutation testing (1.2 GB$(comma) a minute or two$(comma) once),$< --requirement requirements-mutants.txt)
+	$(call install,mutation testing (1.6 GB$(comma) a minute or two$(comma) once),$< --requirement requirements-mutants.txt)
 
 # The README from a fresh clone to the report, typed into a terminal: docs/first-run.txt and the README's picture.
 recording: setup ## type the README into a terminal from a fresh clone, and record it

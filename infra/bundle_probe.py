@@ -63,6 +63,9 @@ def main() -> None:
     row = json.loads(base64.b64decode(answered[0]["data"]))
     assert row["s3_key"].startswith("tweets/") and row["disaster_label"] == "wildfire", row
 
+    accelerator = importlib.import_module("chalicelib.transform.accelerator")
+    assert not accelerator.PROGRAM.exists() or accelerator._Kept.accelerator, "the accelerator doesn't run"
+
     setup = {"kind": "setup", "id": "20260101T000000Z-000000", "arguments": {}}
     done = app.run_job(setup, Context())
     assert done["status"] == "succeeded", done

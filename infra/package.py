@@ -21,6 +21,7 @@ import boto3
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import accelerator
 from infra import sdk
 from infra.stages import ROOT, InfraError, Stage, chalice_config
 from local import server
@@ -32,6 +33,7 @@ NEEDED = (
     "app.py",
     "chalicelib/settings.py",
     "chalicelib/classifier/model*",
+    "chalicelib/transform/accelerator-linux-*",
     "sql/migrations/0001_*.sql",
     "sql/queries/*.sql",
     *("boto3/session.py", "botocore/cacert.pem", "botocore/data/redshift-data/*"),
@@ -87,7 +89,9 @@ def staged() -> Iterator[Path]:
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, Path(CACHE, "lock").open("w") as lock:
         project = Path(scratch, "project")
-        shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
+        left_out = shutil.ignore_patterns("__pycache__", "accelerator-*")
+        shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=left_out)
+        shutil.copy(accelerated(), project / "chalicelib" / "transform")
         shutil.copytree(ROOT / "sql", project / "sql")
         shutil.copytree(ROOT / "vendor", project / "vendor", symlinks=True)
         ours = shutil.ignore_patterns("deployed", "deployments", "venv")
@@ -100,6 +104,15 @@ def staged() -> Iterator[Path]:
         (project / ".chalice" / "deployments").symlink_to(CACHE)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield project
+
+
+def accelerated() -> Path:
+    """The accelerator, built for Lambda. Raises InfraError."""
+    machine = str(chalice_config()["lambda_architecture"]).replace("arm64", "aarch64")
+    try:
+        return accelerator.build(machine, accelerator.HOME, "linux")
+    except accelerator.BuildError as error:
+        raise InfraError(str(error)) from error
 
 
 def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -127,7 +140,9 @@ def faults(path: Path, wanted: list[Requirement], architecture: str) -> list[str
     """Everything that is wrong with a bundle, in words; empty when it is fit."""
     with ZipFile(path) as bundle:
         names = bundle.namelist()
-        libraries = {name: bundle.read(name)[:20] for name in names if name.endswith(".so") or ".so." in name}
+        native = [name for name in names if name.endswith(".so") or ".so." in name or "/accelerator-" in name]
+        libraries = {name: bundle.read(name)[:20] for name in native}
+        modes = {name: bundle.getinfo(name).external_attr >> 16 for name in native if "/accelerator-" in name}
     found = [f"{pattern} is missing" for pattern in NEEDED if not any(fnmatch(name, pattern) for name in names)]
     found += [f"{pattern} must not be in it" for pattern in NEVER if any(fnmatch(name, pattern) for name in names)]
     installed = {
@@ -145,6 +160,7 @@ def faults(path: Path, wanted: list[Requirement], architecture: str) -> list[str
     for name, header in libraries.items():
         if machine(header) != MACHINES[architecture]:
             found.append(f"{name} is not made for {architecture}")
+    found += [f"{name} may not be executed" for name, mode in modes.items() if mode & 0o555 != 0o555]
     if path.stat().st_size > MOST_ZIPPED:
         found.append(f"it has {path.stat().st_size:,} bytes, more than {MOST_ZIPPED:,}")
     return found
@@ -164,7 +180,8 @@ def run_alone(path: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         unzipped = Path(scratch, "task")
         with ZipFile(path) as bundle:
-            bundle.extractall(unzipped)
+            for entry in bundle.infolist():
+                Path(bundle.extract(entry, unzipped)).chmod(entry.external_attr >> 16)  # as Lambda does
         with local_aws(Path(scratch, "home")) as endpoint_url:
             environment = {
                 "PATH": os.defpath,

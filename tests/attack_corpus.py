@@ -143,7 +143,7 @@ def distinct_words_with_a_stem() -> list[bytes]:
 
 def words_of_many_terms() -> list[bytes]:
     lexicon = bundled._model().lexicon
-    begin, part, end = sorted(lexicon._begin), sorted(lexicon._part), sorted(lexicon._end)
+    begin, part, end = sorted(lexicon.begin), sorted(lexicon.part), sorted(lexicon.end)
 
     def word(n: int) -> str:
         n, first = divmod(n, len(begin))

@@ -6,6 +6,7 @@ import requests
 
 from app import app
 from chalicelib.classifier import bundled
+from chalicelib.transform import accelerator
 
 
 def test_the_index_names_every_route_and_no_other(stack: Any) -> None:
@@ -15,3 +16,4 @@ def test_the_index_names_every_route_and_no_other(stack: Any) -> None:
     }
     assert set(shown["routes"]) == declared
     assert (shown["stage"], shown["classifier"]) == ("local", bundled.version())
+    assert shown["accelerator"] == ("present" if accelerator.PROGRAM.exists() else "absent")

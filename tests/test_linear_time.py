@@ -66,13 +66,11 @@ def texts() -> dict[str, Shape]:
 def of_lexicon() -> dict[str, Shape]:
     """Return texts of the lexicon's words and phrases, and of tokens that hold many of them."""
     lexicon = bundled._model().lexicon
-    terms = [
-        term for index in (lexicon._whole, lexicon._begin, lexicon._end) for some in index.values() for term in some
-    ]
+    terms = [term for index in (lexicon.whole, lexicon.begin, lexicon.end) for some in index.values() for term in some]
     phrases = sorted({term.words.replace("*", "") for term in terms if " " in term.words})
     words = sorted({term.words.replace("*", "") for term in terms if " " not in term.words})
     figures = sorted({term.words.replace("*", "") for term in terms if not term.kinds})
-    parts = "".join(sorted(lexicon._part))
+    parts = "".join(sorted(lexicon.part))
     return {
         **{f"{unit!r} * n": filled(f"{unit} ") for unit in (*phrases[::150], *words[::300], *figures[:2])},
         "all words": filled(" ".join(words[::40]) + " "),

@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZIP_STORED, ZipFile
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import pytest
 from infra_templates import bundle
@@ -23,11 +23,14 @@ def faults(path: Path, edit: Edit = lambda files: None) -> list[str]:
     """What is wrong with the packaged app after an edit of its files."""
     with ZipFile(bundle().path) as source:
         files = {name: source.read(name) for name in source.namelist()}
+        modes = {entry.filename: entry.external_attr for entry in source.infolist()}
     edit(files)
     doctored = path / "doctored.zip"
     with ZipFile(doctored, "w", ZIP_STORED) as target:
         for name, content in files.items():
-            target.writestr(name, content)
+            entry = ZipInfo(name)
+            entry.external_attr = modes.get(name, 0)
+            target.writestr(entry, content)
     return package.faults(doctored, package.requirements(), "x86_64")
 
 
@@ -61,6 +64,7 @@ def test_the_app_as_it_is_is_fit(tmp_path: Path) -> None:
         (without("sql/migrations/"), "sql/migrations/0001_*.sql is missing"),
         (without("sql/queries/"), "sql/queries/*.sql is missing"),
         (without("chalicelib/classifier/model"), "chalicelib/classifier/model* is missing"),
+        (without("chalicelib/transform/accelerator-"), "chalicelib/transform/accelerator-linux-* is missing"),
         (without("app.py"), "app.py is missing"),
         (without("boto3/session.py"), "boto3/session.py is missing"),
         (without("botocore/__pycache__/session."), "botocore/__pycache__/session.*.pyc is missing"),

@@ -25,7 +25,7 @@ def record(tweets: int, refusals: int = 0, size: int = 10) -> Record:
 
 
 def test_rows_fit_up_to_the_last_byte() -> None:
-    facts = [b"x" * 100] * 3
+    facts = [100] * 3
     each = 100 + OTHER_PARTS
     assert [fitting(facts, capacity) for capacity in (0, each - 1, each, 2 * each, 3 * each - 1, 10 * each)] == [
         0, 0, 1, 2, 2, 3,
@@ -33,7 +33,7 @@ def test_rows_fit_up_to_the_last_byte() -> None:
 
 
 def test_a_row_that_does_not_fit_lets_none_behind_it_in() -> None:
-    assert fitting([b"x" * 10, b"x" * 1000, b"x"], 10 + 3 * OTHER_PARTS) == 1
+    assert fitting([10, 1000, 1], 10 + 3 * OTHER_PARTS) == 1
 
 
 def test_each_record_is_told_what_became_of_its_tweets() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chalicelib.admin.http import Answer, Request
 from chalicelib.classifier import activation
 from chalicelib.settings import settings
+from chalicelib.transform import accelerator
 
 ROUTES = {
     "GET /": "this page",
@@ -33,7 +34,8 @@ ROUTES = {
 
 
 def show(request: Request) -> Answer:
-    """Return the stage, its data plane, the active classifier, and every route with what it is for."""
+    """Return the stage, its data plane, the active classifier, whether the bundle has the accelerator, and every route
+    with what it is for."""
     known = settings()
     return Answer(
         {
@@ -44,6 +46,7 @@ def show(request: Request) -> Answer:
             "bucket": known.bucket,
             "delivery": known.delivery,
             "classifier": activation.current().version,
+            "accelerator": "present" if accelerator.present() else "absent",
             "routes": ROUTES,
         }
     )

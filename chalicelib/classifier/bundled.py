@@ -57,6 +57,18 @@ def version() -> str:
     return version_of(MODEL.read_bytes())
 
 
+def contents() -> tuple[dict[str, Any], bytes]:
+    """Return the header of the model's file, and what follows it."""
+    return split(MODEL.read_bytes())
+
+
+def split(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return a model file's header, and what follows it. Raise ValueError for what is no model file."""
+    head, _, body = content.partition(b"\n")
+    header: dict[str, Any] = json.loads(head)
+    return header, body
+
+
 def resolve(name: str) -> str:
     """Return the version that a name stands for: `bundled` for the model that comes with the app."""
     return version() if name == "bundled" else name
@@ -138,8 +150,7 @@ class Model:
 
     def __init__(self, content: bytes) -> None:
         """Raises ValueError for what is no model file."""
-        head, _, body = content.partition(b"\n")
-        self.header: dict[str, Any] = json.loads(head)
+        self.header, body = split(content)
         names = body[: self.header["names"]].decode().split("\n")
         weights, norms, of_parts = array("h"), array("H"), array("b")
         at = self.header["names"]
@@ -150,18 +161,18 @@ class Model:
                 numbers.byteswap()
         if at != len(body) or len(of_parts) != PARTS:
             raise ValueError(f"not a model file: {len(body):,} bytes where {at:,} are announced")
-        self.lexicon = Lexicon(Term(words, tuple(map(tuple, kinds))) for words, kinds in self.header["lexicon"])
+        self.lexicon = Lexicon(terms_of(self.header))
         known = dict(zip(names, map(complex, weights, norms), strict=True))
         scale: int = self.header["parts_scale"]
         of_parts_scaled = [scale * part for part in of_parts]
         self._rows = Rows(known, self.header["unknown_norm"], of_parts_scaled, self.lexicon)
         self._row = self._rows.__getitem__
-        self._scale: float = self.header["scale"] * sqrt(STEPS)
+        self._scale = scale_of(self.header)
         self._bias: float = self.header["bias"]
         of_lexicon: list[float] = self.header["of_lexicon"]
         self._of_kind = {code: weight / MOST_WEIGHT for code, weight in zip(CODES, of_lexicon, strict=False)}
         self._of_all = of_lexicon[len(CODES) :]
-        self._slope, self._shift = self.header["calibration"]["relevance"]
+        self._slope, _ = self.header["calibration"]["relevance"]
         self._of_most, self._of_second = self.header["calibration"]["kind"]["of_weights"]
         self._constants: dict[str, float] = self.header["calibration"]["kind"]["constants"]
         self._version = version_of(content)
@@ -169,10 +180,7 @@ class Model:
 
     def classify(self, texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Prediction]:
         """Return a prediction for each text. Raise ValueError for a share that is not between 0 and 1."""
-        if not 0 < share < 1:
-            raise ValueError(f"the share of relevant posts must be above 0 and below 1, not {share!r}")
-        shift = self._shift + log(share / (1 - share))
-        version = self._version if share == RELEVANT_SHARE else f"{self._version} (share {share:g})"
+        shift, version = shift_of(self.header, share), named_with(self._version, share)
         return [self._classify(text, shift, version) for text in texts]
 
     def names_a_kind(self, text: str) -> bool:
@@ -223,6 +231,30 @@ class Model:
         if total:
             logit += any_ + (named if most >= NAME else 0.0) + (much if total > NAME + 2 else 0.0)
         return logit + figurative if evidence.figurative else logit
+
+
+def terms_of(header: Mapping[str, Any]) -> list[Term]:
+    """Return the lexicon in a model file's header."""
+    return [Term(words, tuple(map(tuple, kinds))) for words, kinds in header["lexicon"]]
+
+
+def scale_of(header: Mapping[str, Any]) -> float:
+    """Return what the sum of weights is multiplied by, before it is divided by the root of the sum of norms."""
+    found: float = header["scale"] * sqrt(STEPS)
+    return found
+
+
+def shift_of(header: Mapping[str, Any], share: float) -> float:
+    """Return what is added to the log-odds of relevance. Raise ValueError for a share that is not between 0 and 1."""
+    if not 0 < share < 1:
+        raise ValueError(f"the share of relevant posts must be above 0 and below 1, not {share!r}")
+    shift: float = header["calibration"]["relevance"][1]
+    return shift + log(share / (1 - share))
+
+
+def named_with(model: str, share: float) -> str:
+    """Return the version that predictions bear: the model's name, and the share where it isn't the usual one."""
+    return model if share == RELEVANT_SHARE else f"{model} (share {share:g})"
 
 
 def told_from(most: int) -> float:

@@ -116,34 +116,34 @@ class Lexicon:
     """Terms, each looked up by its rarest word."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
-        self._whole: dict[str, list[Term]] = {}
-        self._begin: dict[str, list[Term]] = {}
-        self._end: dict[str, list[Term]] = {}
-        self._part: dict[str, list[Term]] = {}
+        self.whole: dict[str, list[Term]] = {}
+        self.begin: dict[str, list[Term]] = {}
+        self.end: dict[str, list[Term]] = {}
+        self.part: dict[str, list[Term]] = {}
         self._sense = lru_cache(MOST_COMBINATIONS)(Sense.of)
         self._anchored_by = lru_cache(MOST_COMBINATIONS)(self._anchor_terms)
         self._met: set[str] = set()
         self._anchored: dict[str, Anchored] = {}  # few, so that looking for any in a text takes little
         for term in terms:
             words = term.words.split(" ")
-            word = words[_anchor(words)]
-            index = (self._part if word[-1:] == "*" else self._end) if word[:1] == "*" else self._whole
+            word = words[anchor(words)]
+            index = (self.part if word[-1:] == "*" else self.end) if word[:1] == "*" else self.whole
             if word[-1:] == "*" and word[:1] != "*":
-                index = self._begin
+                index = self.begin
             index.setdefault(word.strip("*"), []).append(term)
-        self._longest = max(map(len, (*self._begin, *self._end)), default=0)
+        self.longest = max(map(len, (*self.begin, *self.end)), default=0)
 
     def _look_up(self, token: str) -> Anchored | None:
         """None where no term is looked up by the token.
 
         A token that is a term as a whole is none of the terms it happens to begin or end like.
         """
-        terms = self._whole.get(token, [])
+        terms = self.whole.get(token, [])
         whole = any(" " not in term.words for term in terms)
-        lengths = range(SHORTEST_STEM, min(len(token), self._longest) + 1)
-        parts = [term for n in lengths for term in self._begin.get(token[:n], ())]
-        parts += [term for n in reversed(lengths) for term in self._end.get(token[-n:], ())]
-        parts += [term for part, some in self._part.items() if part in token for term in some]
+        lengths = range(SHORTEST_STEM, min(len(token), self.longest) + 1)
+        parts = [term for n in lengths for term in self.begin.get(token[:n], ())]
+        parts += [term for n in reversed(lengths) for term in self.end.get(token[-n:], ())]
+        parts += [term for part, some in self.part.items() if part in token for term in some]
         terms = terms + [term for term in parts if " " in term.words or not whole]
         return self._anchored_by(tuple(terms)) if terms else None
 
@@ -157,14 +157,12 @@ class Lexicon:
 
     def _add(self, anchored: Anchored, term: Term) -> None:
         words = term.words.split(" ")
-        anchor = _anchor(words)
-        phrase = Phrase(words, anchor, self._sense((term,)))
-        if anchor + 1 < len(words) and "*" not in words[anchor + 1]:
-            anchored.after.setdefault(words[anchor + 1], []).append(phrase)
-        elif anchor and "*" not in words[anchor - 1]:
-            anchored.before.setdefault(words[anchor - 1], []).append(phrase)
-        else:
+        at, by = anchor(words), beside(words)
+        phrase = Phrase(words, at, self._sense((term,)))
+        if by == at:
             anchored.loose.append(phrase)
+        else:
+            (anchored.after if by > at else anchored.before).setdefault(words[by], []).append(phrase)
 
     def find(self, tokens: Sequence[str]) -> list[Match]:
         """Terms in order. A longer term wins over those inside it, so that a phrase can overrule its words."""
@@ -220,10 +218,17 @@ class Lexicon:
         return sorted(kept + [word for word in words if word.start not in inside])
 
 
-def _anchor(words: Sequence[str]) -> int:
+def anchor(words: Sequence[str]) -> int:
     """Find the place of a term's rarest word: the first of the longest, but one that is part of a word if there is any,
     so that the word beside it may be looked up whole."""
     return max(range(len(words)), key=lambda at: ("*" in words[at], len(words[at]), -at))
+
+
+def beside(words: Sequence[str]) -> int:
+    """Find the whole word beside the anchor that a phrase is looked up by, too; without one, the anchor itself."""
+    at = anchor(words)
+    whole = [by for by in (at + 1, at - 1) if 0 <= by < len(words) and "*" not in words[by]]
+    return whole[0] if whole else at
 
 
 def fits(pattern: str, token: str) -> bool:

@@ -24,9 +24,9 @@ _RETWEET = re.compile(r"(?<![\w@])(?:RT\s*+(?::\s*+)?)?@\w+:?|^\s*RT\b\s*:?")
 _HASHTAG = re.compile(r"#(\w*)")
 _HUMPED_HASHTAG = re.compile(r"#\w*[a-z][A-Z]")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_ODD = {chr(code): " " for code in (*range(32), *range(127, 161))} | dict.fromkeys("\u200d\ufe0f", "")
-_ODD |= dict.fromkeys("\u2018\u2019", "'")
-_ANY_ODD = re.compile(f"[{''.join(map(re.escape, _ODD))}]")
+ODD = {chr(code): " " for code in (*range(32), *range(127, 161))} | dict.fromkeys("\u200d\ufe0f", "")
+ODD |= dict.fromkeys("\u2018\u2019", "'")
+_ANY_ODD = re.compile(f"[{''.join(map(re.escape, ODD))}]")
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _QUOTE = re.compile(r"'(?![^\W_])|'(?<![^\W_]')")  # that is no apostrophe
 _NO_CHARACTER = re.compile(r"&#[0-9]{100,};?")
@@ -71,7 +71,7 @@ def unescape(text: str) -> str:
 
 
 def _plainer(match: re.Match[str]) -> str:
-    return _ODD[match[0]]
+    return ODD[match[0]]
 
 
 def _words_of_hashtag(match: re.Match[str]) -> str:
@@ -98,7 +98,7 @@ REMEMBERED = 16
 @lru_cache(maxsize=1024)
 def _meant(garbled: str) -> str:
     try:
-        raw = bytes(_BYTE[character] for character in garbled)
+        raw = bytes(BYTE[character] for character in garbled)
     except KeyError:
         return garbled
     for twice in (False, True):
@@ -110,7 +110,7 @@ def _meant(garbled: str) -> str:
     return f" {garbled[2:].lstrip('_')}" if garbled[1:2] == "Û" else garbled
 
 
-_BYTE = {bytes([b]).decode("cp1252", "ignore") or chr(b): b for b in range(256)} | {chr(b): b for b in range(128, 160)}
+BYTE = {bytes([b]).decode("cp1252", "ignore") or chr(b): b for b in range(256)} | {chr(b): b for b in range(128, 160)}
 
 
 def tokens(text: str) -> list[str]:
@@ -148,14 +148,15 @@ def fold(text: str) -> str:
 
 PARTS = 1 << 17
 """Buckets of parts of words."""
+LONGEST_WORD = 30  # characters
 
 
 def parts(token: str) -> list[int]:
     """Return the buckets of a token's character 3- to 5-grams, its ends marked: what it shares with similar words.
 
-    Those of a token longer than 30 characters are left out: such a token is no word.
+    Those of a token longer than LONGEST_WORD are left out: such a token is no word.
     """
-    if len(token) > 30:
+    if len(token) > LONGEST_WORD:
         return []
     marked = f"<{token}>".encode()
     last = len(marked) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from binascii import Error, a2b_base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,9 +13,19 @@ from typing import Any, NamedTuple, TypeGuard
 
 from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import KinesisFirehoseEvent
 
+from chalicelib.transform.rows import Draft
 from chalicelib.transform.unpack import Refusal, Tweet, unpack
 
 LATEST = 253_402_300_800_000  # ms: the year 10000, which no TIMESTAMP text of four digits can say
+
+
+Drafter = Callable[[Sequence[bytes], Sequence[int]], Sequence[list[Draft] | None]]
+"""Records' data and arrivals in; out the drafts of a record's tweets, or None where they are to be made in Python."""
+
+
+def in_python(datas: Sequence[bytes], _: Sequence[int]) -> list[list[Draft] | None]:
+    """Leave all records to Python."""
+    return [None] * len(datas)
 
 
 class Record(NamedTuple):
@@ -24,8 +35,13 @@ class Record(NamedTuple):
     arrived: int  # ms since the epoch
     data: bytes  # as the producer sent it
     partition_key: str | None  # from a Kinesis data stream
-    tweets: list[Tweet]
+    tweets: Sequence[Tweet | Draft]
     refusals: list[Refusal]
+
+    def sources(self) -> list[bytes]:
+        """Return each tweet's own source."""
+        drafted = any(isinstance(tweet, Draft) for tweet in self.tweets)
+        return [tweet.raw for tweet in (unpack(self.data)[0] if drafted else self.tweets) if isinstance(tweet, Tweet)]
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class Batch:
         return datetime.fromtimestamp(earliest / 1000, UTC).strftime("dt=%Y-%m-%d/hh=%H")
 
 
-def read(event: dict[str, Any]) -> Batch:
+def read(event: dict[str, Any], draft: Drafter = in_python) -> Batch:
     """Read the batch in Firehose's event (docs.aws.amazon.com/firehose/latest/dev/data-transformation.html).
 
     Whatever a record's data is, it ends up as tweets or refusals. Where arrivals are missing the batch's earliest
@@ -60,20 +76,32 @@ def read(event: dict[str, Any]) -> Batch:
     stamps = [entry.get("approximateArrivalTimestamp") for entry in entries]
     given = "\n".join(map(str, [*ids, *stamps, *encoded]))
     name = hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()[:32]  # processors have it built in
+    datas = list(map(_decoded, encoded))
+    arrivals = _arrivals(entries, stamps)
     records = []
     bytes_in = 0
-    for entry, record_id, data64, arrived in zip(entries, ids, encoded, _arrivals(entries, stamps), strict=True):
-        try:
-            data = a2b_base64(data64)
-            tweets, refusals = unpack(data)
-        except (Error, ValueError, TypeError):
-            data = str(data64).encode("utf-8", "surrogatepass")
+    drafted = draft([data or b"" for data in datas], arrivals)
+    for entry, arrived, data, drafts in zip(entries, arrivals, datas, drafted, strict=True):
+        tweets: Sequence[Tweet | Draft]
+        if data is None:
+            data = str(entry["data"]).encode("utf-8", "surrogatepass")
             tweets, refusals = [], [Refusal("not_base64", "the record's data is not base64", data)]
+        else:
+            tweets, refusals = (drafts, []) if drafts else unpack(data)
         bytes_in += len(data)
         metadata = entry.get("kinesisRecordMetadata")
-        records.append(Record(record_id, arrived, data, metadata and metadata.get("partitionKey"), tweets, refusals))
+        key = metadata and metadata.get("partitionKey")
+        records.append(Record(entry["recordId"], arrived, data, key, tweets, refusals))
     stream = str(firehose.get("deliveryStreamArn", "")).rpartition("/")[2]  # only what is put back needs it
     return Batch(records, name, stream, firehose.source_kinesis_stream_arn, bytes_in)
+
+
+def _decoded(data64: Any) -> bytes | None:
+    """Return a record's data; None for what isn't base64."""
+    try:
+        return a2b_base64(data64)
+    except (Error, ValueError, TypeError):
+        return None
 
 
 def _arrivals(entries: list[dict[str, Any]], stamps: list[Any]) -> list[int]:

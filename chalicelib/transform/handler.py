@@ -15,8 +15,8 @@ from chalicelib.classifier.text import clean
 from chalicelib.columns import BYTES, cut
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
-from chalicelib.transform import answer, files, plan, rows
-from chalicelib.transform.batch import Batch, read
+from chalicelib.transform import accelerator, answer, files, plan, rows
+from chalicelib.transform.batch import Batch, Drafter, in_python, read
 from chalicelib.transform.put_back import put_back
 from chalicelib.transform.unpack import Tweet
 
@@ -33,6 +33,8 @@ class Outcome(NamedTuple):
     lines: Sequence[bytes]  # of the tweet file
     rejected: list[bytes]  # lines of the rejected file
     put_back: list[plan.PutBack]
+    labels: list[str]  # of the lines
+    accelerated: int  # lines that the accelerator drafted
     verdicts: backends.Verdicts
 
 
@@ -45,10 +47,11 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
     tweets shows it once. Raises when S3 or the stream fails: then Firehose invokes again, with the same batch.
     """
     began = time.perf_counter()
-    batch = read(event)
-    if not batch.records:
+    if not event["records"]:
         return {"records": []}
-    outcome = decide(batch, active(), _deadline(context), settings().relevant_share)
+    by, share = active(), settings().relevant_share
+    batch = read(event, drafter(by, share))
+    outcome = decide(batch, by, _deadline(context), share)
     lines, repeated = outcome.lines, False
     if outcome.rejected:
         key = files.rejected_key(batch, len(outcome.rejected))
@@ -70,23 +73,12 @@ def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RE
     capacity = answer.capacity(record.id for record in batch.records)
     candidates = [(record.arrived, tweet) for record in batch.records for tweet in record.tweets]
     del candidates[capacity // rows.SMALLEST_ROW :]
-    cleaned = [clean(tweet.text) for _, tweet in candidates]
-    _cut(candidates, cleaned)
-    own = backends.bundled_verdicts(cleaned, relevant_share)
-    facts = [
-        rows.facts(tweet, arrived, text, verdict.prediction.keywords)
-        for (arrived, tweet), text, verdict in zip(candidates, cleaned, own, strict=True)
-    ]
-    kept = plan.fitting(facts, capacity)
-    languages = [tweet.lang for _, tweet in candidates[:kept]]
-    verdicts = backends.classify(cleaned[:kept], languages, own[:kept], by, deadline)
-
+    made = iter(drafts([(arrived, tweet) for arrived, tweet in candidates if isinstance(tweet, Tweet)], relevant_share))
+    every = [tweet if isinstance(tweet, rows.Draft) else next(made) for _, tweet in candidates]
+    kept = plan.fitting((draft.size for draft in every), capacity)
+    judged, verdicts = judge(every[:kept], by, deadline)
     key = files.tweets_key(batch, kept)
-    link = rows.link(key)
-    lines = [
-        fact + rows.verdict(*verdict) + link % number
-        for number, (fact, verdict) in enumerate(zip(facts[:kept], verdicts.verdicts, strict=True), 1)
-    ]
+    lines = rows.lines(judged, key)
     shares = plan.shares(batch.records, kept)
     rejected, again = [], []
     for share in shares:
@@ -94,7 +86,40 @@ def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RE
             left, refusals = plan.leftovers(share)
             again += left
             rejected += [files.refusal_line(share.record, refusal) for refusal in refusals]
-    return Outcome(batch, shares, key, lines, rejected, again, verdicts)
+    labels = [draft.label for draft in judged]
+    accelerated = sum(draft.verdict is None for draft in judged)
+    return Outcome(batch, shares, key, lines, rejected, again, labels, accelerated, verdicts)
+
+
+def drafter(by: Active, relevant_share: float) -> Drafter:
+    """Return what drafts the rows of plain records: the accelerator, where the bundled classifier is the active one."""
+    if by.backend != "bundled":
+        return in_python
+    return lambda datas, arrivals: accelerator.drafts(datas, arrivals, relevant_share)
+
+
+def drafts(candidates: list[tuple[int, Tweet]], relevant_share: float) -> list[rows.Draft]:
+    """Clean and classify tweets, each with its arrival (ms since the epoch)."""
+    cleaned = [clean(tweet.text) for _, tweet in candidates]
+    _cut(candidates, cleaned)
+    own = backends.bundled_verdicts(cleaned, relevant_share)
+    return [
+        rows.Draft.of(rows.facts(tweet, arrived, text, verdict.prediction.keywords), verdict, text, tweet.lang)
+        for (arrived, tweet), text, verdict in zip(candidates, cleaned, own, strict=True)
+    ]
+
+
+def judge(every: list[rows.Draft], by: Active, deadline: float) -> tuple[list[rows.Draft], backends.Verdicts]:
+    """Return the drafts as the active classifier judges them, and how that came about."""
+    own = [draft.verdict for draft in every if draft.verdict]
+    if len(own) < len(every):  # the accelerator is only asked where the bundled classifier is the active one
+        return every, backends.Verdicts([], {"bundled": len(every)})
+    verdicts = backends.classify([draft.text for draft in every], [draft.lang for draft in every], own, by, deadline)
+    judged = [
+        draft if verdict is draft.verdict else draft.judged(verdict)
+        for draft, verdict in zip(every, verdicts.verdicts, strict=True)
+    ]
+    return judged, verdicts
 
 
 def _cut(candidates: list[tuple[int, Tweet]], cleaned: list[str]) -> None:
@@ -117,7 +142,7 @@ def _deadline(context: Any) -> float:
 def _report(outcome: Outcome, repeated: bool, bytes_out: int, seconds: float) -> None:
     """One line in the log, and one of metrics in CloudWatch's embedded format."""
     results = Counter(share.result for share in outcome.shares)
-    kinds = Counter(verdict.prediction.label for verdict in outcome.verdicts.verdicts)
+    kinds = Counter(outcome.labels)
     counts = {
         "Records": len(outcome.shares),
         "Tweets": len(outcome.lines),
@@ -142,6 +167,7 @@ def _report(outcome: Outcome, repeated: bool, bytes_out: int, seconds: float) ->
             "batch": outcome.batch.name,
             "tweet_file": outcome.key if outcome.lines else None,
             **counts,
+            "accelerated": outcome.accelerated,
             "bytes_in": outcome.batch.bytes_in,
             "bytes_out": bytes_out,
             "seconds": round(seconds, 3),

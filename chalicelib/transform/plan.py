@@ -5,6 +5,7 @@ A retry of the same batch decides the same, whichever classifier is active by th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -32,15 +33,12 @@ class PutBack(NamedTuple):
     partition_key: str | None
 
 
-def fitting(facts: Iterable[bytes], capacity: int) -> int:
-    """Return how many of the rows, from the first on, surely fit into so many bytes."""
-    sizes = accumulate(len(fact) + VERDICT_BYTES + LINK_BYTES for fact in facts)
-    count = 0
-    for size in sizes:
-        if size > capacity:
-            break
-        count += 1
-    return count
+def fitting(sizes: Iterable[int], capacity: int) -> int:
+    """Return how many of the rows, from the first on, surely fit into so many bytes.
+
+    `sizes`: bytes of their first parts.
+    """
+    return bisect_right(list(accumulate(size + VERDICT_BYTES + LINK_BYTES for size in sizes)), capacity)
 
 
 def shares(records: Sequence[Record], rows: int) -> list[Share]:
@@ -69,16 +67,16 @@ def leftovers(share: Share) -> tuple[list[PutBack], list[Refusal]]:
     chunks: list[PutBack] = []
     chunk: list[bytes] = []
     size = 0
-    for tweet in record.tweets[done:]:
-        line = len(tweet.raw) + 1
+    for source in record.sources()[done:]:
+        line = len(source) + 1
         if line > MOST_RECORD_BYTES:
             message = f"over {MOST_RECORD_BYTES} bytes on its own: no room in this answer, and too large to put back"
-            refusals = [*refusals, Refusal("too_large", message, tweet.raw)]
+            refusals = [*refusals, Refusal("too_large", message, source)]
             continue
         if size + line > MOST_RECORD_BYTES:
             chunks.append(PutBack(b"\n".join(chunk) + b"\n", record.partition_key))
             chunk, size = [], 0
-        chunk.append(tweet.raw)
+        chunk.append(source)
         size += line
     if chunk:
         chunks.append(PutBack(b"\n".join(chunk) + b"\n", record.partition_key))

@@ -2,7 +2,8 @@
 
 A line is made of three parts: what the source and the text alone decide (so that a retry comes to the same), the
 verdict, and the link to the tweet file. The verdict's and the link's sizes are bounded, so how many rows fit an answer
-is known before anyone is asked for a verdict.
+is known before anyone is asked for a verdict. The accelerator is given the first two parts as `facts` and `said` write
+them (`recipe.py`): what they say, it says.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 
 from chalicelib.classifier import Keyword, Prediction
+from chalicelib.classifier.backends import Verdict
 from chalicelib.columns import REPLAYED
 from chalicelib.transform.unpack import Tweet
 
@@ -22,10 +25,9 @@ MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
 VERDICT_BYTES = 288  # at most, with its column names: see `verdict`
 LINK_BYTES = 112
 SMALLEST_ROW = 512  # no row has fewer bytes
-VERDICT = (
-    b',"disaster_label":"%b","classifier_score":%.6f,"processing_time":%.6f'
-    b',"relevance_label":"%b","relevance_score":%.6f,"classifier_version":"%b"'
-)
+SAID = b',"disaster_label":"%b","classifier_score":%.6f,"relevance_label":"%b","relevance_score":%.6f'
+SAID_BY = b',"processing_time":%.6f,"classifier_version":"%b"'
+RELEVANCE = (b"not_relevant", b"relevant")
 EPOCH = 1_288_834_974_657
 """The time of ID 0, in ms since 1970; an ID's lower 22 bits are the machine and a sequence. Both are from Twitter's own
 generator of IDs: `twepoch` and `timestampLeftShift` in IdWorker.scala, github.com/twitter-archive/snowflake, tag
@@ -33,6 +35,29 @@ snowflake-2010."""
 FIRST = 1_288_915_200_000
 """2010-11-05. Before, IDs were counted; taken for an ID that holds a time, such a one says 2010-11-04, EPOCH's day."""
 _DIGEST = hashlib.blake2b(digest_size=16)  # copied: three times as fast as made anew
+
+
+class Draft(NamedTuple):
+    """A tweet's row as far as it is known before the active classifier is asked."""
+
+    row: bytes  # the first part, then what the bundled classifier said
+    size: int  # of the first part
+    label: str
+    seconds: float  # spent on the tweet
+    version: str  # of the bundled classifier
+    verdict: Verdict | None = None  # the same as an object, the cleaned text and its language: for another classifier
+    text: str = ""
+    lang: str | None = None
+
+    @classmethod
+    def of(cls, first: bytes, verdict: Verdict, text: str, lang: str | None) -> Draft:
+        prediction, seconds = verdict
+        row = first + said(prediction)
+        return cls(row, len(first), prediction.label, seconds, prediction.version, verdict, text, lang)
+
+    def judged(self, verdict: Verdict) -> Draft:
+        """Return the draft with another verdict."""
+        return Draft.of(self.row[: self.size], verdict, self.text, self.lang)
 
 
 def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
@@ -96,15 +121,16 @@ def _day(day: int) -> str:
 
 def verdict(prediction: Prediction, seconds: float) -> bytes:
     """Return the second part, at most VERDICT_BYTES. `seconds` spent classifying the tweet."""
-    label, score, relevant, _, version = prediction
-    return VERDICT % (
-        label.encode(),
-        score,
-        seconds,
-        b"relevant" if relevant >= 0.5 else b"not_relevant",
-        relevant,
-        version[:MOST_VERSION_CHARACTERS].encode(),
-    )
+    return said(prediction) + said_by(seconds, prediction.version)
+
+
+def said(prediction: Prediction) -> bytes:
+    label, score, relevant, _, _ = prediction
+    return SAID % (label.encode(), score, RELEVANCE[relevant >= 0.5], relevant)
+
+
+def said_by(seconds: float, version: str) -> bytes:
+    return SAID_BY % (seconds, version[:MOST_VERSION_CHARACTERS].encode())
 
 
 def link(key: str) -> bytes:
@@ -113,3 +139,16 @@ def link(key: str) -> bytes:
     `key` of the tweet file.
     """
     return b',"s3_key":"%b","s3_line":%%d}\n' % key.encode()
+
+
+def lines(drafts: Sequence[Draft], key: str) -> list[bytes]:
+    """Return the drafts as lines of the tweet file with this key."""
+    template = link(key)
+    ends: dict[tuple[float, str], bytes] = {}  # all after what was said; a batch has one or two
+    found = []
+    for number, (row, _, _, seconds, version, *_) in enumerate(drafts, 1):
+        end = ends.get((seconds, version))
+        if end is None:
+            end = ends[seconds, version] = said_by(seconds, version).replace(b"%", b"%%") + template
+        found.append(row + end % number)
+    return found

@@ -23,6 +23,12 @@ USER_ID = ("user_id", "userid", "author_id")
 OWN_ID = ("id_str", "id")
 KEYWORD = ("source_keyword", "keyword")
 """What sources call a field, the most exact first."""
+NAMES = frozenset((*TEXT, *TWEET_ID, *USER_ID, *KEYWORD)) | {
+    *("created_at", "lang", "location", "source"),
+    *("data", "includes", "user", "extended_tweet", "note_tweet"),
+}
+"""Every key of a record's JSON object that means something. The accelerator leaves records with one that it doesn't
+know to this module; `tests/test_accelerator.py` compares it with the keys that are looked up."""
 
 REFUSALS = 16
 BYTES_A_REFUSAL = 64
