@@ -5,14 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from chalicelib import clients
 from chalicelib.reconcile import listing
-from chalicelib.reconcile.hours import Range, asked, ranges
+from chalicelib.reconcile.hours import Found, Range, asked, ranges
 from chalicelib.reconcile.listing import MOST_KEY_BYTES, between, manifest
 
 START = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -30,12 +30,25 @@ class S3:
         assert name == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str, StartAfter: str) -> Iterator[dict[str, Any]]:
+    def paginate(
+        self, *, Bucket: str, Prefix: str, StartAfter: str = "", Delimiter: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        assert Bucket == "bucket"
         found = [key for key in self.keys if key.startswith(Prefix) and key > StartAfter]
+        if Delimiter:
+            folders = {Prefix + key.removeprefix(Prefix).partition(Delimiter)[0] + Delimiter for key in found}
+            yield {"CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)]}
+            yield {}
+            return
         for at in range(0, max(1, len(found)), 2):
-            yield {"Contents": [{"Key": key, "Size": 7, "LastModified": START} for key in found[at : at + 2]]}
+            told = [{"Key": key, "Size": 7, "LastModified": self.written(key)} for key in found[at : at + 2]]
+            yield {"Contents": told} if told else {}
+
+    def written(self, key: str) -> datetime:
+        return START
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
+        assert Bucket == "bucket"
         self.objects[Key] = Body
 
 
@@ -118,3 +131,83 @@ def test_hours_that_time_ran_out_for_are_not_among_the_listed(monkeypatch: pytes
     bucket(monkeypatch, key(0))
     listed = listing.write("bucket", "work/", [Range(START, START + HOUR)], deadline=0.0)
     assert (listed.hours, listed.complete, listed.manifest) == ([], False, "")
+
+
+def test_the_days_that_have_files_are_read_off_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket(monkeypatch, key(0), key(1), key(24), "tweets/notes/x", "rejected/dt=2026-03-01/hh=00/x")
+    assert listing.stored_days("bucket") == {date(2026, 1, 2), date(2026, 1, 3)}
+    assert listing.stored_days("bucket", "rejected/") == {date(2026, 3, 1)}
+
+
+def test_of_each_hour_its_files_are_counted_with_the_time_of_the_newest_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    minutes = {key(0, "a"): 5, key(0, "b"): 9, key(0, "c"): 7, key(1, "a"): 8}
+    s3 = bucket(monkeypatch, *minutes, "tweets/dt=2026-01-02/hh=03/notes.txt", key(2))
+    monkeypatch.setattr(s3, "written", lambda key: START + timedelta(minutes=minutes.get(key, 0)))
+    seen = listing.Listing()
+    assert listing.files_of("bucket", Range(START - HOUR, START + 2 * HOUR), seen) == {
+        START: Found(3, START + timedelta(minutes=9)),
+        START + HOUR: Found(1, START + timedelta(minutes=8)),
+    }
+    assert seen.requests == 3  # six files, two a request
+
+
+def test_ranges_are_listed_one_after_the_other_and_hours_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = bucket(monkeypatch, key(0), key(1), key(5))
+    spans = [Range(START + 5 * HOUR, START + 7 * HOUR), Range(START, START + 2 * HOUR)]
+    listed = listing.write("bucket", "work/", spans, FOREVER, requests=3)
+    assert listed.hours == [START, START + HOUR, START + 5 * HOUR, START + 6 * HOUR]
+    assert listed.written == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), START)
+    assert (listed.files, listed.requests, listed.manifest) == (3, 3 + 1 + 2, "work/files.manifest")
+    assert sorted(s3.objects) == ["work/files-00001.ndjson.gz", "work/files.manifest"]
+    assert [line["s3_key"] for line in names(s3)] == [key(5), key(0), key(1)]
+    assert listing.write("bucket", "work/", [], FOREVER) == listing.Listing()
+
+
+def test_names_are_written_in_parts_that_redshift_loads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listing.PART == 50_000
+    monkeypatch.setattr(listing, "PART", 2)
+    s3 = bucket(monkeypatch, *(key(0, f"{n}") for n in range(5)))
+    listed = listing.write("bucket", "work/", [Range(START, START + HOUR)], FOREVER)
+    parts = [f"work/files-0000{n}.ndjson.gz" for n in (1, 2, 3)]
+    assert [len(gzip.decompress(s3.objects[part]).splitlines()) for part in parts] == [2, 2, 1]
+    assert json.loads(s3.objects[listed.manifest])["entries"] == [
+        {"url": f"s3://bucket/{part}", "mandatory": True} for part in parts
+    ]
+
+
+def test_a_hundred_foreign_keys_are_named_and_the_files_behind_them_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = [f"tweets/dt=2026-01-02/hh=03/{n:03}" for n in range(120)]
+    bucket(monkeypatch, *foreign, key(0, "z"))
+    listed = listing.write("bucket", "work/", [Range(START, START + HOUR)], FOREVER)
+    assert (listed.foreign, listed.files) == (foreign[:100], 1)
+
+
+def test_the_clock_is_looked_at_once_in_a_thousand_files_and_what_was_got_through_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks = []
+
+    def monotonic() -> float:
+        looks.append(1)
+        return 10.0 * len(looks)
+
+    monkeypatch.setattr(listing.time, "monotonic", monotonic)
+    keys = [key(n // 700, f"{n:05}") for n in range(2100)]
+    bucket(monkeypatch, *keys)
+    spans = [Range(START, START + 4 * HOUR), Range(START - HOUR, START)]
+    listed = listing.write("bucket", "work/", spans, deadline=20.0)
+    assert len(looks) == 3
+    assert (listed.files, listed.complete, listed.hours) == (2000, False, [START, START + HOUR])
+    looks.clear()
+    assert listing.write("bucket", "work/", spans, deadline=30.0).complete
+
+
+def test_a_few_rows_are_a_file_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = bucket(monkeypatch)
+    assert listing.lines("bucket", "work/x", [{"a": 1}, {"a": 2}]) == "s3://bucket/work/x"
+    assert gzip.decompress(s3.objects["work/x"]) == b'{"a":1}\n{"a":2}\n'
+
+
+def test_a_time_is_written_in_utc_to_the_second() -> None:
+    moment = datetime(2026, 1, 2, 4, 5, 6, 789_000, tzinfo=timezone(HOUR))
+    assert listing.timestamp(moment) == "2026-01-02 03:05:06"

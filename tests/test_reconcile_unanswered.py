@@ -97,6 +97,7 @@ def test_a_file_that_can_t_be_read_is_named() -> None:
 
 def test_a_tweet_s_key_is_the_one_that_the_transform_gives_it() -> None:
     records = [b'{"text": "one"}', b'[{"text": "two"}, {"text": "three"}]', b'{"text": "four"}\n{"text": "five"}']
+    records.append(b'{"text": "six","source":"replay"}')
     with aws():
         given = [row["tweet_key"] for row in answered(transform(event(*records), None))]
     found = []

@@ -7,7 +7,6 @@ Firehose's format: docs.aws.amazon.com/firehose/latest/dev/data-transformation.h
 
 from __future__ import annotations
 
-import hashlib
 import time
 import zlib
 from base64 import b64decode
@@ -24,6 +23,7 @@ from chalicelib import bodies, clients
 from chalicelib.reconcile import hours, listing, transaction
 from chalicelib.reconcile.hours import Range
 from chalicelib.settings import settings
+from chalicelib.transform.rows import tweet_key
 from chalicelib.transform.unpack import unpack
 from chalicelib.warehouse import copy
 
@@ -111,8 +111,8 @@ def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
         if time.monotonic() > deadline:
             break
         file = File(key)
-        for tweet_key in read(bucket, file):
-            lines.add({"s3_key": key, "tweet_key": tweet_key})
+        for known_by in read(bucket, file):
+            lines.add({"s3_key": key, "tweet_key": known_by})
         if file.records or file.trouble:
             files.append(file)
     lines.end()
@@ -146,7 +146,7 @@ def tweet_keys(record: dict[str, Any], file: File) -> Iterator[str]:
     file.refused += len(refusals)
     file.codes[str(record["errorCode"])] += 1
     for tweet in tweets:
-        yield hashlib.blake2b(tweet.raw, digest_size=16).hexdigest()
+        yield tweet_key(tweet.raw)
 
 
 def missing(manifest_url: str, since: datetime, deadline: float) -> dict[str, int]:
