@@ -8,8 +8,8 @@ import pytest
 from local import schedule
 
 
-def test_the_app_declares_a_reconciliation_every_15_minutes_and_a_collection_every_minute() -> None:
-    assert schedule.of_app() == {"collect": 60, "reconcile": 900}
+def test_the_app_declares_how_often_its_functions_run() -> None:
+    assert schedule.of_app() == {"collect": 60, "erase": 3600, "reconcile": 900}
 
 
 @pytest.mark.parametrize(("expression", "period"), [("rate(1 minute)", 60), ("rate(2 hours)", 7200)])

@@ -254,7 +254,8 @@ class Session:
         for statement in statements:
             done = self._cursor.execute(statement)
         if encoded := ENCODED.match(bare(sql)):
-            self._encode(number, encoded["table"], strict.encodings(bare(sql)), alters=not encoded["create"])
+            alters = bool(ALTERS.search(bare(sql)))  # a column that is made has no encoding yet
+            self._encode(number, encoded["table"], strict.encodings(bare(sql)), alters=alters)
         if translation.widths:
             try:
                 _widen(self._cursor, translation.widths)
@@ -344,8 +345,9 @@ def _columns(cursor: duckdb.DuckDBPyConnection, view: str) -> list[Column]:
 
 
 ENCODED = re.compile(
-    r"(?:(?P<create>CREATE)\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?|ALTER\s+TABLE\s+)(?P<table>\w+\.\w+)", re.IGNORECASE
+    r"(?:CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?|ALTER\s+TABLE\s+)(?P<table>\w+\.\w+)", re.IGNORECASE
 )
+ALTERS = re.compile(r"ALTER\s+COLUMN", re.IGNORECASE)
 ENCODING = """
 SELECT 1 FROM main.local_encodings WHERE table_name = $table AND column_name = $column AND encoding = $encoding
 """
