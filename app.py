@@ -17,12 +17,15 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return handler.transform(event, context)
 
 
-@app.schedule(Rate(15, unit=Rate.MINUTES))
+@app.schedule(Rate(1, unit=Rate.MINUTES))
 def reconcile(event: CloudWatchEvent) -> dict[str, Any]:
-    """Compares tweet files with warehouse rows, and repairs: on schedule, or as a job of the admin API."""
+    """Looks at S3 and loads, compares and repairs where that is due; or does a job of the admin API."""
     from chalicelib import jobs
+    from chalicelib.reconcile import look
 
-    return jobs.run(event.detail or jobs.SCHEDULED, event.context)
+    if "kind" in event.detail:
+        return jobs.run(event.detail, event.context)
+    return look.look(event.context, event.detail.get("surge"))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

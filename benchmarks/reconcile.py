@@ -196,7 +196,7 @@ def measure(files: int, console: Console) -> dict[str, Any]:
     """One size, on a home of its own."""
     with (
         tempfile.TemporaryDirectory() as home,
-        LocalAws(Path(home), port=0, api_port=0, reconcile_every=86_400) as aws,
+        LocalAws(Path(home), port=0, api_port=0, look_every=86_400, delivery="firehose") as aws,
         console.status(f"{files:,} files: planting {files * ROWS:,} rows ...") as status,
     ):
         url = requests.post(f"{aws.admin_url}/warehouse/setup", timeout=60).json()["status_url"]

@@ -40,8 +40,6 @@ STATUS_URLS = {
     "evaluations": "/classifier/evaluations/{id}",
 }
 
-SCHEDULED: Job = {"kind": "reconciliations", "arguments": {"repair": True}}
-
 LONGEST = timedelta(minutes=15)
 """No Lambda runs longer: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
@@ -201,11 +199,20 @@ def _ids(kind: str, since: date) -> Iterator[str]:
                 yield name.removesuffix(".json")
 
 
+def new_id() -> str:
+    """Return an id for a job that begins now: ids sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def store_done(kind: str, job_id: str, arguments: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """Write down a job that was done without `run`: it has succeeded, with this result."""
+    _store(_ended({**_new(kind, arguments), "id": job_id, "status_url": STATUS_URLS[kind].format(id=job_id)}, result))
+
+
 def _new(kind: str, arguments: Mapping[str, Any]) -> Job:
     if kind not in RUNNERS:
         raise ValueError(f"There is no kind of job {kind!r}; there are {', '.join(RUNNERS)}")
-    now = datetime.now(UTC)
-    job_id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    now, job_id = datetime.now(UTC), new_id()
     return {
         "id": job_id,
         "kind": kind,

@@ -29,7 +29,8 @@ class Settings:
     cluster: str = ""  # a provisioned cluster instead of a workgroup
     database_user: str = ""  # with a cluster
     delivery: str = "reconcile"  # the reconciler loads tweet files; or "firehose": Firehose runs the COPY
-    grace_seconds: int = 900  # younger tweet files are still on their way
+    grace_seconds: int = 900  # younger tweet files are still on their way, where Firehose loads
+    load_seconds: int = 900  # from a tweet's arrival to its row, where the reconciler loads
     relevant_share: float = RELEVANT_SHARE  # of the stream's posts, about a disaster: probabilities are for it
     bluesky: str = "off"  # what is forwarded: "everything", "lexicon", or languages ("en,es")
     jetstream: str = "wss://jetstream2.us-east.bsky.network/subscribe"  # or several, the preferred one first
@@ -54,7 +55,7 @@ def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
     """Settings from parameter names (without the path) and values. Raises SettingsError naming what is missing."""
     known = {f.name: f for f in fields(Settings)}
     values: dict[str, str | int | float] = {k: v for k, v in parameters.items() if k in known}
-    for name in {"grace_seconds", "row_days", "erasure_days"} & set(values):
+    for name in {"grace_seconds", "load_seconds", "row_days", "erasure_days"} & set(values):
         values[name] = int(values[name])
     if "relevant_share" in values:
         values["relevant_share"] = _share(parameters["relevant_share"])

@@ -29,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch, "home")
         demo.run(Console(), demo.SAMPLE, home, demo.RATE)
-        with LocalAws(home, port=0, api_port=0) as aws:
+        with LocalAws(home, port=0, api_port=0, look_every=86_400) as aws:
             latest = f"{aws.admin_url}/reconciliations/latest"
             page = requests.get(latest, headers={"Accept": "text/html"}, timeout=30).text
         Path(scratch, "report.html").write_text(page)

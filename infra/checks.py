@@ -70,7 +70,9 @@ def look(of: Stage) -> Iterator[Finding]:
 
 
 def parameters(of: Stage) -> Finding:
-    """The one rule that CloudFormation can't check: it needs a sum."""
+    """The one rule that CloudFormation can't check: it needs a sum. Only where Firehose loads is there a grace."""
+    if of.delivery != "firehose":
+        return Finding(f"a tweet is a row within {of.parameters.get('LoadSeconds') or default('LoadSeconds')} s", True)
     grace = int(of.parameters.get("GraceSeconds") or default("GraceSeconds"))
     least = TRANSFORM_BUFFER + buffer_seconds(of) + COPY_RETRIES
     what = f"grace of {grace} s, {least} s until a tweet file is loaded at the latest"

@@ -45,9 +45,9 @@ def listing(*prefixes: str) -> Grant:
     return Grant("List", ("s3:ListBucket",), ("arn:aws:s3:::{bucket}",), within(*prefixes))
 
 
-def invoke(*functions: str) -> Grant:
+def invoke(*functions: str, sid: str = "StartJobs") -> Grant:
     names = tuple(f"arn:aws:lambda:*:*:function:disaster-tweets-{{stage}}-{function}" for function in functions)
-    return Grant("StartJobs", ("lambda:InvokeFunction",), names)
+    return Grant(sid, ("lambda:InvokeFunction",), names)
 
 
 SETTINGS = Grant(
@@ -122,6 +122,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         objects("WriteTweetFiles", "s3:PutObject", "tweets/", "rejected/"),
         objects("ReadTweetFilesOnRetry", "s3:GetObject", "tweets/"),
         CLASSIFY,
+        invoke("reconcile", sid="TellOfSurges"),
         PUT_INTO_STREAM,
         PUT_INTO_SOURCE,
     ),

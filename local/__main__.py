@@ -26,7 +26,10 @@ def serve(argv: Sequence[str]) -> int:
     parser.add_argument("--api-port", type=int, default=8000, help="of the admin API, 0: any free one (8000)")
     parser.add_argument("--home", type=Path, default=HOME, help=f"where all state lives ({HOME})")
     parser.add_argument("--prepare", action="store_true", help="set the warehouse up and reconcile, if not yet done")
-    parser.add_argument("--reconcile-every", type=float, metavar="SECONDS", help="as the app says, every 15 minutes")
+    parser.add_argument(
+        "--look-every", type=float, default=server.LOOK_SECONDS, metavar="SECONDS", help="the loader looks at S3 (2)"
+    )
+    parser.add_argument("--delivery", choices=("reconcile", "firehose"), default="reconcile", help="who loads")
     arguments = parser.parse_args(argv)
     console = Console()
     stop = threading.Event()
@@ -38,7 +41,8 @@ def serve(argv: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     try:
-        aws = server.LocalAws(arguments.home, arguments.port, arguments.api_port, arguments.reconcile_every)
+        ports = (arguments.port, arguments.api_port)
+        aws = server.LocalAws(arguments.home, *ports, arguments.look_every, arguments.delivery)
         with working(console, "Starting the local AWS ..."):
             aws.__enter__()
     except wsgi.PortTakenError as error:

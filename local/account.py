@@ -133,7 +133,11 @@ def alarms(stage: str, topic_arn: str) -> list[dict[str, Any]]:
     """Return the properties of the alarms in the data plane's template, with this stage's names."""
     template = yaml.load(DATA_PLANE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     names = {"Stage": stage, "Alerts": topic_arn, "Stream": f"disaster-tweets-{stage}"}
-    found = [each for each in template["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    found = [
+        each
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::CloudWatch::Alarm" and each.get("Condition") != "FirehoseCopies"
+    ]
     return [_resolved(each["Properties"], names) for each in found]
 
 
@@ -166,7 +170,7 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def _resolved(tree: Tree, names: Mapping[str, str]) -> Tree:
-    """Return the tree with references filled in. `If` is decided for the local stage, where Firehose copies."""
+    """Return the tree with references filled in. `If` is decided for the default delivery, without Firehose's COPY."""
     if isinstance(tree, list):
         return [_resolved(each, names) for each in tree]
     if not isinstance(tree, dict):
@@ -176,6 +180,5 @@ def _resolved(tree: Tree, names: Mapping[str, str]) -> Tree:
     if set(tree) == {"Sub"}:
         return re.sub(r"\$\{(\w+)\}", lambda match: names[match[1]], tree["Sub"])
     if set(tree) == {"If"}:
-        condition, then, otherwise = tree["If"]
-        return _resolved(then if condition == "FirehoseCopies" else otherwise, names)
+        return _resolved(tree["If"][2], names)
     return {key: _resolved(value, names) for key, value in tree.items()}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
 from chalicelib.columns import NAMES
 from chalicelib.settings import parameter_path
 from chalicelib.warehouse import copy
-
-if TYPE_CHECKING:
-    from mypy_boto3_firehose import FirehoseClient
 
 STAGE = "local"
 NAME = f"disaster-tweets-{STAGE}"  # of the bucket, the stream, the workgroup
@@ -22,6 +19,7 @@ ACCOUNT = "123456789012"
 BUFFER_MB = 0.6  # of tweets for one call of the transform, as on AWS: rows have about four times their bytes
 BUFFER_SECONDS = 1
 GRACE_SECONDS = 60  # more than buffering and COPY's retries together
+LOAD_SECONDS = 0  # nobody here pays for a warehouse that wakes
 
 RENAMED = {
     "S3Configuration": ("S3Update", "S3DestinationDescription"),
@@ -34,8 +32,11 @@ def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{NAME}-{name}"
 
 
-def provision(endpoint_url: str, region: str, transform_arn: str) -> str:
-    """Make what is missing, and set what the functions read; what is active stays active. Return the topic's ARN."""
+def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str = "reconcile") -> str:
+    """Make what is missing, and set what the functions read; what is active stays active. Return the topic's ARN.
+
+    `delivery`: as `Delivery` of infra/data-plane.yaml. A stream of a former run gets the destination for it.
+    """
     session = boto3.Session(region_name=region)
     s3 = session.client("s3", endpoint_url=endpoint_url)
     if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
@@ -49,9 +50,10 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> str:
         "copy_role_arn": role("copy"),
         "comprehend_role_arn": role("data-ComprehendRole-1"),  # CloudFormation names it so; policies rely on it
         "alert_topic_arn": topic,
-        "delivery": "firehose",
+        "delivery": delivery,
         "grace_seconds": str(GRACE_SECONDS),
         "bluesky": "off",  # `make live` switches it on
+        "load_seconds": str(LOAD_SECONDS),
     }
     ssm = session.client("ssm", endpoint_url=endpoint_url)
     for name, value in settings.items():
@@ -63,27 +65,31 @@ def provision(endpoint_url: str, region: str, transform_arn: str) -> str:
     source = kinesis.describe_stream_summary(StreamName=NAME)["StreamDescriptionSummary"]["StreamARN"]
 
     firehose = session.client("firehose", endpoint_url=endpoint_url)
-    destination = redshift(transform_arn)
-    create(firehose, NAME, DeliveryStreamType="DirectPut", RedshiftDestinationConfiguration=destination)
+    kind = "Redshift" if delivery == "firehose" else "ExtendedS3"
+    destination = redshift(transform_arn) if delivery == "firehose" else into_s3(transform_arn)
+    create(firehose, NAME, kind, destination, DeliveryStreamType="DirectPut")
     create(
         firehose,
         FROM_KINESIS,
+        kind,
+        destination,
         DeliveryStreamType="KinesisStreamAsSource",
         KinesisStreamSourceConfiguration={"KinesisStreamARN": source, "RoleARN": role("firehose")},
-        RedshiftDestinationConfiguration=destination,
     )
     return topic
 
 
-def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
-    """Make the stream; one of a former run gets the destination that it has in this version."""
+def create(firehose: Any, name: str, kind: str, wanted: dict[str, Any], **how: Any) -> None:
+    """Makes the stream; one of a former run gets the destination that it has in this version and delivery.
+
+    `kind` of destination: `Redshift` or `ExtendedS3`.
+    """
     if name not in firehose.list_delivery_streams()["DeliveryStreamNames"]:
-        firehose.create_delivery_stream(DeliveryStreamName=name, **how)
+        firehose.create_delivery_stream(DeliveryStreamName=name, **{f"{kind}DestinationConfiguration": wanted}, **how)
         return
     stream = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
     (destination,) = stream["Destinations"]
-    known: Any = destination["RedshiftDestinationDescription"]
-    wanted = how["RedshiftDestinationConfiguration"]
+    known: Any = destination.get(f"{kind}DestinationDescription", {})
     update = {RENAMED.get(key, (key, key))[0]: value for key, value in wanted.items()}
     described = {RENAMED.get(key, (key, key))[1]: value for key, value in wanted.items() if key != "Password"}
     if not says(known, described):
@@ -91,7 +97,7 @@ def create(firehose: FirehoseClient, name: str, **how: Any) -> None:
             DeliveryStreamName=name,
             CurrentDeliveryStreamVersionId=stream["VersionId"],
             DestinationId=destination["DestinationId"],
-            RedshiftDestinationUpdate=update,  # type: ignore[arg-type]
+            **{f"{kind}DestinationUpdate": update},
         )
 
 
@@ -104,14 +110,6 @@ def says(known: Any, wanted: Any) -> bool:
 
 def redshift(transform_arn: str) -> dict[str, Any]:
     """The destination of the delivery `firehose`, with shorter buffers: nobody here pays for a warehouse that wakes."""
-    processor = {
-        "LambdaArn": f"{transform_arn}:$LATEST",
-        "RoleArn": role("firehose"),
-        "BufferSizeInMBs": str(BUFFER_MB),
-        "BufferIntervalInSeconds": str(BUFFER_SECONDS),
-        "NumberOfRetries": "3",
-    }
-    parameters = [{"ParameterName": name, "ParameterValue": value} for name, value in processor.items()]
     return {
         "RoleARN": role("firehose"),
         "ClusterJDBCURL": f"jdbc:redshift://{NAME}.{ACCOUNT}.us-east-1.redshift-serverless.amazonaws.com:5439/{DATABASE}",
@@ -123,11 +121,34 @@ def redshift(transform_arn: str) -> dict[str, Any]:
             "CopyOptions": copy.OPTIONS,
         },
         "RetryOptions": {"DurationInSeconds": 30},
-        "ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": parameters}]},
+        "ProcessingConfiguration": processing(transform_arn),
         "S3Configuration": s3_destination("delivery/"),
         "S3BackupMode": "Enabled",
         "S3BackupConfiguration": s3_destination("source/"),
     }
+
+
+def into_s3(transform_arn: str) -> dict[str, Any]:
+    """The destination of the delivery `reconcile`: the transform drops what it has stored, so nothing but what failed
+    gets there."""
+    return {
+        **s3_destination("delivery/"),
+        "ProcessingConfiguration": processing(transform_arn),
+        "S3BackupMode": "Enabled",
+        "S3BackupConfiguration": s3_destination("source/"),
+    }
+
+
+def processing(transform_arn: str) -> dict[str, Any]:
+    processor = {
+        "LambdaArn": f"{transform_arn}:$LATEST",
+        "RoleArn": role("firehose"),
+        "BufferSizeInMBs": str(BUFFER_MB),
+        "BufferIntervalInSeconds": str(BUFFER_SECONDS),
+        "NumberOfRetries": "3",
+    }
+    parameters = [{"ParameterName": name, "ParameterValue": value} for name, value in processor.items()]
+    return {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": parameters}]}
 
 
 def s3_destination(prefix: str) -> dict[str, Any]:

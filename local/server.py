@@ -8,8 +8,9 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -19,6 +20,8 @@ from local.terminal import option
 
 REGION = "us-east-1"
 STAGE = "local"
+LOOK_SECONDS = 2.0  # between two looks of the loader: a minute on AWS, where each tweet may take longer, too
+LOAD_PAUSE = 0.05
 
 
 class HomeError(OSError):
@@ -36,8 +39,9 @@ class LocalAws:
     """The local AWS, from `with` to its end; one a process, for moto and the functions' environment are the process's.
 
     `home` holds all state, and a process that is killed loses nothing that it had acknowledged. `port` (the AWS
-    endpoint) and `api_port` (the admin API) may be 0, any free one. `reconcile_every`, `collect_every`: seconds, where
-    the app's own schedule is too slow.
+    endpoint) and `api_port` (the admin API) may be 0, any free one. `look_every`: seconds between two looks of the
+    loader. `delivery`: `reconcile` or `firehose`, as on AWS. `collect_every`: seconds, where the app's own schedule is
+    too slow.
     """
 
     stream = "disaster-tweets-local"
@@ -47,12 +51,13 @@ class LocalAws:
         home: Path,
         port: int = 4566,
         api_port: int = 8000,
-        reconcile_every: float | None = None,
+        look_every: float = LOOK_SECONDS,
+        delivery: str = "reconcile",
         collect_every: float | None = None,
     ) -> None:
         self.home = home.resolve()
-        self._ports = (port, api_port)
-        self._periods = {"reconcile": reconcile_every, "collect": collect_every}
+        self._ports, self._delivery = (port, api_port), delivery
+        self._periods = {"reconcile": look_every, "collect": collect_every}
         self._end = ExitStack()
 
     @property
@@ -67,8 +72,19 @@ class LocalAws:
         }
 
     def flush(self) -> None:
-        """Have Firehose deliver all it buffers, and wait until that is done."""
+        """Has Firehose deliver all it buffers and the loader load it, and waits until that is done."""
         self._deliveries.flush()
+        if self._delivery == "reconcile":
+            self._load()
+
+    def _load(self) -> None:
+        """Look, as the schedule does, until no tweet file is left to load. Does nothing for a warehouse without tables,
+        as the loader doesn't."""
+        from local import functions, schedule
+
+        with suppress(functions.FunctionError):
+            while self._runs.invoke(f"disaster-tweets-{STAGE}-reconcile", schedule.event())["left"]:
+                time.sleep(LOAD_PAUSE)
 
     def __enter__(self) -> LocalAws:
         """Raises HomeError, AlreadyServingError and wsgi.PortTakenError."""
@@ -156,7 +172,8 @@ class LocalAws:
         self._end.callback(runs.close)
         self._end.callback(self._deliveries.close)
         self._end.callback(serving.set)
-        topic = provision.provision(self.endpoint_url, REGION, functions.arn(f"disaster-tweets-{STAGE}-transform"))
+        transform = functions.arn(f"disaster-tweets-{STAGE}-transform")
+        topic = provision.provision(self.endpoint_url, REGION, transform, self._delivery)
         logs.hand_on = account.install(runs.functions, STAGE, REGION, topic)
         serving.set()
         api.start(admin_http.application(logs))
@@ -164,8 +181,10 @@ class LocalAws:
 
         periods = {name: self._periods.get(name) or period for name, period in schedule.of_app().items()}
         scheduled = schedule.Schedule(
-            periods, lambda name, event: runs.invoke_later(f"disaster-tweets-{STAGE}-{name}", event)
+            periods,
+            lambda name, event: runs.invoke_later(f"disaster-tweets-{STAGE}-{name}", event),
         )
+        self._runs = runs
         self._end.callback(scheduled.close)
         self._announce()
 

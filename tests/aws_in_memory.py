@@ -22,7 +22,7 @@ from chalicelib.transform import handler
 STREAM = "arn:aws:firehose:us-east-1:123456789012:deliverystream/disaster-tweets-local"
 SOURCE = "arn:aws:kinesis:us-east-1:123456789012:stream/disaster-tweets-source"
 NAME = "disaster-tweets-local"
-SETTINGS = Settings("local", NAME, NAME, "tweets", "arn:aws:iam::123456789012:role/copy")
+SETTINGS = Settings("local", NAME, NAME, "tweets", "arn:aws:iam::123456789012:role/copy", delivery="firehose")
 
 
 def event(*records: bytes, source: str | None = None, arrived: int = 1_770_091_506_789) -> dict[str, Any]:

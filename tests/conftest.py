@@ -53,7 +53,9 @@ def finished(admin_url: str, path: str, body: dict[str, Any] | None = None) -> d
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """All services on a home of their own, with the warehouse set up; clients of this process talk to it."""
-    with LocalAws(tmp_path_factory.mktemp("aws"), port=0, api_port=0) as aws:
+    home = tmp_path_factory.mktemp("aws")
+    # No look comes between what a test does and what it finds; the tests of the other delivery switch to it.
+    with LocalAws(home, port=0, api_port=0, look_every=86_400, delivery="firehose") as aws:
         finished(aws.admin_url, "/warehouse/setup")
         yield aws
 

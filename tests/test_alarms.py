@@ -39,6 +39,7 @@ def watched(buffer: int) -> dict[str, dict[str, Watched]]:
         "RejectedShare": {"taken": Watched(60, 100, 100), "refused": Watched(60, 1, 20)},
         "Fallbacks": {"": Watched(60, 0, 3)},
         "DeliveryFreshness": {"": Watched(60, 60 + buffer + 300, 60 + buffer + 7200)},
+        "LoadBehind": {"": Watched(60, 0, 1200)},
         "CopyFails": {"": Watched(buffer, 1, 0)},
         "BackupFails": {"": Watched(max(buffer, 300), 1, 0)},
         "StreamThrottled": {"": Watched(60, 0, 7)},

@@ -18,6 +18,7 @@ from infra.stages import Stage
 
 ROOT = Path(__file__).parent.parent
 STREAM = "AWS::KinesisFirehose::DeliveryStream"
+ALARM = "AWS::CloudWatch::Alarm"
 
 
 def lint(template: Path) -> str:
@@ -260,14 +261,21 @@ def test_the_alarms_of_the_issue_are_there_and_tell_somebody() -> None:
     assert {each["Notification"]["NotificationType"] for each in notified} == {"ACTUAL", "FORECASTED"}
 
 
+def in_our_namespace(alarm: dict[str, Any]) -> bool:
+    return alarm.get("Namespace") == "DisasterTweets"
+
+
 def test_alarms_watch_metrics_that_the_code_emits() -> None:
     watched = set(re.findall(r"Namespace: DisasterTweets,? *\n? *MetricName: (\w+)", DATA_PLANE.read_text()))
+    watched |= {alarm["MetricName"] for alarm in of_type(data_plane(), ALARM).values() if in_our_namespace(alarm)}
     source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
     assert watched == {
         "CollectGap",
         "CollectLag",
         "ErasureAge",
         "Lost",
+        "BehindSeconds",
+        "OldestSeconds",
         "Incomplete",
         "Rejected",
         "Tweets",

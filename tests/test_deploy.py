@@ -451,7 +451,7 @@ def test_names_that_are_taken_are_found(stack: LocalAws) -> None:
 
 
 def test_too_short_a_grace_is_found() -> None:
-    finding = checks.parameters(Stage("dev", {"BufferSeconds": "900"}))
+    finding = checks.parameters(Stage("dev", {"BufferSeconds": "900", "Delivery": "firehose"}))
     assert finding.fine is False and "more than 1260" in finding.advice
 
 

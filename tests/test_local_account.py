@@ -60,7 +60,7 @@ def test_what_a_function_logs_is_in_its_log_group(stack: LocalAws) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "rate"), [("reconcile", "rate(15 minutes)"), ("collect", "rate(1 minute)"), ("erase", "rate(1 hour)")]
+    ("function", "rate"), [("reconcile", "rate(1 minute)"), ("collect", "rate(1 minute)"), ("erase", "rate(1 hour)")]
 )
 def test_a_schedule_is_a_rule_with_its_target(stack: LocalAws, function: str, rate: str) -> None:
     events = boto3.client("events")

@@ -9,7 +9,7 @@ from local import schedule
 
 
 def test_the_app_declares_how_often_its_functions_run() -> None:
-    assert schedule.of_app() == {"collect": 60, "erase": 3600, "reconcile": 900}
+    assert schedule.of_app() == {"collect": 60, "erase": 3600, "reconcile": 60}
 
 
 @pytest.mark.parametrize(("expression", "period"), [("rate(1 minute)", 60), ("rate(2 hours)", 7200)])

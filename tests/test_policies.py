@@ -17,6 +17,7 @@ import pytest
 import requests
 from aws_in_memory import event
 from conftest import finished
+from deliveries import loading
 from recorded_calls import Need, denied, recorded, unused
 
 from infra import policies
@@ -154,6 +155,13 @@ class Scenario:
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
+    def loader(self) -> None:
+        """A surge, of which the transform tells, and a look on schedule."""
+        many = b"\n".join(json.dumps({"text": f"Flood in street {n}, houses under water"}).encode() for n in range(99))
+        with loading():
+            self.invoke("transform", event(many))
+            self.invoke("reconcile", schedule.event())
+
     def warehouse(self) -> None:
         """From nothing."""
         sql, warehouse = "DROP SCHEMA disaster CASCADE", {"WorkgroupName": BUCKET, "Database": "tweets"}
@@ -175,6 +183,7 @@ def needed(stack: LocalAws) -> Iterator[set[Need]]:
         scenario.large_batches()
         scenario.collection()
         scenario.erasures()
+        scenario.loader()
     yield found
 
 

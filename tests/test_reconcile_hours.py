@@ -218,7 +218,7 @@ def test_times_are_utc(text: str) -> None:
     assert moment(text) == at(0)
 
 
-def test_where_the_reconciler_loads_the_grace_is_short() -> None:
+def test_where_the_reconciler_loads_there_is_no_grace() -> None:
     from dataclasses import replace
     from unittest import mock
 
@@ -230,7 +230,7 @@ def test_where_the_reconciler_loads_the_grace_is_short() -> None:
     known = Known([], [], {}, None)
     for delivery, asked, expected in (
         ("firehose", {}, 900),
-        ("reconcile", {}, 60),
+        ("reconcile", {}, 0),
         ("reconcile", {"grace_seconds": 0}, 0),
         ("firehose", {"grace_seconds": 0}, 0),
     ):

@@ -72,14 +72,14 @@ def test_a_kill_in_the_middle_loses_nothing_and_every_row_points_at_itself(tmp_p
     records = [json.loads(line) | {"tweet_id": f"t{n}"} for n, line in enumerate(producer.read(source))]
     lines = [json.dumps(record).encode() for record in records]
     half = len(lines) // 2
-    with served(tmp_path, "--reconcile-every", "1") as aws:
+    with served(tmp_path, "--delivery", "firehose", "--look-every", "1") as aws:
         finished(aws.admin_url, "/warehouse/setup")
         put(aws.client("firehose"), lines[:half])
         until(lambda: count(aws) > 0)
         until(lambda: scheduled(aws))
         put(aws.client("firehose"), lines[half : half + half // 2])
         aws.kill()  # of these, some are on their way and some still in the buffer
-    with served(tmp_path) as aws:
+    with served(tmp_path, "--delivery", "firehose") as aws:
         put(aws.client("firehose"), lines[half + half // 2 :])
         s3 = aws.client("s3")
 

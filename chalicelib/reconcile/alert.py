@@ -24,6 +24,7 @@ def measure(report: Mapping[str, Any], seconds: float) -> None:
         "Late": tweets["late"],
         "Repaired": tweets["repaired"],
         "Waiting": tweets["waiting"],
+        "New": report["new"]["loaded"],
         "FilesListed": files["listed"],
         "FilesRepaired": report["repairs"]["files"],
         "FilesOrphaned": outstanding["orphaned"],

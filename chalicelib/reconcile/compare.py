@@ -5,6 +5,7 @@ as many distinct lines, and these are 1 to that number.
 
 States of a file:
     loaded      every line once
+    new         no rows, and no run has seen it before: where the reconciler loads, that is its ordinary way in
     missing     no rows
     partial     some line has no row
     excess      every line has its row, some more than one
@@ -27,6 +28,7 @@ from chalicelib.settings import settings
 from chalicelib.warehouse import copy
 
 REPAIRABLE = ("missing", "partial", "excess")
+LOADABLE = ("new", *REPAIRABLE)
 
 KNOWN_DAYS = (
     "SELECT CAST(hour AS DATE) AS day FROM disaster.tweet_hour GROUP BY CAST(hour AS DATE) HAVING COUNT(*) = 24"
@@ -182,6 +184,7 @@ SELECT
         WHEN pair.written_at > CAST(:cutoff AS TIMESTAMP) THEN 'waiting'
         WHEN tweet_file.state = 'unreadable' AND tweet_file.written_at = pair.written_at AND :again = 'false'
             THEN 'unreadable'
+        WHEN pair.found_rows = 0 AND tweet_file.s3_key IS NULL AND :loads = 'true' THEN 'new'
         WHEN pair.found_rows = 0 THEN 'missing'
         WHEN pair.found_lines >= pair.expected_rows AND pair.first_line = 1 AND pair.last_line = pair.expected_rows
             THEN 'excess'
@@ -284,8 +287,8 @@ FROM (
             END
         ), 0) AS waiting,
         COUNT(CASE WHEN compared_file.state = 'waiting' THEN 1 END) AS waiting_files,
-        COUNT(CASE WHEN compared_file.state IN ('missing', 'partial', 'excess') THEN 1 END) AS mendable_files,
-        COUNT(CASE WHEN compared_file.state NOT IN ('loaded', 'waiting') THEN 1 END) AS troubled_files,
+        COUNT(CASE WHEN compared_file.state IN ('new', 'missing', 'partial', 'excess') THEN 1 END) AS mendable_files,
+        COUNT(CASE WHEN compared_file.state NOT IN ('loaded', 'waiting', 'new') THEN 1 END) AS troubled_files,
         SUM(compared_file.found_rows) AS found_rows,
         SUM(compared_file.lag_seconds) AS lag_seconds,
         MAX(compared_file.longest_lag_seconds) AS longest_lag_seconds
@@ -338,7 +341,7 @@ INSERT INTO disaster.reconciliation_finding
 SELECT
     CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), s3_key, hour, state, expected_rows, found_rows, found_lines,
     bytes,
-    CASE WHEN state IN ('missing', 'partial', 'excess') AND :repair = 'true' THEN 'to_repair' ELSE 'none' END
+    CASE WHEN state IN ('new', 'missing', 'partial', 'excess') AND :repair = 'true' THEN 'to_repair' ELSE 'none' END
 FROM compared_file
 WHERE state NOT IN ('loaded', 'waiting')
 """
@@ -425,6 +428,7 @@ def parameters(job: Job, windows: Sequence[Window]) -> dict[str, str]:
         "closed": timestamp(job.now - job.grace - hours.HOUR),
         **bounds(windows),
         "again": str(job.asked_for).lower(),
+        "loads": str(settings().delivery == "reconcile").lower(),
         "repair": str(job.repair).lower(),
         "grace": str(int(job.grace.total_seconds())),
         "sweep": str(job.sweep).lower(),
@@ -443,7 +447,7 @@ def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared
     """Compare the hours that were listed and records what was found. `folder` is where the run may write."""
     bucket = settings().bucket
     hours_url = write_hours(bucket, folder, listed.hours)
-    windows = hours.windows(listed.hours, listed.written)
+    windows = hours.windows(listed.hours, listed.newest)
     asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn, len(windows))
     totals, orphans = transaction.run(asked, parameters(job, windows), answers=2, patience=patience)
     return Compared({row["state"]: row for row in totals}, [row["s3_key"] for row in orphans])

@@ -61,11 +61,12 @@ class Window(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An hour's tweet files: how many, and the time up to which they are known: of the last check, or of the last
-    write."""
+    """An hour's tweet files: how many, the time up to which they are known (of the last check, or of the last write),
+    and the rows that their names promise, where that is known."""
 
     files: int
     at: datetime
+    rows: int = 0
 
 
 def recent(now: datetime) -> Range:

@@ -18,7 +18,7 @@ import orjson
 
 from chalicelib import clients
 from chalicelib.reconcile import hours
-from chalicelib.reconcile.hours import Range
+from chalicelib.reconcile.hours import Found, Range
 
 FOLDER = "tweets/"
 NAME = re.compile(r"tweets/(dt=\d{4}-\d{2}-\d{2}/hh=\d{2}/)[^/]+-([1-9]\d{0,8})\.ndjson\.gz", re.ASCII)
@@ -40,12 +40,18 @@ class Listing:
     """What was listed: the hours that were got through whole, in order, and where their files' names lie for COPY."""
 
     hours: list[datetime] = field(default_factory=list)
+    found: dict[datetime, Found] = field(default_factory=dict)  # of those hours that have files
+    days: set[date] = field(default_factory=set)  # that have files, where somebody asked
     files: int = 0
     requests: int = 0
     complete: bool = True  # whether time was enough for all hours
     foreign: list[str] = field(default_factory=list)  # keys that are no tweet files'
     manifest: str = ""  # key of the COPY manifest of the names; empty where there is no file
-    written: dict[datetime, datetime] = field(default_factory=dict)  # by hour, when its newest file was
+
+    @property
+    def newest(self) -> dict[datetime, datetime]:
+        """When the newest file of an hour was written, for those that have files."""
+        return {hour: found.at for hour, found in self.found.items()}
 
 
 def stored_days(bucket: str, folder: str = FOLDER) -> set[date]:
@@ -76,14 +82,34 @@ def tweet_file(key: str) -> re.Match[str] | None:
     return NAME.fullmatch(key) if len(key.encode()) <= MOST_KEY_BYTES else None
 
 
-def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, hours.Found]:
-    """Return how many tweet files each hour of a range has, and when the newest was written; counts requests."""
-    by_key: dict[str, hours.Found] = {}
+def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, Found]:
+    """Return how many tweet files each hour of a range has, their rows, and when the newest was written; counts
+    requests."""
+    by_key: dict[str, Found] = {}
     for found in objects(bucket, FOLDER, span, listing):
         if named := tweet_file(found.key):
-            files, newest = by_key.get(named[1], hours.Found(0, found.written_at))
-            by_key[named[1]] = hours.Found(files + 1, max(newest, found.written_at))
+            by_key[named[1]] = with_file(by_key.get(named[1]), found, int(named[2]))
     return {hour: by_key[hours.key(hour)] for hour in hours.within(span) if hours.key(hour) in by_key}
+
+
+def with_file(known: Found | None, file: Object, rows: int) -> Found:
+    """Return what is known of an hour's files with one more."""
+    files, newest, before = known or Found(0, file.written_at)
+    return Found(files + 1, max(newest, file.written_at), before + rows)
+
+
+def written(bucket: str, span: Range, listing: Listing) -> dict[datetime, list[datetime]]:
+    """Return when the tweet files of each hour of a range were written, in order; counts requests."""
+    by_key: dict[str, list[datetime]] = {}
+    for found in objects(bucket, FOLDER, span, listing):
+        if named := tweet_file(found.key):
+            by_key.setdefault(named[1], []).append(found.written_at)
+    return {hour: sorted(by_key[hours.key(hour)]) for hour in hours.within(span) if hours.key(hour) in by_key}
+
+
+def any_file(bucket: str) -> bool:
+    """Return whether there is a tweet file at all: one request."""
+    return bool(clients.s3().list_objects_v2(Bucket=bucket, Prefix=FOLDER, MaxKeys=1).get("Contents"))
 
 
 def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, requests: int = 0) -> Listing:
@@ -106,8 +132,7 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
                 listing.foreign = [*listing.foreign, found.key][:MOST_FOREIGN]
                 continue
             listing.files += 1
-            hour = due[reached]
-            listing.written[hour] = max(found.written_at, listing.written.get(hour, found.written_at))
+            listing.found[due[reached]] = with_file(listing.found.get(due[reached]), found, int(named[2]))
             lines.add(
                 {
                     "s3_key": found.key,

@@ -133,5 +133,11 @@ class Lock:
         self._etag = written["ETag"]
 
 
+def held(bucket: str) -> bool:
+    """Return whether a run is under way. Raise what boto3 raises."""
+    found = Lock(bucket, "", 0.0)._read()
+    return bool(found and found.holder and found.age <= LEASE)
+
+
 def _code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])

@@ -77,7 +77,7 @@ FROM (
     SELECT
         hour,
         COUNT(CASE WHEN state <> 'unanswered' AND action NOT IN ('repaired', 'resolved') THEN 1 END) AS files,
-        COUNT(CASE WHEN action = 'repaired' THEN 1 END) AS repaired,
+        COUNT(CASE WHEN action = 'repaired' AND state <> 'new' THEN 1 END) AS repaired,
         COUNT(CASE
             WHEN action = 'failed' OR (state IN ('orphaned', 'unreadable', 'unanswered') AND action = 'none') THEN 1
         END) AS outstanding,
@@ -110,7 +110,7 @@ WORST = f"""
 SELECT
     s3_key, hour, state, expected_rows, found_rows, found_lines, lines_after, action, detail
 FROM disaster.reconciliation_finding
-WHERE reconciliation_id = :id
+WHERE reconciliation_id = :id AND (state <> 'new' OR action <> 'repaired')
 ORDER BY
     CASE
         WHEN action = 'failed' OR (state IN ('orphaned', 'unreadable', 'unanswered') AND action = 'none') THEN 0
@@ -158,6 +158,12 @@ OF_FINDINGS = {"actions": ACTIONS, "worst": WORST}
 
 OF_KEPT = {"kept": findings.KEPT, "kept_worst": findings.WORST}
 """Of a run that found something for a person, or where such a finding is open."""
+
+ORDINARY = """
+DELETE FROM disaster.reconciliation_finding
+WHERE reconciliation_id = :id AND state = 'new' AND action = 'repaired'
+"""
+"""A new file that was loaded is no finding: it was one while the run was to load it."""
 
 CLOSED = """
 UPDATE disaster.reconciliation
@@ -212,7 +218,7 @@ def settle(
         url = listing.lines(bucket, f"{folder}{name}.ndjson.gz", rows)
         return copy.statement(url, role, table, columns, manifest=False)
 
-    windows = hours.windows(listed.hours, listed.written) or [Window(job.now, job.now, job.now)]
+    windows = hours.windows(listed.hours, listed.newest) or [Window(job.now, job.now, job.now)]
     asked = [transaction.LOCK, HOUR_TABLE]
     if listed.hours:
         hours_url = write_hours(bucket, folder, listed.hours)
@@ -271,10 +277,11 @@ def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
         "tweets": str(tweets["expected"]),
         **numbers,
     }
+    asked = [CLOSED, *([ORDINARY] if report["new"]["loaded"] else [])]
     if report["alerted"]:
-        transaction.run([CLOSED, findings.TOLD], {**given, "now": timestamp(job.now)}, answers=0)
+        transaction.run([*asked, findings.TOLD], {**given, "now": timestamp(job.now)}, answers=0)
     else:
-        transaction.run([CLOSED], given, answers=0)
+        transaction.run(asked, given, answers=0)
 
 
 def _verdict(verdict: Verdict) -> dict[str, str]:

@@ -95,6 +95,7 @@ TO_DO = {
     "failed": "Put right what the reason names; each run tries again.",
 }
 TONES = {
+    "new": "warn",
     "missing": "warn",
     "partial": "warn",
     "excess": "warn",
@@ -130,7 +131,7 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
 
 def header(report: Mapping[str, Any], title: str) -> str:
     where = report["looked_at"]
-    looked = "No hour was due"
+    looked = "No hour was due" if report["warehouse"]["woken"] else "Looked at S3 alone"
     if where["from"]:
         start = where["from"][:13].replace("T", " ")
         stop = min(where["to"][:13] + ":59", report["as_of"][:16]).replace("T", " ")  # no hour is over before it is
@@ -149,12 +150,15 @@ def summary(report: Mapping[str, Any]) -> str:
         counted(tweets["lost"], "{} can't be put back.", "tweet"),
         counted(files["unreadable"], "{} can't be read.", "file"),
         counted(files["orphaned"], "{} gone whose rows are in the warehouse.", "file", verb=True),
+        counted(report["new"]["loaded"], "{} loaded for the first time.", "tweet", verb=True),
         counted(repairs["files"], "{} had to be loaded again.", "file"),
         counted(repairs["left_files"], "{} left to the next run.", "file", verb=True),
         "" if report["repair"] else "This run was to look only, not to repair.",
         counted(tweets["waiting"], "{} on the way.", "tweet", verb=True),
         f"Repairs stopped: {repairs['stopped']}." if repairs["stopped"] else "",
     ]
+    if not report["warehouse"]["woken"]:
+        said.append(f"The warehouse was not woken: {report['warehouse']['why']}.")
     return " ".join(filter(None, said)) or f"{plural(files['listed'], 'tweet file')} compared, nothing had to be done."
 
 

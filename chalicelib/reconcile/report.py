@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from chalicelib.reconcile import findings
-from chalicelib.reconcile.compare import REPAIRABLE, Compared, Job
+from chalicelib.reconcile.compare import LOADABLE, Compared, Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.outcome import Outcome
 from chalicelib.reconcile.rejected import Rejected
@@ -15,7 +15,7 @@ from chalicelib.reconcile.repair import Repairs
 from chalicelib.reconcile.unanswered import File, GivenUp
 
 VERSION = 1
-STATES = ("loaded", "waiting", *REPAIRABLE, "orphaned", "unreadable")
+STATES = ("loaded", "waiting", *LOADABLE, "orphaned", "unreadable")
 SHOWN = 100  # of each kind of file but findings
 
 
@@ -52,6 +52,7 @@ def build(found: Found) -> dict[str, Any]:
             "swept": job.sweep,
         },
         "tweets": tweets,
+        "new": new(found.outcome.actions),
         "files": {
             "listed": listing.files,
             **{state: int(found.compared.totals.get(state, {}).get("files", 0)) for state in STATES},
@@ -59,7 +60,7 @@ def build(found: Found) -> dict[str, Any]:
         },
         "repairs": {
             "transactions": found.repairs.transactions,
-            "files": found.repairs.files,
+            "files": repaired(found),
             "left_files": unrepaired(found.outcome.actions),
             "stopped": found.repairs.stopped or None,
         },
@@ -103,8 +104,9 @@ def counts(found: Found) -> dict[str, int]:
     totals, actions = found.compared.totals, found.outcome.actions
     expected = sum(int(row["tweets"]) for row in totals.values())
     waiting = totals.get("waiting", {})
-    late = sum(int(row["absent"]) for row in actions if row["state"] != "unanswered")
-    after = sum(int(row["absent_after"]) for row in actions if row["state"] != "unanswered")
+    of_files = [row for row in actions if row["state"] not in {"unanswered", "new"}]
+    late = sum(int(row["absent"]) for row in of_files)
+    after = sum(int(row["absent_after"]) for row in of_files)
     return {
         "expected": expected,
         "loaded": sum(int(row["loaded"]) for row in totals.values()),
@@ -115,6 +117,20 @@ def counts(found: Found) -> dict[str, int]:
         "surplus_rows_removed": sum(int(row["doubled"]) for row in actions if row["action"] == "repaired"),
         "orphaned_rows": sum(int(row["found"]) for row in actions if row["state"] == "orphaned"),
     }
+
+
+def new(actions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the files that no run had seen before, their tweets, and how many of these the run loaded."""
+    rows = [row for row in actions if row["state"] == "new"]
+    tweets = sum(int(row["absent"]) for row in rows)
+    left = sum(int(row["absent_after"]) for row in rows)
+    return {"files": sum(int(row["files"]) for row in rows), "tweets": tweets, "loaded": tweets - left}
+
+
+def repaired(found: Found) -> int:
+    """Return the files that are whole again; new ones that were loaded are not among them."""
+    ordinary = (row for row in found.outcome.actions if row["state"] == "new" and row["action"] == "repaired")
+    return found.repairs.files - sum(int(row["files"]) for row in ordinary)
 
 
 def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
@@ -128,9 +144,9 @@ def verdict(found: Found) -> str:
     actions = found.outcome.actions
     if found.outcome.kept.total("outstanding"):
         return "trouble"
-    if unrepaired(actions) or any(row["state"] in REPAIRABLE and row["action"] == "none" for row in actions):
+    if unrepaired(actions) or any(row["state"] in LOADABLE and row["action"] == "none" for row in actions):
         return "differs"
-    return "repaired" if found.repairs.files else "well"
+    return "repaired" if repaired(found) else "well"
 
 
 def _files_after(found: Found) -> dict[str, int]:
@@ -138,7 +154,7 @@ def _files_after(found: Found) -> dict[str, int]:
     by_state: dict[str, int] = {}
     for row in found.outcome.actions:
         by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["files"])
-    return {state: by_state.get(state, 0) for state in (*REPAIRABLE, "orphaned", "unreadable")}
+    return {state: by_state.get(state, 0) for state in (*LOADABLE, "orphaned", "unreadable")}
 
 
 def finding(row: Mapping[str, Any]) -> dict[str, Any]:

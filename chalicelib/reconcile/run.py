@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,7 +13,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
-from chalicelib.reconcile import alert, compare, hours, listing, outcome, page, rejected, repeats, unanswered
+from chalicelib.reconcile import (
+    alert,
+    compare,
+    gate,
+    hours,
+    ledger,
+    listing,
+    outcome,
+    page,
+    rejected,
+    repeats,
+    unanswered,
+)
 from chalicelib.reconcile.compare import Compared, Job, Known
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.lock import Lock
@@ -29,9 +41,7 @@ LISTING = 0.4  # of what is then left before repairs stop
 REPAIRS = 0.85  # of the time: then repairs stop, and the rest is for the report
 REPORT = 0.97  # of the time: then the warehouse has to have answered
 SWEEP = timedelta(days=1)
-GRACE_WHERE_IT_LOADS = 60
-"""Seconds, in the delivery where nobody else loads: a file is whole when it is there. A minute leaves the transform's
-own retry of a batch its time to say so."""
+ENOUGH = 500  # tweets that tell which share is relevant
 
 
 class Deadlines(NamedTuple):
@@ -54,9 +64,13 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     with Lock(settings().bucket, job_id, seconds * LOCKED) as lock:
         found = reconcile(arguments, job_id, deadlines, lock)
         report = build(found)
+        why = arguments.get("why") or "asked for"
+        report["warehouse"] = {"woken": True, "why": why, "last_woken_at": report["as_of"]}
         alert.measure(report, time.monotonic() - began)  # first: the alarm doesn't depend on what may fail below
         report["alerted"] = alert.tell(report, job_id)
         outcome.close(found.job, report, datetime.now(UTC))
+        if not lock.lost:
+            keep(found, report)
         key = f"reports/reconciliations/{job_id}.html"
         body = page.render(report, job_id).encode()
         clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
@@ -79,7 +93,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     jobs.progress("tweet files listed, now compared with rows", listed.files)
     compared = compared_with(job, listed, folder, deadlines.repairs)
     repairs = Repairs()
-    damaged = sum(int(compared.totals[state]["files"]) for state in compare.REPAIRABLE if state in compared.totals)
+    damaged = sum(int(compared.totals[state]["files"]) for state in compare.LOADABLE if state in compared.totals)
     if job.repair and damaged:
         repairs = repair(job, folder, deadlines.repairs, lambda: not lock.lost, damaged)
     jobs.progress("looking for tweets that came more than once")
@@ -101,7 +115,55 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
         stop,
         left(deadlines.report),
     )
+    listed.found, listed.days = {**seen.found, **listed.found}, seen.days
     return Found(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
+
+
+def keep(found: Found, report: Mapping[str, Any]) -> None:
+    """Write to the ledger what this run makes known without the warehouse.
+
+    A run on hours that somebody named tells of those hours alone; one that was only to look, and found something to
+    load, of nothing.
+    """
+    job, listed, bucket = found.job, found.listing, settings().bucket
+    left = any(row["action"] == "none" and row["state"] in compare.LOADABLE for row in found.outcome.actions)
+    before = ledger.read(bucket)
+    if left or (job.asked_for and before is None):
+        return
+    recent = hours.recent(job.now)
+    known = dict(before.hours) if before and job.asked_for else {}
+    known = {hour: each for hour, each in known.items() if hour not in set(listed.hours)} | listed.found
+    waiting = {row["hour"]: int(row["waiting_files"]) for row in found.outcome.hours}
+    known = {
+        hour: each._replace(files=each.files - waiting.get(hour, 0))
+        for hour, each in known.items()
+        if recent.start <= hour < recent.stop
+    }
+    days, failed = listed.days, 0
+    if before and job.asked_for:
+        days, failed = {*before.days}, before.failed
+    else:
+        failed = unanswered.failed(bucket, recent)
+    now = gate.after(
+        job.now,
+        before,
+        known,
+        days,
+        failed,
+        share(found.outcome.kinds, before.usual.share if before else settings().relevant_share),
+        complete=report["complete"],
+        outstanding=bool(report["outstanding"]["findings"]),
+        loaded=bool(found.repairs.files),
+        swept=job.sweep,
+        report=job.id,
+    )
+    ledger.write(bucket, now)
+
+
+def share(kinds: Sequence[Mapping[str, Any]], otherwise: float) -> float:
+    """Return which share of the tweets is relevant, by the report's kinds; `otherwise` where they are too few."""
+    tweets = sum(int(row["tweets"]) for row in kinds)
+    return sum(int(row["relevant"]) for row in kinds) / tweets if tweets >= ENOUGH else otherwise
 
 
 def left(deadline: float) -> float:
@@ -113,8 +175,8 @@ def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known)
     """Return what to do, with the defaults filled in."""
     grace = arguments.get("grace_seconds")
     if grace is None:
-        usual = settings().grace_seconds
-        grace = min(usual, GRACE_WHERE_IT_LOADS) if settings().delivery == "reconcile" else usual
+        # Where nobody else loads, a file is whole when it is there, and never written again.
+        grace = settings().grace_seconds if settings().delivery == "firehose" else 0
     asked_for = bool(arguments.get("from") or arguments.get("to"))
     swept = known.last_sweep is not None and now - known.last_sweep < SWEEP
     return Job(
@@ -128,13 +190,13 @@ def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -
     Counts its LIST requests in `seen`.
     """
     bucket = settings().bucket
-    stored = listing.stored_days(bucket)
+    stored = seen.days = listing.stored_days(bucket)
     if job.asked_for:
         start, stop = (moment(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
         return hours.kept(hours.asked([*stored, *known.days], start, stop, job.now), job.now, settings().row_days)
     due = hours.due(stored, known.days, known.recent, known.again, job.now, job.sweep)
-    written = listing.files_of(bucket, hours.recent(job.now), seen)
-    return hours.kept(due | hours.changed(written, known.recent), job.now, settings().row_days)
+    seen.found = listing.files_of(bucket, hours.recent(job.now), seen)
+    return hours.kept(due | hours.changed(seen.found, known.recent), job.now, settings().row_days)
 
 
 def moment(text: str) -> datetime:

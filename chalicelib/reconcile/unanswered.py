@@ -83,6 +83,11 @@ def given_up(bucket: str, spans: Sequence[Range]) -> GivenUp:
     return GivenUp(keys.count, keys.newest)
 
 
+def failed(bucket: str, span: Range) -> int:
+    """How many files of records without an answer Firehose wrote in the hours of a range."""
+    return sum(1 for _ in of_firehose(bucket, FOLDER, span))
+
+
 class Keys:
     """The keys that Firehose wrote to a folder in the hours of some ranges: how many, and the newest, latest first."""
 

@@ -15,7 +15,7 @@ from chalicelib.classifier.text import clean
 from chalicelib.columns import BYTES, cut
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
-from chalicelib.transform import accelerator, answer, files, plan, rows
+from chalicelib.transform import accelerator, answer, files, plan, rows, surge
 from chalicelib.transform.batch import Batch, Drafter, in_python, read
 from chalicelib.transform.put_back import put_back
 from chalicelib.transform.unpack import Tweet
@@ -40,7 +40,8 @@ class Outcome(NamedTuple):
 
 def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Firehose's answer to a batch. By then its rows are in their tweet file, what was refused is in the rejected file,
-    and what an answer can't hold is back in the stream.
+    and what an answer can't hold is back in the stream. Where the reconciler loads, the tweet file is all that anybody
+    reads, so Firehose is told to drop what is in it (`answered`).
 
     A retried batch has the same key and the same decisions, and is answered from the file its first attempt wrote. What
     that put back is put back again, for nobody knows how far it came: the tweet's key is the same, and the view of the
@@ -60,9 +61,23 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
         lines, repeated = files.write_once(clients.s3(), settings().bucket, outcome.key, lines)
     if outcome.put_back:
         put_back(outcome.put_back, batch.stream, batch.source_arn)
-    response = answer.compose((s.record.id, s.result, lines[s.start : s.stop]) for s in outcome.shares)
+    loads = settings().delivery == "reconcile"
+    if loads:
+        surge.tell(outcome.verdicts, [record.arrived for record in batch.records])
+    response = answer.compose(answered(share, lines, loads) for share in outcome.shares)
     _report(outcome, repeated, sum(map(len, lines)), time.perf_counter() - began)
     return response
+
+
+def answered(share: plan.Share, lines: Sequence[bytes], loads: bool) -> tuple[str, str, Sequence[bytes]]:
+    """Return a record's answer as `answer.compose` takes it. `loads`: the reconciler does, from the tweet file.
+
+    Firehose counts `Dropped` as processed, and delivers nothing for it:
+    docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
+    """
+    if loads and share.result == "Ok":
+        return share.record.id, "Dropped", ()
+    return share.record.id, share.result, lines[share.start : share.stop]
 
 
 def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RELEVANT_SHARE) -> Outcome:
@@ -160,6 +175,8 @@ def _report(outcome: Outcome, repeated: bool, bytes_out: int, seconds: float) ->
     emf.add_metric("BytesIn", "Bytes", outcome.batch.bytes_in)
     emf.add_metric("BytesOut", "Bytes", bytes_out)
     emf.add_metric("Seconds", "Seconds", seconds)
+    oldest = min(record.arrived for record in outcome.batch.records)
+    emf.add_metric("OldestSeconds", "Seconds", max(0.0, time.time() - oldest / 1000))
     emf.flush_metrics()
     logger.info(
         "batch",

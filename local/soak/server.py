@@ -13,6 +13,7 @@ from pathlib import Path
 from local import faults, server
 
 ROOT = Path(__file__).parents[2]
+LOOK_SECONDS = 900.0  # the soak asks for its reconciliations itself
 START_SECONDS = 60.0  # until a server must be up
 
 
@@ -31,7 +32,8 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers. Raises SoakError when it isn't up in time."""
         port, api_port = self._ports
-        command = [sys.executable, "-m", "local", "serve", "--home", str(self.home), "--port", port]
+        serve = [sys.executable, "-m", "local", "serve", "--delivery", "firehose", "--look-every", str(LOOK_SECONDS)]
+        command = [*serve, "--home", str(self.home), "--port", port]
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command

@@ -1,0 +1,70 @@
+"""The ledger in S3: what is known without waking the warehouse. Lost, it is made anew by the next run."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import clients
+from chalicelib.reconcile.gate import Ledger, Usual
+from chalicelib.reconcile.hours import Found
+
+KEY = "reports/reconciliations/ledger.json"
+VERSION = 1
+MAYBE = ("check_at", "not_before", "woken_at")
+
+
+def read(bucket: str) -> Ledger | None:
+    """Return the ledger; None where there is none, or one that this version doesn't read."""
+    try:
+        body = clients.s3().get_object(Bucket=bucket, Key=KEY)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:  # as in lock.py
+            return None
+        raise
+    try:
+        return loaded(json.loads(body))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def write(bucket: str, ledger: Ledger) -> None:
+    """Write the ledger over the former one. Raise what boto3 raises."""
+    clients.s3().put_object(Bucket=bucket, Key=KEY, Body=json.dumps(dumped(ledger)).encode())
+
+
+def dumped(ledger: Ledger) -> dict[str, Any]:
+    """Return a ledger as JSON has it."""
+    moments = {name: getattr(ledger, name) for name in ("looked_at", *MAYBE)}
+    hours = {hour.isoformat(): (each.files, each.at.isoformat(), each.rows) for hour, each in ledger.hours.items()}
+    return {
+        "version": VERSION,
+        "hours": hours,
+        "days": sorted(day.isoformat() for day in ledger.days),
+        "failed": ledger.failed,
+        "usual": list(ledger.usual),
+        **{name: moment.isoformat() if moment else None for name, moment in moments.items()},
+        "report": ledger.report,
+    }
+
+
+def loaded(found: Any) -> Ledger:
+    """Return the ledger of `dumped`. Raise ValueError, KeyError or TypeError for anything else."""
+    if found["version"] != VERSION:
+        raise ValueError(f"a ledger of version {found['version']}")
+    moments = {name: found[name] and datetime.fromisoformat(found[name]) for name in MAYBE}
+    return Ledger(
+        {
+            datetime.fromisoformat(hour): Found(files, datetime.fromisoformat(at), rows)
+            for hour, (files, at, rows) in found["hours"].items()
+        },
+        {date.fromisoformat(day) for day in found["days"]},
+        found["failed"],
+        Usual(*found["usual"]),
+        datetime.fromisoformat(found["looked_at"]),
+        **moments,
+        report=found["report"],
+    )

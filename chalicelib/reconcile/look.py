@@ -1,0 +1,139 @@
+"""The loader: look at S3 every minute, and wake the warehouse only where that shows something to do.
+
+A look reads the ledger and lists the present hour and the one before; every 15 minutes it lists all recent hours and
+leaves a report, which says whether the warehouse was woken. Where the transform meets a surge of relevant tweets it has
+this function look at once. What is decided is in gate.py; the run itself, which compares and loads, in run.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from chalicelib import clients, jobs
+from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, page, rejected, unanswered
+from chalicelib.reconcile.compare import Compared, Job
+from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
+from chalicelib.reconcile.hours import HOUR, Range
+from chalicelib.reconcile.listing import Listing
+from chalicelib.reconcile.outcome import Outcome
+from chalicelib.reconcile.repair import Repairs
+from chalicelib.reconcile.report import Found, build, iso
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger, metrics
+
+KIND = "reconciliations"
+READING = 20.0  # seconds for the reasons of refusals
+ENOUGH = 120.0  # seconds that have to be left to a look that waits for another run
+NO_LEDGER = Decision(True, "no run has left a ledger")
+
+
+class Look(NamedTuple):
+    """A look and what it came to. `wide`: all recent hours were listed."""
+
+    at: datetime
+    known: Ledger | None
+    decision: Decision
+    wide: bool
+    requests: int
+    pending: bool
+
+
+def look(context: Any, surge: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Look at S3, and run where that shows something to do: `{"woken", "why", "left"}`.
+
+    `surge`: of a batch, as the transform sends it (gate.Surge). `left`: files still wait for a run. Raise what the run
+    raises; after that the warehouse is left alone for a while.
+    """
+    batch = Surge(**surge) if surge else None
+    while lock.held(settings().bucket):
+        if not batch or _seconds_left(context) < ENOUGH:
+            return {"woken": False, "why": "another run is under way", "left": True}
+        time.sleep(lock.POLL)
+    found = _look(datetime.now(UTC), batch)
+    if found.wide or found.decision.behind:
+        _measure(found.decision)
+    if found.decision.wake:
+        logger.info("the warehouse is woken", extra={"why": found.decision.why})
+        _run(found, context)
+        return {"woken": True, "why": found.decision.why, "left": True}
+    if found.wide and found.known:
+        _rest(found, found.known)
+    return {"woken": False, "why": found.decision.why, "left": found.pending}
+
+
+def _look(now: datetime, surge: Surge | None) -> Look:
+    known, bucket, seen = settings(), settings().bucket, Listing()
+    before = ledger.read(bucket)
+    if before is None and listing.any_file(bucket):
+        return Look(now, None, NO_LEDGER, False, 1, True)
+    if before is None:  # nobody has sent anything yet
+        before = gate.fresh(now, known.relevant_share)
+    wide = now - before.looked_at >= gate.WIDE
+    present = hours.floor(now)
+    span = hours.recent(now) if wide else Range(present - HOUR, present + HOUR)
+    shown = Seen(span, listing.written(bucket, span, seen))
+    if wide:
+        shown = shown._replace(days=listing.stored_days(bucket), failed=unanswered.failed(bucket, span))
+    patience = gate.wait(known.delivery, known.load_seconds, known.grace_seconds)
+    decision = gate.decide(now, shown, before, patience, surge)
+    resting = bool(before.not_before and now < before.not_before)
+    pending = gate.pending(shown, before.hours) is not None and not resting
+    return Look(now, before, decision, wide, seen.requests, pending)
+
+
+def _run(found: Look, context: Any) -> None:
+    arguments = {"repair": True, "why": found.decision.why}
+    try:
+        jobs.run({"kind": KIND, "arguments": arguments}, context)
+    except lock.HeldError:
+        raise
+    except Exception:
+        known = settings()
+        now, share = datetime.now(UTC), known.relevant_share
+        failed = gate.after_failure(now, ledger.read(known.bucket), known.load_seconds, share)
+        ledger.write(known.bucket, failed)
+        raise
+
+
+def _rest(found: Look, known: Ledger) -> None:
+    """Leave a report of a look that woke nobody, and write down when all recent hours were listed."""
+    bucket, job_id = settings().bucket, jobs.new_id()
+    began = time.monotonic()
+    report = asleep(found, known, job_id)
+    alert.measure(report, time.monotonic() - began)
+    body = page.render(report, job_id).encode()
+    key = f"reports/{KIND}/{job_id}.html"
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
+    jobs.store_done(KIND, job_id, {"repair": True, "why": found.decision.why}, report)
+    ledger.write(bucket, known._replace(looked_at=found.at))
+
+
+def asleep(found: Look, known: Ledger, job_id: str) -> dict[str, Any]:
+    """Return the report of a look that woke nobody: nothing was compared, and what needs a person still does."""
+    bucket, present = settings().bucket, hours.floor(found.at)
+    refused = rejected.count(bucket, [Range(present - HOUR, present + HOUR)], time.monotonic() + READING)
+    job = Job(job_id, found.at, timedelta(), repair=True, asked_for=False, sweep=False)
+    nothing = Outcome((), (), {"tweets": 0, "extra": 0}, (), ())
+    listed, nobody = Listing(requests=found.requests), unanswered.GivenUp(0, ())
+    report = build(Found(job, listed, Compared({}, []), Repairs(), nothing, refused, (), nobody, None))
+    last = jobs.get(KIND, known.report) or {}
+    report |= {name: last[name] for name in ("outstanding", "resolved", "hours") if name in last}
+    report["verdict"] = "trouble" if report["outstanding"]["findings"] else "well"
+    report["tweets"]["lost"] = report["outstanding"]["tweets"]
+    woken_at = iso(known.woken_at) if known.woken_at else None
+    warehouse = {"woken": False, "why": found.decision.why, "last_woken_at": woken_at}
+    return {**report, "warehouse": warehouse, "alerted": False}
+
+
+def _measure(decision: Decision) -> None:
+    """Emit how much longer than `load_seconds` the oldest tweet file waits; the alarm load-behind watches it."""
+    emf = metrics()
+    emf.add_metric("BehindSeconds", "Seconds", decision.behind)
+    emf.flush_metrics()
+
+
+def _seconds_left(context: Any) -> float:
+    return context.get_remaining_time_in_millis() / 1000 if context else ENOUGH

@@ -1,0 +1,70 @@
+"""Tell the loader of a batch with many relevant tweets, so that it looks at once and not within the minute.
+
+A hint, not a record: the tweet file is what counts, and without the hint it is loaded in its turn. Whether it is a
+surge is decided there (reconcile/gate.py), where it is known what is usual. So this tells of each batch with some
+relevant tweets, but at most once a minute from each copy of the function.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import clients
+from chalicelib.classifier.backends import Verdicts
+from chalicelib.settings import settings
+from chalicelib.telemetry import logger
+
+LEAST = 30  # relevant tweets of a batch, as gate.LEAST: a smaller number is no surge
+PAUSE = 60.0  # seconds between two hints
+
+_told = float("-inf")  # on the clock of time.monotonic()
+
+
+def tell(verdicts: Verdicts, arrivals: Sequence[int]) -> bool:
+    """Invoke the loader if the batch has enough relevant tweets; return whether it was invoked.
+
+    `arrivals`: ms since the epoch, of the batch's records. An invocation that fails is logged and holds nothing up.
+    """
+    global _told
+    relevant = sum(verdict.prediction.relevant >= 0.5 for verdict in verdicts.verdicts)
+    now = time.monotonic()
+    if relevant < LEAST or now - _told < PAUSE:
+        return False
+    _told = now
+    batch = {
+        "relevant": relevant,
+        "tweets": len(verdicts.verdicts),
+        "seconds": (max(arrivals) - min(arrivals)) / 1000,
+    }
+    try:
+        clients.lambda_().invoke(
+            FunctionName=settings().function_name("reconcile"),
+            InvocationType="Event",
+            Payload=json.dumps(event(batch)).encode(),
+        )
+    except (ClientError, BotoCoreError):
+        logger.exception("the loader was not told of a surge")
+        return False
+    return True
+
+
+def event(batch: dict[str, float]) -> dict[str, object]:
+    """Return the hint as an EventBridge event, which is what that function expects.
+
+    docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+    """
+    return {
+        "version": "0",
+        "id": "",
+        "detail-type": "Surge",
+        "source": "disaster-tweets.transform",
+        "account": "",
+        "time": "",
+        "region": "",
+        "resources": [],
+        "detail": {"surge": batch},
+    }

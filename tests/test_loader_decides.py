@@ -1,0 +1,177 @@
+"""The loader decides from S3 alone whether the warehouse has to wake."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from chalicelib.reconcile import gate, ledger
+from chalicelib.reconcile.gate import CHECK, Decision, Ledger, Seen, Surge, Usual
+from chalicelib.reconcile.hours import HOUR, Found, Range
+from chalicelib.transform import surge
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+NOW = NOON + timedelta(minutes=30)
+PATIENCE = timedelta(minutes=12)
+SPAN = Range(NOON - HOUR, NOON + HOUR)
+
+
+def minutes(*numbers: float) -> list[datetime]:
+    return [NOON + timedelta(minutes=number) for number in numbers]
+
+
+def known(files: int = 2, newest: float = 10, **others: object) -> Ledger:
+    """A ledger that knows so many files of the present hour, the newest of that minute."""
+    hours = {NOON: Found(files, minutes(newest)[0], 1000)} if files else {}
+    made = Ledger(hours, {NOON.date()}, 0, Usual(10.0, 0.1), NOON)
+    return made._replace(**others)  # type: ignore[arg-type]
+
+
+def decide(*written: float, before: Ledger | None = None, surge: Surge | None = None, **seen: object) -> Decision:
+    shown = Seen(SPAN, {NOON: minutes(*written)} if written else {})._replace(**seen)  # type: ignore[arg-type]
+    return gate.decide(NOW, shown, before or known(), PATIENCE, surge)
+
+
+def test_files_that_the_ledger_knows_wake_nobody() -> None:
+    assert decide(5, 10) == (False, "nothing to load, no check due", 0.0)
+
+
+def test_a_new_file_may_wait_as_long_as_load_seconds_allow_and_no_longer() -> None:
+    assert decide(5, 10, 18.1) == (False, "nothing to load yet", 0.0)
+    assert decide(5, 10, 18.0)[:2] == (True, "tweet files to load")
+
+
+def test_the_oldest_of_the_new_files_decides() -> None:
+    assert decide(5, 10, 18, 29)[:2] == (True, "tweet files to load")
+    assert decide(5, 10, 28, 29).wake is False
+
+
+def test_the_oldest_file_of_all_new_hours_decides() -> None:
+    shown = Seen(SPAN, {NOON: minutes(29), NOON - HOUR: minutes(-5)})
+    assert gate.decide(NOW, shown, known(0), PATIENCE).wake is True
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [((5,), "gone"), ((), "all gone"), ((5, 11), "written over")],
+    ids=lambda case: case if isinstance(case, str) else "",
+)
+def test_a_file_that_is_gone_or_was_written_over_wakes_at_once(written: tuple[float, ...], why: str) -> None:
+    assert decide(*written).wake is True, why
+
+
+def test_hours_that_a_look_did_not_list_are_not_taken_for_empty() -> None:
+    before = known()
+    before = before._replace(hours={**before.hours, NOON - 9 * HOUR: Found(7, NOON, 700)})
+    assert decide(5, 10, before=before).wake is False
+
+
+def test_what_waits_for_too_long_is_measured() -> None:
+    assert decide(5, 10, 15).behind == 180.0
+    assert decide(5, 10, 25).behind == 0.0
+
+
+def test_where_firehose_loads_a_file_has_its_grace_and_where_nobody_else_does_what_is_left_of_load_seconds() -> None:
+    assert gate.wait("firehose", 900, 700) == timedelta(seconds=700)
+    assert gate.wait("reconcile", 900, 700) == timedelta(seconds=720)
+    assert gate.wait("reconcile", 0, 700) == timedelta()
+
+
+# ---- surges
+
+
+@pytest.mark.parametrize(
+    ("relevant", "tweets", "seconds", "usual", "is_one"),
+    [
+        (29, 29, 60, Usual(0, 0.1), False),  # too few to wake anybody for
+        (30, 300, 60, Usual(0, 0.1), True),  # nothing was there before
+        (30, 300, 60, Usual(100, 0.1), True),  # three times the usual 10 a minute
+        (30, 300, 60, Usual(101, 0.1), False),
+        (60, 600, 120, Usual(101, 0.1), False),  # the same a minute
+        (300, 3000, 1, Usual(36_000, 0.1), False),  # a part of a large stream, as always
+        (800, 3000, 1, Usual(36_000, 0.1), True),  # the odds are 3.3 times the usual
+        (700, 3000, 1, Usual(36_000, 0.1), False),
+        (3000, 3000, 1, Usual(36_000, 0.99), True),
+    ],
+)
+def test_a_surge_is_three_times_the_usual(
+    relevant: int, tweets: int, seconds: float, usual: Usual, is_one: bool
+) -> None:
+    assert gate.surges(Surge(relevant, tweets, seconds), usual) is is_one
+
+
+def test_a_surge_does_not_wait() -> None:
+    batch = Surge(500, 600, 60)
+    assert decide(5, 10, 29.9, surge=batch)[:2] == (True, "a surge of relevant tweets")
+    assert decide(5, 10, surge=batch).wake is False  # its file was loaded meanwhile
+    assert decide(5, 10, 29.9, surge=Surge(31, 600, 60), before=known(usual=Usual(600, 0.1))).wake is False
+
+
+def test_the_transform_tells_of_no_batch_that_is_none() -> None:
+    assert surge.LEAST == gate.LEAST
+
+
+# ---- checks
+
+
+def test_a_day_that_no_run_has_seen_wakes_and_the_present_days_do_not() -> None:
+    old = {date(2025, 1, 1)}
+    assert decide(5, 10, days={NOON.date()}).wake is False
+    assert decide(5, 10, days={NOON.date()}, before=known(days=())).wake is False  # its hours tell
+    assert decide(5, 10, days=old).why == "tweet files of a day that no run has seen"
+    assert decide(5, 10, days=old, before=known(days=old)).wake is False
+
+
+def test_records_that_the_transform_did_not_answer_for_wake() -> None:
+    assert decide(5, 10, failed=1).why == "records that the transform did not answer for"
+    assert decide(5, 10, failed=1, before=known(failed=1)).wake is False
+
+
+def test_a_check_wakes_when_it_is_due() -> None:
+    assert decide(5, 10, before=known(check_at=NOW)).why == "a check is due"
+    assert decide(5, 10, before=known(check_at=NOW + timedelta(seconds=1))).wake is False
+
+
+def test_after_a_failure_nothing_wakes_for_a_while() -> None:
+    failed = gate.after_failure(NOW, known(), 900, 0.1)
+    assert failed.not_before == NOW + timedelta(minutes=15)
+    surge = Surge(500, 600, 60)
+    assert decide(5, 10, 15, surge=surge, failed=3, before=failed).wake is False
+    assert decide(5, 10, 15, before=failed._replace(not_before=NOW)).wake is True
+    assert gate.after_failure(NOW, None, 0, 0.1).not_before == NOW + timedelta(seconds=5)
+
+
+def after(before: Ledger | None = None, **how: object) -> datetime | None:
+    told = {"complete": True, "outstanding": False, "loaded": False, "swept": False, **how}
+    return gate.after(NOW, before, {}, (), 0, 0.1, **told, report="x").check_at  # type: ignore[arg-type]
+
+
+def test_what_was_loaded_is_checked_a_day_later_once() -> None:
+    assert after(loaded=True) == NOW + CHECK
+    assert after(known(check_at=NOW + HOUR), loaded=True) == NOW + HOUR  # it doesn't move away
+    assert after(known(check_at=NOW), loaded=False, swept=True) is None  # that was the check, and now it sleeps
+    assert after(known(check_at=NOW), loaded=True, swept=True) == NOW + CHECK
+
+
+def test_a_finding_is_looked_at_within_the_hour_and_a_run_cut_short_goes_on() -> None:
+    assert after(outstanding=True, swept=True) == NOW + HOUR
+    assert after(complete=False) == NOW + gate.AGAIN
+
+
+def test_usual_is_the_mean_of_a_day() -> None:
+    hours = {NOON - HOUR: Found(1, NOON, 720), NOON: Found(1, NOON, 10**6), NOON - 25 * HOUR: Found(1, NOON, 10**6)}
+    assert gate.tweets_a_minute(hours, NOW) == 0.5
+
+
+# ---- the ledger
+
+
+def test_a_ledger_is_read_as_it_was_written() -> None:
+    whole = known(check_at=NOW, not_before=NOW, woken_at=NOON, report="20260304T120000Z-abcdef")
+    assert ledger.loaded(ledger.dumped(whole)) == whole
+
+
+def test_a_ledger_of_another_version_is_none() -> None:
+    with pytest.raises(ValueError, match="version 2"):
+        ledger.loaded({**ledger.dumped(known()), "version": 2})
