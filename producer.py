@@ -6,6 +6,10 @@
 Reads CSV with commas, semicolons or tabs, Excel's xlsx, JSON Lines and X API v2 payloads, gzipped or not, or a folder
 of them (readers.py), and sends each tweet as a JSON line. A run that was stopped goes on with --resume. Credentials,
 region and endpoint come from the usual AWS chain: `AWS_PROFILE`, `AWS_ENDPOINT_URL` and so on.
+
+    python producer.py --source bluesky|x|mastodon --help
+
+sends posts as they are written, instead of a file.
 """
 
 from __future__ import annotations
@@ -597,6 +601,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0: all sent. 1: some were not, and are in the file it names. 2: it could not go on. 130: Ctrl-C."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    given = list(sys.argv[1:] if argv is None else argv)
+    if any(word.split("=")[0] == "--source" for word in given):
+        from sources import command
+
+        return command.main(given)
     arguments = parse(argv)
     bookmark: Bookmark | None = None
     status = 2
@@ -620,7 +629,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
     if bookmark and bookmark.path.exists():
-        given = list(sys.argv[1:] if argv is None else argv)
         python = os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable
         again = shlex.join([python, "producer.py", *given, *([] if arguments.resume else ["--resume"])])
         print(f"To send what is left, nothing twice: {again}", file=sys.stderr)

@@ -25,6 +25,7 @@ class Post(NamedTuple):
     created_at: str | None  # ISO 8601
     langs: tuple[str, ...]  # BCP 47, the foremost first
     location: str | None = None
+    keyword: str | None = None  # the search that found it
 
 
 class Deletion(NamedTuple):
@@ -42,6 +43,7 @@ def line(post: Post) -> bytes:
         "created_at": post.created_at,
         "lang": post.langs[0] if post.langs else None,
         "location": post.location,
+        "source_keyword": post.keyword,
         "text": cut(post.text, MOST_TEXT),
         "source": post.source,
     }
