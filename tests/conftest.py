@@ -55,7 +55,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """All services on a home of their own, with the warehouse set up; clients of this process talk to it."""
     home = tmp_path_factory.mktemp("aws")
     # No look comes between what a test does and what it finds; the tests of the other delivery switch to it.
-    with LocalAws(home, port=0, api_port=0, look_every=86_400, delivery="firehose") as aws:
+    with LocalAws(home, port=0, api_port=0, look_every=86_400, collect_every=86_400, delivery="firehose") as aws:
         finished(aws.admin_url, "/warehouse/setup")
         yield aws
 

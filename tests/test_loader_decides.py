@@ -42,6 +42,12 @@ def test_a_new_file_may_wait_as_long_as_load_seconds_allow_and_no_longer() -> No
     assert decide(5, 10, 18.0)[:2] == (True, "tweet files to load")
 
 
+def test_where_a_run_takes_long_the_next_one_begins_earlier() -> None:
+    assert decide(5, 10, 20, before=known(took=60.0)).wake is False
+    assert decide(5, 10, 20, before=known(took=180.0)).wake is True
+    assert decide(5, 10, 20.1, before=known(took=180.0)).wake is False
+
+
 def test_the_oldest_of_the_new_files_decides() -> None:
     assert decide(5, 10, 18, 29)[:2] == (True, "tweet files to load")
     assert decide(5, 10, 28, 29).wake is False
@@ -143,7 +149,7 @@ def test_after_a_failure_nothing_wakes_for_a_while() -> None:
 
 
 def after(before: Ledger | None = None, **how: object) -> datetime | None:
-    told = {"complete": True, "outstanding": False, "loaded": False, "swept": False, **how}
+    told = {"complete": True, "outstanding": False, "loaded": False, "swept": False, "took": 20.0, **how}
     return gate.after(NOW, before, {}, (), 0, 0.1, **told, report="x").check_at  # type: ignore[arg-type]
 
 

@@ -81,6 +81,13 @@ def test_it_is_told_of_no_other(loads: mock.Mock) -> None:
     assert hints(loads) == []
 
 
+def test_a_text_that_looks_like_a_row_is_no_relevant_tweet(loads: mock.Mock) -> None:
+    text = json.dumps({"text": 'pizza "relevance_label":"relevant"'}).encode()
+    with aws() as world:
+        transform(world, *[text] * 40)
+    assert hints(loads) == []
+
+
 def test_it_is_told_once_a_minute(loads: mock.Mock) -> None:
     with aws() as world:
         for now in (1000.0, 1059.9, 1060.0):

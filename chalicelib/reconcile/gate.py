@@ -22,7 +22,10 @@ WIDE = timedelta(minutes=15)
 
 UNDER_WAY = timedelta(seconds=180)
 """Of `load_seconds`, what a tweet spends elsewhere: up to 60 s in Firehose's buffer for the transform
-(infra/data-plane.yaml), up to LOOK until it is seen, and 60 s for a warehouse to wake and a COPY to end."""
+(infra/data-plane.yaml), up to LOOK until it is seen, and LOAD for a warehouse to wake and a COPY to end."""
+
+LOAD = 60.0
+"""Seconds that a run is expected to take; where the last one took longer, so will the next, and it begins earlier."""
 
 AGAIN = timedelta(minutes=5)
 """Until a run that ended before its time is followed by the next one."""
@@ -63,7 +66,7 @@ class Ledger(NamedTuple):
     `hours`: of recent hours, the tweet files that need nothing more. `days`: those that have files. `failed`: files of
     records that the transform didn't answer for, in recent hours. `check_at`: when the next check is due, if one is.
     `not_before`: after a run that failed. `looked_at`: when all recent hours were listed. `woken_at`: when a run last
-    asked the warehouse. `report`: the job whose report says how it was then.
+    asked the warehouse. `report`: the job whose report says how it was then. `took`: seconds that it ran.
     """
 
     hours: Mapping[datetime, Found]
@@ -75,6 +78,7 @@ class Ledger(NamedTuple):
     not_before: datetime | None = None
     woken_at: datetime | None = None
     report: str = ""
+    took: float = 0.0
 
 
 class Seen(NamedTuple):
@@ -108,6 +112,7 @@ def wait(delivery: str, load_seconds: float, grace_seconds: float) -> timedelta:
 
 def decide(now: datetime, seen: Seen, ledger: Ledger, patience: timedelta, surge: Surge | None = None) -> Decision:
     """Return whether the warehouse has to wake. `patience`: as `wait` returns it. `surge`: of a batch that says so."""
+    patience = max(patience - timedelta(seconds=max(0.0, ledger.took - LOAD)), timedelta())
     oldest = pending(seen, ledger.hours)
     age = now - oldest if oldest else timedelta()
     behind = min(max(0.0, (age - patience).total_seconds()), 86_400.0) if oldest else 0.0
@@ -169,12 +174,13 @@ def after(
     outstanding: bool,
     loaded: bool,
     swept: bool,
+    took: float,
     report: str,
 ) -> Ledger:
     """Return the ledger that a run leaves. `hours`: as a ledger has them; `share` of the tweets is relevant.
 
     `complete`: all that was due was done. `outstanding`: a finding needs a person. `loaded`: rows were added.
-    `swept`: rows of all hours were compared.
+    `swept`: rows of all hours were compared. `took`: seconds, of the run.
     """
     wanted = []
     if loaded or not swept:
@@ -185,7 +191,7 @@ def after(
     if not complete:
         wanted.append(now + AGAIN)
     usual = Usual(tweets_a_minute(hours, now), share)
-    return Ledger(hours, days, failed, usual, now, min(wanted, default=None), woken_at=now, report=report)
+    return Ledger(hours, days, failed, usual, now, min(wanted, default=None), woken_at=now, report=report, took=took)
 
 
 def fresh(now: datetime, share: float) -> Ledger:

@@ -48,6 +48,7 @@ def dumped(ledger: Ledger) -> dict[str, Any]:
         "usual": list(ledger.usual),
         **{name: moment.isoformat() if moment else None for name, moment in moments.items()},
         "report": ledger.report,
+        "took": ledger.took,
     }
 
 
@@ -67,4 +68,5 @@ def loaded(found: Any) -> Ledger:
         datetime.fromisoformat(found["looked_at"]),
         **moments,
         report=found["report"],
+        took=found["took"],
     )

@@ -155,6 +155,7 @@ def keep(found: Found, report: Mapping[str, Any]) -> None:
         outstanding=bool(report["outstanding"]["findings"]),
         loaded=bool(found.repairs.files),
         swept=job.sweep,
+        took=(datetime.now(UTC) - job.now).total_seconds(),
         report=job.id,
     )
     ledger.write(bucket, now)

@@ -63,7 +63,7 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
         put_back(outcome.put_back, batch.stream, batch.source_arn)
     loads = settings().delivery == "reconcile"
     if loads:
-        surge.tell(outcome.verdicts, [record.arrived for record in batch.records])
+        surge.tell(lines, [record.arrived for record in batch.records])
     response = answer.compose(answered(share, lines, loads) for share in outcome.shares)
     _report(outcome, repeated, sum(map(len, lines)), time.perf_counter() - began)
     return response
