@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import boto3
 
 from chalicelib.columns import NAMES
 from chalicelib.settings import parameter_path
-from chalicelib.warehouse import copy
+from chalicelib.warehouse import copy, migrations
+from infra import warehouse
+from infra.stages import Stage
+from local.warehouse.database import Warehouse
+from local.warehouse.errors import WarehouseError
 
 STAGE = "local"
 NAME = f"disaster-tweets-{STAGE}"  # of the bucket, the stream, the workgroup
@@ -20,6 +25,8 @@ BUFFER_MB = 0.6  # of tweets for one call of the transform, as on AWS: rows have
 BUFFER_SECONDS = 1
 GRACE_SECONDS = 60  # more than buffering and COPY's retries together
 LOAD_SECONDS = 0  # nobody here pays for a warehouse that wakes
+
+FIREHOSE_USER = f"firehose_{STAGE}"
 
 RENAMED = {
     "S3Configuration": ("S3Update", "S3DestinationDescription"),
@@ -101,6 +108,28 @@ def create(firehose: Any, name: str, kind: str, wanted: dict[str, Any], **how: A
         )
 
 
+def users(house: Warehouse) -> None:
+    """Make the warehouse's users with their rights, as `make deploy` does as its administrator (infra/warehouse.py).
+
+    What they may in the schema they are given as soon as the migrations have made it.
+    """
+    of, login = Stage(STAGE, {}), warehouse.Login(FIREHOSE_USER, "", "")
+    known = {name for (name,) in house.ask("SELECT usename FROM main.local_users", {})}
+    roles = {name for (name,) in house.ask("SELECT role_name FROM main.local_roles", {})}
+    for sql in (*warehouse.users(of, known, login), *warehouse.migrator(of, roles)):
+        house.execute(sql)
+    house.standing = warehouse.grants(of, login)
+    jobs = warehouse.database_user(of, "jobs")
+    house.adopt("disaster", jobs)
+    if not known:  # a home from before there were users: what the migrations grant was not written down
+        for migration in migrations.read():
+            for sql in migrations.statements(migration.sql):
+                if sql.startswith(("GRANT", "ALTER DEFAULT")):
+                    with suppress(WarehouseError):  # what it names is not there yet
+                        house.execute(sql, jobs)
+        house.give_standing()
+
+
 def says(known: Any, wanted: Any) -> bool:
     """Return whether a description says all that is wanted; it may say more."""
     if isinstance(known, dict) and isinstance(wanted, dict):
@@ -113,7 +142,7 @@ def redshift(transform_arn: str) -> dict[str, Any]:
     return {
         "RoleARN": role("firehose"),
         "ClusterJDBCURL": f"jdbc:redshift://{NAME}.{ACCOUNT}.us-east-1.redshift-serverless.amazonaws.com:5439/{DATABASE}",
-        "Username": f"firehose_{STAGE}",
+        "Username": FIREHOSE_USER,
         "Password": "Not-checked-1",
         "CopyCommand": {
             "DataTableName": TABLE,

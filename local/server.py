@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from local import disk, faults, wsgi
+from local import callers, disk, faults, wsgi
 from local.terminal import option
 
 REGION = "us-east-1"
@@ -155,6 +155,7 @@ class LocalAws:
         with _readable(self.home / "warehouse.duckdb"):
             house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
         self._end.callback(house.close)
+        provision.users(house)
         logs = Logs(self.home)
         runs = functions.install(logs, STAGE)
         self._end.enter_context(logs)
@@ -164,8 +165,11 @@ class LocalAws:
             serving.wait()  # what the last run left is delivered at once, but functions need the endpoint
             return runs.invoke(name, event)
 
+        def copied(sql: str) -> int:
+            return house.execute(sql, provision.FIREHOSE_USER)
+
         with _readable(self.home / "firehose"):
-            self._deliveries = firehose.install(self.home, invoke, store.put, house.execute, self.faults)
+            self._deliveries = firehose.install(self.home, invoke, store.put, copied, self.faults)
 
         aws.start(Dispatcher())
         self._end.callback(aws.stop)
@@ -211,10 +215,12 @@ class LocalAws:
         direct = ",".join(filter(None, (before.get("NO_PROXY") or before.get("no_proxy"), "127.0.0.1")))
         os.environ.update(self.environment, AWS_CONFIG_FILE=os.devnull, NO_PROXY=direct, no_proxy=direct)
         forget()
+        callers.install(f"disaster-tweets-{STAGE}", self.environment["AWS_ACCESS_KEY_ID"])
 
         def restore() -> None:
             os.environ.clear()
             os.environ.update(before)
+            callers.forget()
             forget()
 
         self._end.callback(restore)

@@ -86,8 +86,8 @@ def no_clause(patch: Patch) -> None:
 def no_token(patch: Patch) -> None:
     submit = statements.Statements.submit
 
-    def forgetful(self: Any, sqls: Any, batch: bool, request: Any) -> Any:
-        return submit(self, sqls, batch, {key: value for key, value in request.items() if key != "ClientToken"})
+    def forgetful(self: Any, sqls: Any, batch: bool, request: Any, user: Any) -> Any:
+        return submit(self, sqls, batch, {key: value for key, value in request.items() if key != "ClientToken"}, user)
 
     patch.setattr(statements.Statements, "submit", forgetful)
 

@@ -169,6 +169,30 @@ def a_view_keeps_its_columns(place: Place) -> str:
     return no(place, "CREATE OR REPLACE VIEW {schema}.v AS SELECT n, word FROM {schema}.t", words="cannot change")
 
 
+@check
+def who_has_no_right_is_refused(place: Place) -> str:
+    """Who has no right to a table can neither read it nor write to it; INSERT alone is a right of its own."""
+    user = place.schema
+    made = sql(
+        place,
+        f"CREATE USER {user} PASSWORD DISABLE",
+        f"GRANT USAGE ON SCHEMA {place.schema} TO {user}",
+        f"GRANT INSERT ON {place.schema}.u TO {user}",
+    )
+    if made.error:
+        raise DiffersError(made.error)
+    become = f"SET SESSION AUTHORIZATION {user}"
+    done = sql(place, become, f"INSERT INTO {place.schema}.u (n) VALUES (4)")  # noqa: S608
+    if done.error:
+        raise DiffersError(done.error)
+    no(place, become, "INSERT INTO {schema}.t (n) VALUES (4)", words="permission denied")
+    no(place, become, "DELETE FROM {schema}.u", words="permission denied")
+    no(place, become, "DROP TABLE {schema}.u", words="must be owner")
+    source = f"'s3://{place.bucket}/{place.name}/none' IAM_ROLE '{place.copy_role}'"
+    no(place, become, f"COPY {{schema}}.t FROM {source} FORMAT JSON 'auto'", words="permission denied")
+    return no(place, become, "SELECT * FROM {schema}.u", words="permission denied")
+
+
 # ---- the Data API
 
 

@@ -6,7 +6,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ import duckdb
 
 from local.faults import Faults
 from local.warehouse import copy as copying
-from local.warehouse import strict
+from local.warehouse import rights, strict
 from local.warehouse.dialect import Like, Translation, Widths, bare, is_copy, read, translate
 from local.warehouse.errors import WarehouseError, in_words_of_redshift
 
@@ -38,8 +38,6 @@ CREATE OR REPLACE MACRO main.redshift_trunc
     (x DECIMAL(38, 9)) AS trunc(x), (x DOUBLE) AS trunc(x);
 CREATE TABLE IF NOT EXISTS main.local_roles (role_name VARCHAR);
 CREATE OR REPLACE VIEW main.svv_roles AS SELECT role_name, '' AS role_owner FROM main.local_roles;
--- Users are not kept: CREATE USER does nothing here, whoever asks may do all.
-CREATE OR REPLACE VIEW main.pg_user AS SELECT CAST(NULL AS VARCHAR) AS usename WHERE FALSE;
 CREATE TABLE IF NOT EXISTS main.local_encodings (table_name VARCHAR, column_name VARCHAR, encoding VARCHAR);
 CREATE OR REPLACE VIEW main.svv_redshift_columns AS
 SELECT
@@ -87,30 +85,43 @@ class Warehouse:
         self._connection.execute("SET GLOBAL integer_division = true")
         self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self._connection.execute("SET GLOBAL preserve_insertion_order = false")
-        self._connection.execute(SYSTEM)
+        self._connection.execute(SYSTEM + rights.SYSTEM)
+        self.standing: list[str] = []
+        """Grants that are given as soon as what they name is there, and given again after whatever makes it anew."""
 
     def close(self) -> None:
         """Wait for the transaction under way, then write everything into the file."""
         with self._writing:
             self._connection.close()
 
-    def execute(self, sql: str) -> int:
+    def execute(self, sql: str, user: str | None = None) -> int:
         """One statement in a transaction of its own; return how many rows it loaded or changed.
 
-        Raises WarehouseError.
+        Raises WarehouseError. `user` is None for the administrator.
         """
-        with self.session() as session:
+        with self.session(user) as session:
             return session.run([sql], alone=True)[-1].changed
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """A connection of its own; temporary tables live as long as it does."""
+    def session(self, user: str | None = None) -> Iterator[Session]:
+        """A connection of its own; temporary tables live as long as it does. `user` is None for the administrator."""
         cursor = self._connection.cursor()
         try:
             cursor.execute("SET search_path = 'public,main'")
-            yield Session(self, cursor)
+            yield Session(self, cursor, user)
         finally:
             cursor.close()
+
+    def adopt(self, schema: str, owner: str) -> None:
+        """Make what is in a schema and has no owner somebody's."""
+        with self.turn_to_write(lambda: False):
+            self._connection.execute(ADOPT_TABLES, [owner, schema])
+            self._connection.execute(ADOPT_SCHEMA, [owner, schema])
+
+    def give_standing(self) -> None:
+        """Give the standing grants as far as what they name is there."""
+        with self.turn_to_write(lambda: False):
+            give_standing(self._connection, self.standing)
 
     @contextmanager
     def turn_to_write(self, given_up: Callable[[], bool]) -> Iterator[None]:
@@ -180,8 +191,9 @@ class Warehouse:
 class Session:
     """Runs transactions on one connection."""
 
-    def __init__(self, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection, user: str | None = None) -> None:
         self._warehouse, self._cursor = warehouse, cursor
+        self._user, self._book = user, rights.Book(cursor, user)
         self._interrupted = False
 
     def interrupt(self) -> None:
@@ -233,6 +245,8 @@ class Session:
                 if strict.TRUNCATE.match(bare(sql)) and number + 1 < len(statements):
                     self._cursor.execute("COMMIT")
                     self._cursor.execute(begin)
+            if any(DEFINES.match(bare(sql)) for sql in statements):
+                give_standing(self._cursor, self._warehouse.standing)
             self._cursor.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
@@ -243,9 +257,38 @@ class Session:
             raise StatementError("ERROR: connection to the leader node was lost (fault switch)", len(statements) - 1)
         return results
 
+    def _permitted(self, sql: str, translation: Translation) -> bool:
+        """Raise WarehouseError where the user may not; return whether the statement was about rights alone."""
+        text = bare(sql)
+        if become := rights.BECOME.match(text):
+            if self._user is not None:
+                raise WarehouseError("ERROR: permission denied to set session authorization")
+            name = rights.unquoted(become["user"])
+            self._book = rights.Book(self._cursor, None if name == "default" else name)
+            return True
+        if rights.UNREAD.match(text):
+            self._book.check(text, None)
+            return not translation.statements and self._book.change(text)
+        if self._book.user is not None:
+            self._book.check(text, read(text))
+        return False
+
     def _one(self, number: int, sql: str, translation: Translation | None) -> Result:
         if translation is None:
             return Result(self._copy(number, sql))
+        try:
+            if self._permitted(sql, translation):
+                return Result(-1)
+            result = self._run_one(number, sql, translation)
+            if DEFINES.match(bare(sql)) and not rights.UNREAD.match(bare(sql)):
+                self._book.note(read(sql))
+        except StatementError:
+            raise
+        except WarehouseError as error:
+            raise StatementError(str(error), number) from error
+        return result
+
+    def _run_one(self, number: int, sql: str, translation: Translation) -> Result:
         done = None
         statements = translation.statements
         if translation.like:
@@ -257,10 +300,7 @@ class Session:
             alters = bool(ALTERS.search(bare(sql)))  # a column that is made has no encoding yet
             self._encode(number, encoded["table"], strict.encodings(bare(sql)), alters=alters)
         if translation.widths:
-            try:
-                _widen(self._cursor, translation.widths)
-            except WarehouseError as error:
-                raise StatementError(str(error), number) from error
+            _widen(self._cursor, translation.widths)
             return Result(-1)
         if before and (complaint := _replaced_wrongly(before, _columns(self._cursor, translation.replaced))):
             raise StatementError(complaint, number)
@@ -291,6 +331,8 @@ class Session:
         if self._warehouse.strikes("copy_fails"):
             raise StatementError("ERROR: S3ServiceException:Please reduce your request rate. (fault switch)", number)
         try:
+            if self._book.user is not None and not self._into_temporary(sql):
+                self._book.check_copy(copying.parse(sql).table)
             loaded = self._warehouse.load(self._cursor, sql)
             # Who doesn't hear that a COPY was done does it again; never into a temporary table, which was gone by then.
             if not self._into_temporary(sql) and self._warehouse.strikes("copy_twice"):
@@ -311,6 +353,26 @@ class Session:
             self._cursor.execute("ROLLBACK")
         except duckdb.Error:
             return  # the transaction has ended already
+
+
+ADOPT_TABLES = """
+INSERT INTO main.local_owners SELECT 'table', table_schema || '.' || table_name, $1 FROM information_schema.tables
+WHERE table_schema = $2 AND table_schema || '.' || table_name NOT IN (SELECT object FROM main.local_owners)
+"""
+ADOPT_SCHEMA = """
+INSERT INTO main.local_owners SELECT DISTINCT 'schema', schema_name, $1 FROM duckdb_schemas()
+WHERE schema_name = $2 AND schema_name NOT IN (SELECT object FROM main.local_owners)
+"""
+
+
+def give_standing(cursor: duckdb.DuckDBPyConnection, grants: Sequence[str]) -> None:
+    book = rights.Book(cursor, None)
+    for grant in grants:
+        with suppress(WarehouseError):  # what it names is not there yet
+            book.change(grant)
+
+
+DEFINES = re.compile(r"(?:CREATE|DROP|ALTER)\b", re.IGNORECASE)
 
 
 class StatementError(WarehouseError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
 
+from local import callers
 from local.warehouse import catalog, values
 from local.warehouse.database import Result
 from local.warehouse.dialect import is_copy, names
@@ -66,7 +68,7 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
                 raise invalid(f"The local warehouse does not do {option} {request[option]}")
         _check_parameters(sqls, request.get("Parameters") or [])
         try:
-            statement = self.statements.submit(sqls, batch, request)
+            statement = self.statements.submit(sqls, batch, request, database_user(self.headers))
         except TooManyError as error:
             raise AwsError(
                 "ActiveStatementsExceededException", "Active statements exceeded the allowed quota (500)."
@@ -177,6 +179,18 @@ class LiveRedshiftData(BaseResponse):  # type: ignore[misc]
         if not statement or (number and not (number.isdigit() and 1 <= int(number) <= len(statement.sqls))):
             raise AwsError("ResourceNotFoundException", "Query does not exist.")
         return statement, int(number) - 1 if number else None
+
+
+def database_user(headers: Mapping[str, str]) -> str | None:
+    """Return who asks, as Redshift knows an IAM role; None for anybody else, who is the administrator here.
+
+    docs.aws.amazon.com/redshift/latest/mgmt/redshift-iam-access-control-identity-based.html: the user is `IAMR:<role>`.
+    """
+    role = ROLE.search(headers.get("Authorization", ""))
+    return f"IAMR:{role[1]}" if role else None
+
+
+ROLE = re.compile(rf"Credential={callers.ROLE_KEY}([^/]+)/")
 
 
 def _check_parameters(sqls: list[str], parameters: list[dict[str, str]]) -> None:

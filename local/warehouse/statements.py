@@ -35,6 +35,7 @@ class Statement:
     sqls: Sequence[str]
     batch: bool
     request: Mapping[str, Any]  # what came with it: Database, WorkgroupName, Parameters, StatementName, ...
+    user: str | None = None  # of the database; None for the administrator
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: str = "SUBMITTED"
     error: str = ""
@@ -66,9 +67,11 @@ class Statements:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
 
-    def submit(self, sqls: Sequence[str], batch: bool, request: Mapping[str, Any]) -> Statement:
+    def submit(
+        self, sqls: Sequence[str], batch: bool, request: Mapping[str, Any], user: str | None = None
+    ) -> Statement:
         """Start it, once for all requests with the same ClientToken. Raises TooManyError."""
-        statement = Statement(sqls, batch, request)
+        statement = Statement(sqls, batch, request, user)
         with self._lock:
             self._forget_old()
             token = request.get("ClientToken")
@@ -121,7 +124,7 @@ class Statements:
     def _run(self, statement: Statement) -> None:
         began = time.perf_counter()
         try:
-            with self.warehouse.session() as session:
+            with self.warehouse.session(statement.user) as session:
                 with self._lock:
                     if statement.status == "ABORTED":
                         return
