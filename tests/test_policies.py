@@ -94,9 +94,17 @@ class Scenario:
             for name, value in (("bluesky", "everything"), ("jetstream", jetstream.url), ("source_stream_arn", source)):
                 ssm.put_parameter(Name=path + name, Value=value, Type="String", Overwrite=True)
                 if name != "bluesky":
-                    collected = self.invoke("collect", schedule.event())
-                    assert collected["forwarded"] and collected["deletions"], collected
+                    self.collect_both()
         ssm.delete_parameters(Names=[path + name for name in ("bluesky", "jetstream", "source_stream_arn")])
+
+    def collect_both(self) -> None:
+        """Posts and deletions: the network makes both, in its own time."""
+        deadline = time.monotonic() + 30
+        forwarded = deletions = 0
+        while not (forwarded and deletions):
+            assert time.monotonic() < deadline, (forwarded, deletions)
+            collected = self.invoke("collect", schedule.event())
+            forwarded, deletions = forwarded + collected["forwarded"], deletions + collected["deletions"]
 
     def large_batches(self) -> None:
         """Too large for an answer: out of Firehose, and out of Kinesis."""
