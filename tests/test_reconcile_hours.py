@@ -119,6 +119,7 @@ def test_days_are_read_off_folders() -> None:
 
 def test_days_that_no_tweet_can_be_of_are_none() -> None:
     assert hours.of([date.min, date(1969, 12, 31), date.max]) == set()
+    assert len(hours.of([date(1970, 1, 1), date(9999, 12, 30)])) == 48
     assert hours.asked([], datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC), NOW) == set()
 
 
