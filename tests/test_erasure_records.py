@@ -131,3 +131,24 @@ def test_a_backup_is_read_whatever_ends_its_records(end: bytes) -> None:
     left = b"".join(records.source_without(piece, erased, AT) for piece in read)
     assert b"t 7" not in left and b"pretty" not in left
     assert all(f"t {n}".encode() in left for n in range(50) if n != 7)
+
+
+def test_one_broken_record_among_many_takes_no_other_with_it() -> None:
+    many = [orjson.dumps({"tweet_id": str(n), "text": f"t {n}"}) for n in range(9)]
+    many[4] = b'{"tweet_id": "4", "user": {"id": "9"}, "text": "cut o'
+    backup = b"".join(many[:4]) + b" " + many[4] + b"}" + b"".join(many[5:])
+    read = list(records.pieces([backup]))
+    assert b"".join(read) == backup
+    left = b"".join(records.source_without(piece, {records.of_tweet("4")}, AT) for piece in read)
+    assert b"cut o" not in left
+    assert all(f"t {n}".encode() in left for n in (0, 1, 2, 3, 6, 7, 8))
+
+
+def test_a_backup_without_ends_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "WINDOW", 1000)
+    many = [orjson.dumps({"tweet_id": str(n), "text": f"é {n} " + "x" * (n % 40)}) for n in range(400)]
+    backup = b"".join(many)
+    read = list(records.pieces([backup]))
+    assert read == many
+    left = b"".join(records.source_without(piece, {records.of_tweet("77")}, AT) for piece in read)
+    assert left == backup.replace(many[77], b"")

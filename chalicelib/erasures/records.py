@@ -202,26 +202,50 @@ def _is_json(data: bytes) -> bool:
 
 
 def _documents(block: bytes) -> Iterator[bytes]:
-    """Yield a block as the JSON documents at its beginning, each on its own, and then the rest."""
-    if not block:
-        return
-    text, at = block.decode("utf-8", "surrogateescape"), 0
-    while at < len(text):
-        start = _SPACE.match(text, at).end()  # type: ignore[union-attr]
-        try:
-            document, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            break
-        if not isinstance(document, _CONTAINER):
-            break
-        end = _SPACE.match(text, end).end()  # type: ignore[union-attr]
-        yield text[at:end].encode("utf-8", "surrogateescape")
-        at = end
-    if at < len(text):
-        yield text[at:].encode("utf-8", "surrogateescape")
+    """Yield a block as the JSON documents in it, each on its own, and what stands between them.
+
+    A document begins where the block does, or behind another's end: `}{` stands nowhere within one but in its strings.
+    """
+    base = 0
+    while base < len(block):
+        last = base + WINDOW >= len(block)
+        text = block[base : base + WINDOW].decode("utf-8", "surrogateescape")
+        enough = len(text) if last else len(text) // 2  # behind it a document may be cut off by the window
+        done = at = 0
+        while at < enough:
+            if end := _end(text, at):
+                yield from (_bytes(part) for part in (text[done:at], text[at:end]) if part)
+                done = at = end
+            else:
+                found = _BETWEEN.search(text, at + 1)
+                at = found.end() if found else len(text)
+        if done < at:
+            yield _bytes(text[done:at])
+        base += len(_bytes(text[:at]))
 
 
+def _end(text: str, start: int) -> int:
+    """Return where the document ends that begins at a place, with the space behind it; 0 where none does."""
+    try:
+        document, end = _DECODER.raw_decode(text, _space(text, start))
+    except (ValueError, RecursionError):
+        return 0
+    return _space(text, end) if isinstance(document, _CONTAINER) else 0
+
+
+def _space(text: str, at: int) -> int:
+    """Return where the space ends that begins at a place."""
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+WINDOW = 4 << 20  # bytes of a block that are looked at together: a record has a quarter of that
 _SPACE = re.compile(r"\s*")
+_BETWEEN = re.compile(r"\}\s*(?=[{\[])")
 _DECODER = json.JSONDecoder(strict=False, parse_float=str)
 
 

@@ -44,6 +44,7 @@ MOST_IDS = 100_000  # of the requests of one pass: 20 MB of digests
 MOST_KEYS = 1000  # of a message
 PAGE = 1000  # objects taken up at a time
 THREADS = 16  # S3 answers in tens of milliseconds
+THREADS_OF_LARGE = 4  # at objects of up to 128 MB, unpacked: one that is rewritten is in memory, packed, twice
 HOUR = timedelta(hours=1)
 LAST_HOUR = 23  # UTC, of a day
 CLOCKS = timedelta(minutes=5)  # by how much S3's, the warehouse's and our clocks may differ
@@ -321,13 +322,15 @@ def without_rows(bucket: str, this: Pass) -> set[datetime]:
     """Erase from what no row leads to; return the hours in which it had arrived."""
     found: set[datetime] = set()
     for kind in (stores.REJECTED, stores.FAILED):
-        for arrivals in each_version(bucket, this, this.erased, stores.versions(bucket, kind, kind.prefix)):
+        threads = THREADS if kind is stores.REJECTED else THREADS_OF_LARGE
+        every = stores.versions(bucket, kind, kind.prefix)
+        for arrivals in each_version(bucket, this, this.erased, every, threads):
             found |= {floor(arrival) for arrival in arrivals}
     return found
 
 
 def each_version(
-    bucket: str, this: Pass, erased: set[str], versions: Iterable[Version]
+    bucket: str, this: Pass, erased: set[str], versions: Iterable[Version], threads: int = THREADS_OF_LARGE
 ) -> Iterator[Sequence[datetime]]:
     """Erase from versions of objects, several at a time; yield when what was erased had arrived."""
 
@@ -336,7 +339,7 @@ def each_version(
         return stores.clean(bucket, version, erased, this.at, this.work)
 
     each = iter(versions)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         while some := list(islice(each, PAGE)):
             yield from pool.map(one, some)
 
