@@ -97,7 +97,7 @@ def test_another_version_than_the_pinned_is_named() -> None:
 
 
 def test_both_sizes_are_told() -> None:
-    assert "MB zipped" in package.described(bundle()) and "MB unzipped, 5 functions" in package.described(bundle())
+    assert "MB zipped" in package.described(bundle()) and "MB unzipped, 6 functions" in package.described(bundle())
 
 
 def test_chalice_skipping_a_wheel_is_a_failure_although_it_exits_with_0(
