@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import secrets
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from unittest import mock
 
 import boto3
 import pytest
+import requests as http
 
 from chalicelib import clients
 from chalicelib.erasures import requests, run
@@ -333,3 +335,93 @@ def test_a_warehouse_made_anew_knows_the_list_again(world: World) -> None:
     world.send(record(gone))
     assert erase()["rows_erased"] == 1
     assert world.holding(gone) == []
+
+
+def test_the_copy_of_a_tweet_that_came_twice_goes_too(world: World) -> None:
+    gone = world.post()
+    world.send(record(gone))
+    world.send(record(gone))
+    hours = {datetime.strptime(row["s3_key"][7:27], "dt=%Y-%m-%d/hh=%H/").replace(tzinfo=UTC) for row in rows(gone)}
+    tweet_files.reconcile(*hours, repair=True)
+    assert "disaster.repeated_tweet" in world.holding(gone)
+    world.erase(gone)
+    erase()
+    assert world.holding(gone) == []
+
+
+def test_the_admin_api_takes_a_request_and_says_how_far_it_is(world: World) -> None:
+    gone = world.post()
+    world.send(record(gone))
+    url = f"{world.aws.admin_url}/erasures"
+    answer = http.post(url, json={"tweet_ids": [gone["tweet_id"]]}, timeout=30)
+    asked = answer.json()
+    assert (answer.status_code, asked["status"], answer.headers["Location"]) == (202, "running", asked["status_url"])
+    deadline = time.monotonic() + 60
+    while (found := http.get(url + "/" + asked["id"], timeout=30).json())["status"] == "running":
+        assert time.monotonic() < deadline and found["due_at"] == asked["due_at"] and not found["late"]
+        time.sleep(0.1)
+    assert (found["status"], found["proof"]["rows_erased"], found["tweet_ids"]) == ("succeeded", 1, 1)
+    assert asked["id"] in [each["id"] for each in http.get(url, timeout=30).json()["done"]]
+    assert world.holding(gone) == []
+    for log in (world.aws.home / "logs").iterdir():  # nor is it written down whose it was
+        assert gone["tweet_id"].encode() not in log.read_bytes(), log
+
+
+def test_what_is_late_is_told(world: World) -> None:
+    at = datetime.now(UTC) - timedelta(hours=25)
+    asked = requests.put(["1"], [], "bluesky", at)
+    url = f"{world.aws.admin_url}/erasures"
+    found = http.get(url, timeout=30).json()
+    assert (found["pending_count"], found["late_count"]) == (1, 1)
+    assert [(each["id"], each["late"]) for each in found["pending"]] == [(asked, True)]
+    shown = http.get(f"{url}/{asked}", timeout=30).json()
+    assert (shown["status"], shown["source"], shown["tweet_ids"]) == ("running", "bluesky", 1)
+    world.put(requests.key(asked), b"no request")
+    assert http.get(f"{url}/{asked}", timeout=30).json()["status"] == "failed"
+    with mock.patch.object(run, "metrics") as emf:
+        erase()
+    told = {call.args[0]: call.args[2] for call in emf.return_value.add_metric.call_args_list}
+    assert told["ErasuresPending"] == 1 and 90_000 <= told["ErasureAge"] < 91_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"tweet_ids": []}, {"tweet_ids": [1]}, {"tweet_ids": ["a b"]}, {"ids": ["1"]}, {"user_ids": ["x" * 257]}],
+)
+def test_a_request_that_names_nothing_is_refused(stack: LocalAws, body: Any) -> None:
+    answer = http.post(f"{stack.admin_url}/erasures", json=body, timeout=30)
+    assert answer.status_code == 400 and answer.json()["Message"]
+
+
+def test_an_erasure_that_was_never_asked_for_is_a_404(stack: LocalAws) -> None:
+    for name in ("x", f"20260101T000000Z-{'0' * 32}"):
+        assert http.get(f"{stack.admin_url}/erasures/{name}", timeout=30).status_code == 404
+
+
+def test_a_stage_that_was_never_asked_anything_leaves_the_warehouse_asleep(world: World) -> None:
+    world.send(record(world.post()))
+    with (
+        mock.patch.object(clients, "redshift_data", side_effect=AssertionError),
+        mock.patch.object(run, "LAST_HOUR", 24),
+    ):
+        assert erase()["complete"]
+
+
+X = "1700000000000000001"  # of 8 September 2023
+
+
+@pytest.mark.parametrize(
+    ("tweet_ids", "user_ids", "source", "found"),
+    [
+        ([X, "1800000000000000001"], [], "x", datetime(2023, 9, 8, tzinfo=UTC)),
+        ([X], [], "api", None),
+        ([X, "12"], [], "x", None),
+        ([X], ["9"], "x", None),
+    ],
+)
+def test_rows_from_before_a_tweet_was_written_are_not_read(
+    tweet_ids: list[str], user_ids: list[str], source: str, found: datetime | None
+) -> None:
+    asked = requests.Request("", datetime(2026, 1, 1, tzinfo=UTC), source, tweet_ids, user_ids)
+    at = run.earliest([asked])
+    assert at == found if found is None else at is not None and abs(at - found) < timedelta(days=1)
