@@ -49,7 +49,7 @@ def test_the_first_deployment_makes_everything() -> None:
     found = made()
     assert set(found["functions"]) == {OF.function_name(function) for function in FUNCTIONS}
     assert len(found["roles"]) == len(FUNCTIONS) and len(found["apis"]) == 1
-    assert sorted(found["rules"].values()) == ["rate(1 hour)", "rate(1 minute)", "rate(15 minutes)"]
+    assert sorted(found["rules"].values()) == ["rate(1 hour)", "rate(1 minute)", "rate(1 minute)"]
     _, memory, timeout, role = found["functions"]["disaster-tweets-dev-transform"]
     assert (memory, timeout) == (1769, 300)
     assert role.endswith("role/disaster-tweets-dev-transform")

@@ -146,6 +146,7 @@ class Scenario:
             asked = self.admin("POST", "/erasures", {"tweet_ids": ["77"], "user_ids": ["8"]})
             self.erase()
             self.admin("GET", "/erasures")
+            self.admin("GET", asked["status_url"])
             self.put(row["s3_key"], whole)
             self.erase()
             self.until_done(asked["status_url"])
