@@ -77,7 +77,7 @@ def test_what_went_is_not_loaded_again_though_its_file_is_there(kept: int) -> No
     old = LIMIT - timedelta(hours=3)
     key = loaded(old)
     retention.remove_old(NOW, time.monotonic() + 60)
-    report = files.reconcile(old, LIMIT, repair=True)
+    report = files.reconcile(old, repair=True)
     assert files.rows_of(key) == []
     assert (report["tweets"]["repaired"], report["files"]["listed"]) == (0, 0)
 
