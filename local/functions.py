@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+import orjson
 from moto.awslambda import urls
 from moto.awslambda.responses import LambdaResponse
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -127,8 +128,9 @@ class Functions:
         context = Context(known, function.memory, time.monotonic() + function.timeout)
         with self._logs.of(function.name) as log:
             try:
-                # Through JSON, as on AWS: the function gets a copy, and what it answers must be JSON.
-                answer = json.dumps(function.code(json.loads(json.dumps(event)), context))
+                # Through JSON, as on AWS: the function gets a copy, and what it answers must be JSON as Lambda's runtime
+                # writes it. The rest of the passes are orjson's, ten times as fast.
+                answer = json.dumps(function.code(orjson.loads(orjson.dumps(event)), context))
             except Exception as error:
                 stack = traceback.format_exc()
                 log.write(f"[ERROR] {type(error).__name__}: {error}\n{stack}")
@@ -136,7 +138,7 @@ class Functions:
         if len(answer) > MOST_BYTES:
             message = f"Response payload size exceeded maximum allowed payload size ({MOST_BYTES} bytes)."
             raise FunctionError("Function.ResponseSizeTooLarge", message)
-        return json.loads(answer)
+        return orjson.loads(answer)
 
     def invoke_later(self, name: str, event: Any) -> None:
         """An asynchronous invocation: two more attempts when it fails."""

@@ -1,0 +1,143 @@
+"""Measure the whole pipeline on this machine: tweets a second into the local warehouse, and the time until one is there.
+
+`python -m benchmarks throughput`; `THROUGHPUT_TWEETS`: how many tweets (100,000).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ROOT, limits, records
+from local import provision, server
+
+TWEETS = int(os.environ.get("THROUGHPUT_TWEETS", "100000"))
+RATE = 100  # tweets a second, for the latency
+SECONDS = 15  # of that
+POLL = 0.05  # seconds
+COUNT = "SELECT COUNT(*) FROM disaster.disaster_tweets"
+
+
+def write_tweets(path: Path, count: int) -> None:
+    """Write so many different tweets: the real ones again and again, each with an ID of its own."""
+    with path.open("wb") as file:
+        for number, line in enumerate(itertools.islice(itertools.cycle(list(records())), count)):
+            tweet = orjson.loads(line)
+            file.write(orjson.dumps({**tweet, "tweet_id": str(number)}) + b"\n")
+
+
+def client(name: str, endpoint_url: str) -> Any:
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": server.REGION}
+    return boto3.client(name, endpoint_url=endpoint_url, **keys)  # type: ignore[call-overload]
+
+
+def count(data_api: Any) -> int:
+    """Return how many rows can be queried."""
+    where = {"WorkgroupName": provision.NAME, "Database": provision.DATABASE}
+    statement = data_api.execute_statement(**where, Sql=COUNT)["Id"]
+    while (said := data_api.describe_statement(Id=statement))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
+        time.sleep(0.01)
+    if said["Status"] != "FINISHED":
+        raise RuntimeError(said.get("Error"))
+    return int(data_api.get_statement_result(Id=statement)["Records"][0][0]["longValue"])
+
+
+def prepared(data_api: Any) -> None:
+    """Wait until the warehouse is set up, for PATIENCE at most."""
+    deadline = time.monotonic() + limits.PATIENCE
+    while True:
+        try:
+            count(data_api)
+            return
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL)
+
+
+def flow(endpoint_url: str, data_api: Any, tweets: Path, pid: int, pack: bool) -> tuple[float, float, float]:
+    """Send all tweets with the producer; return (seconds until the last is a row, CPU seconds of the server, MB at most)."""
+    before, cpu, most = count(data_api), cpu_seconds(pid), 0.0
+    environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint_url, "AWS_ACCESS_KEY_ID": "local"}
+    environment |= {"AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": server.REGION}
+    command = [sys.executable, "producer.py", str(tweets), "--stream", limits.STREAM, "--rate", "0"]
+    began = time.monotonic()
+    sending = subprocess.Popen(
+        command + ["--pack"] * pack, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while True:
+        time.sleep(POLL if sending.poll() is not None else 0.5)
+        most = max(most, limits.memory(pid))
+        if sending.poll() is not None and count(data_api) - before >= TWEETS:
+            return time.monotonic() - began, cpu_seconds(pid) - cpu, most
+        if time.monotonic() - began > limits.PATIENCE:
+            raise RuntimeError(f"{count(data_api) - before:,} rows of {TWEETS:,} after {limits.PATIENCE:.0f} s")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what a process and its children (the accelerator) have used."""
+    own = Path(f"/proc/{pid}/task/{pid}/children")
+    children = own.read_text().split() if own.exists() else []
+    fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in (pid, *children)]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def latencies(firehose: Any, data_api: Any) -> list[float]:
+    """Put tweets one by one at RATE; return how long each took until it could be queried, seconds."""
+    before = count(data_api)
+    sent: list[float] = []
+    began = time.monotonic()
+
+    def send() -> None:
+        for number in range(RATE * SECONDS):
+            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            text = orjson.dumps({"text": f"Flood water rises in street {number}, people wait on roofs {began}"})
+            firehose.put_record(DeliveryStreamName=limits.STREAM, Record={"Data": text})
+            sent.append(time.monotonic())
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    found: list[float] = []
+    while len(found) < RATE * SECONDS and time.monotonic() - began < limits.PATIENCE:
+        time.sleep(POLL)
+        there = count(data_api) - before
+        now = time.monotonic()
+        found += [now - at for at in sent[len(found) : there]]
+    sender.join()
+    return found
+
+
+def run(console: Console) -> None:
+    table = Table(title=f"{TWEETS:,} tweets, producer.py --rate 0, until the last can be queried")
+    for column in ("", "seconds", "tweets a second", "CPU of the server, µs a tweet", "memory at most, MB"):
+        table.add_column(column, justify="right" if column else "left")
+    with tempfile.TemporaryDirectory() as folder:
+        tweets = Path(folder, "tweets.ndjson")
+        write_tweets(tweets, TWEETS)
+        with limits.served(Path(folder, "home")) as (pid, firehose, _):
+            endpoint_url = firehose.meta.endpoint_url
+            data_api = client("redshift-data", endpoint_url)
+            prepared(data_api)
+            slow = latencies(firehose, data_api)
+            for name, pack in (("packed (--pack)", True), ("unpacked", False)):
+                seconds, cpu, most = flow(endpoint_url, data_api, tweets, pid, pack)
+                numbers = seconds, TWEETS / seconds, cpu / TWEETS * 1e6, most
+                table.add_row(name, f"{numbers[0]:.1f}", *(f"{number:,.0f}" for number in numbers[1:]))
+    console.print(table)
+    console.print(
+        f"At {RATE} tweets a second a tweet can be queried after {statistics.median(slow):.2f} s, "
+        f"99 % of them after {sorted(slow)[int(len(slow) * 0.99)]:.2f} s, counted every {POLL} s."
+    )
