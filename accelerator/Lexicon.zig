@@ -164,8 +164,7 @@ pub fn init(lexicon: *Lexicon, input: *Input, allocator: std.mem.Allocator) !voi
         for (0..try input.int(u16)) |_| {
             const text = try input.bytes(u8);
             try index.put(allocator, text, try listOfTerms(lexicon, input, allocator));
-            if (index == &lexicon.whole) continue;
-            if (text.len < lexicon.shortest) return error.Malformed;
+            if (index == &lexicon.whole or text.len < lexicon.shortest) continue;
             if (index == &lexicon.begin) lexicon.begins.set(pair(text)) else lexicon.ends.set(pair(text[text.len - 2 ..]));
         }
     }

@@ -1,4 +1,4 @@
-"""Measure the whole pipeline on this machine: tweets a second into the local warehouse, and the time until one is there.
+"""Measure the whole pipeline on this machine: tweets a second into the warehouse, and how long one takes.
 
 `python -m benchmarks throughput`; `THROUGHPUT_TWEETS`: how many tweets (100,000).
 """
@@ -69,7 +69,7 @@ def prepared(data_api: Any) -> None:
 
 
 def flow(endpoint_url: str, data_api: Any, tweets: Path, pid: int, pack: bool) -> tuple[float, float, float]:
-    """Send all tweets with the producer; return (seconds until the last is a row, CPU seconds of the server, MB at most)."""
+    """Send all tweets with the producer; return (seconds until the last is a row, the server's CPU seconds and MB)."""
     before, cpu, most = count(data_api), cpu_seconds(pid), 0.0
     environment = {**os.environ, "AWS_ENDPOINT_URL": endpoint_url, "AWS_ACCESS_KEY_ID": "local"}
     environment |= {"AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": server.REGION}

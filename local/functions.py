@@ -77,6 +77,21 @@ class Function:
     handler: str = "app.app"
 
 
+def copied(event: Any) -> Any:
+    """Return what JSON makes of an event."""
+    try:
+        return orjson.loads(orjson.dumps(event))
+    except (TypeError, orjson.JSONDecodeError):  # a lone surrogate, an integer of more than 64 bits
+        return json.loads(json.dumps(event))
+
+
+def parsed(answer: str) -> Any:
+    try:
+        return orjson.loads(answer)
+    except orjson.JSONDecodeError:  # NaN, a lone surrogate
+        return json.loads(answer)
+
+
 def arn(name: str) -> str:
     return f"arn:aws:lambda:us-east-1:{DEFAULT_ACCOUNT_ID}:function:{name}"
 
@@ -128,9 +143,9 @@ class Functions:
         context = Context(known, function.memory, time.monotonic() + function.timeout)
         with self._logs.of(function.name) as log:
             try:
-                # Through JSON, as on AWS: the function gets a copy, and what it answers must be JSON as Lambda's runtime
-                # writes it. The rest of the passes are orjson's, ten times as fast.
-                answer = json.dumps(function.code(orjson.loads(orjson.dumps(event)), context))
+                # Through JSON, as on AWS: the function gets a copy, and what it answers must be JSON for json.dumps,
+                # which is what Lambda's runtime calls.
+                answer = json.dumps(function.code(copied(event), context))
             except Exception as error:
                 stack = traceback.format_exc()
                 log.write(f"[ERROR] {type(error).__name__}: {error}\n{stack}")
@@ -138,7 +153,7 @@ class Functions:
         if len(answer) > MOST_BYTES:
             message = f"Response payload size exceeded maximum allowed payload size ({MOST_BYTES} bytes)."
             raise FunctionError("Function.ResponseSizeTooLarge", message)
-        return orjson.loads(answer)
+        return parsed(answer)
 
     def invoke_later(self, name: str, event: Any) -> None:
         """An asynchronous invocation: two more attempts when it fails."""

@@ -151,9 +151,9 @@ def redshift(transform_arn: str) -> dict[str, Any]:
         },
         "RetryOptions": {"DurationInSeconds": 30},
         "ProcessingConfiguration": processing(transform_arn),
-        "S3Configuration": s3_destination("delivery/"),
+        "S3Configuration": s3_destination("delivery/", 0),
         "S3BackupMode": "Enabled",
-        "S3BackupConfiguration": s3_destination("source/"),
+        "S3BackupConfiguration": s3_destination("source/", BUFFER_SECONDS),
     }
 
 
@@ -161,10 +161,10 @@ def into_s3(transform_arn: str) -> dict[str, Any]:
     """The destination of the delivery `reconcile`: the transform drops what it has stored, so nothing but what failed
     gets there."""
     return {
-        **s3_destination("delivery/"),
+        **s3_destination("delivery/", 0),
         "ProcessingConfiguration": processing(transform_arn),
         "S3BackupMode": "Enabled",
-        "S3BackupConfiguration": s3_destination("source/"),
+        "S3BackupConfiguration": s3_destination("source/", BUFFER_SECONDS),
     }
 
 
@@ -180,11 +180,11 @@ def processing(transform_arn: str) -> dict[str, Any]:
     return {"Enabled": True, "Processors": [{"Type": "Lambda", "Parameters": parameters}]}
 
 
-def s3_destination(prefix: str) -> dict[str, Any]:
+def s3_destination(prefix: str, seconds: int) -> dict[str, Any]:
     return {
         "BucketARN": f"arn:aws:s3:::{NAME}",
         "RoleARN": role("firehose"),
         "Prefix": prefix,
         "CompressionFormat": "GZIP",
-        "BufferingHints": {"IntervalInSeconds": BUFFER_SECONDS, "SizeInMBs": 64},
+        "BufferingHints": {"IntervalInSeconds": seconds, "SizeInMBs": 64},
     }

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -231,7 +232,7 @@ def test_a_retried_batch_is_answered_from_the_file_its_first_attempt_wrote(capsy
 def test_the_same_lines_make_the_same_file_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
     made = set()
     for now in (1e9, 2e9):
-        monkeypatch.setattr(files.gzip.time, "time", lambda now=now: now)
+        monkeypatch.setattr(time, "time", lambda now=now: now)
         made.add(files.compress([b"{}\n"]))
     assert len(made) == 1
 

@@ -38,7 +38,7 @@ MOST_FAILURES = 3
 MOST_RECORDS = MOST_TWEETS = 1 << 16
 MOST_DATA = 8 << 20
 MOST_WRITTEN = 24 << 20
-ROW = struct.Struct("<III")  # where its facts end, where it ends, its label
+ROW = struct.Struct("<3I")  # where its facts end, where it ends, its label
 
 
 class _Place(NamedTuple):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from binascii import a2b_base64, b2a_base64
+from binascii import a2b_base64
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from pybase64 import b64encode_as_string
 
 MOST_BYTES = 6_000_000
 """Of the whole answer. Lambda allows 6 MB (docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
@@ -33,7 +35,7 @@ def compose(results: Iterable[tuple[str, str, Sequence[bytes]]]) -> dict[str, An
     Should an event carry an ID twice, the two are answered as one, with the rows of both: Firehose takes an ID once.
     """
     records = [
-        {"recordId": record_id, "result": result, "data": b2a_base64(b"".join(rows), newline=False).decode()}
+        {"recordId": record_id, "result": result, "data": b64encode_as_string(b"".join(rows))}
         for record_id, result, rows in results
     ]
     answers = {record["recordId"]: record for record in records}
@@ -47,5 +49,5 @@ def _merged(records: Iterable[dict[str, str]]) -> list[dict[str, str]]:
         if known is not record:
             known["result"] = max(known["result"], record["result"], key=RANK.__getitem__)
             both = a2b_base64(known["data"]) + a2b_base64(record["data"])
-            known["data"] = b2a_base64(both, newline=False).decode()
+            known["data"] = b64encode_as_string(both)
     return list(answers.values())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import orjson
 from botocore.exceptions import ClientError
+from isal import igzip
 
 from chalicelib import bodies
 from chalicelib.transform.answer import MOST_BYTES
@@ -19,7 +19,7 @@ from chalicelib.transform.unpack import Refusal
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-COMPRESSION = 1  # zlib's fastest: the rows repeat their column names, which any level finds
+COMPRESSION = 1  # ISA-L's, which takes a sixth of zlib's fastest and comes to a little less
 CONFLICTS = 5  # attempts while another invocation is writing the same file
 
 
@@ -45,7 +45,7 @@ def refusal_line(record: Record, refusal: Refusal) -> bytes:
 
 def compress(lines: Iterable[bytes]) -> bytes:
     """Compress lines: the same lines give the same bytes at any time."""
-    return gzip.compress(b"".join(lines), COMPRESSION, mtime=0)
+    return igzip.compress(b"".join(lines), COMPRESSION, mtime=0)
 
 
 def write(s3: S3Client, bucket: str, key: str, lines: Iterable[bytes]) -> None:

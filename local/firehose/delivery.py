@@ -6,12 +6,13 @@ nothing is known to be done: the stream is closing, and its next run does it aga
 
 from __future__ import annotations
 
-import gzip
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+
+from isal import igzip
 
 from local.firehose import errors, objects
 from local.firehose.journal import Batch
@@ -20,7 +21,7 @@ from local.firehose.transform import Outcome
 
 log = logging.getLogger(__name__)
 
-GZIP_LEVEL = 1  # fastest: these objects are read once, by COPY
+GZIP_LEVEL = 1  # fast: these objects are read once, by COPY
 
 Pause = Callable[[int], bool]
 
@@ -50,7 +51,7 @@ def put(outside: Outside, bucket: str, key: str, data: bytes, pause: Pause) -> b
 def put_data(outside: Outside, settings: Settings, place: Place, data: bytes, pause: Pause) -> str | None:
     """Write data to the destination or the backup; return the object's key."""
     key = objects.key(settings, place.prefix, now(), gzip=place.gzip)
-    body = gzip.compress(data, GZIP_LEVEL) if place.gzip else data
+    body = igzip.compress(data, GZIP_LEVEL) if place.gzip else data
     return key if put(outside, place.bucket, key, body, pause) else None
 
 
