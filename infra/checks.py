@@ -147,7 +147,8 @@ def names(of: Stage) -> Iterator[Finding]:
     firehose, logs = boto3.client("firehose"), boto3.client("logs")
     taken = exists(partial(firehose.describe_delivery_stream, DeliveryStreamName=of.prefix))
     yield Finding(f"delivery stream {of.prefix} is {'taken' if taken else 'free'}", not taken, "delete or rename it")
-    groups = [f"/aws/lambda/{of.function_name(function)}" for function in FUNCTIONS]
+    # The admin API's is kept by make destroy, and taken over.
+    groups = [f"/aws/lambda/{of.function_name(function)}" for function in FUNCTIONS if function != "api_handler"]
     for group in (*groups, f"/aws/kinesisfirehose/{of.prefix}"):
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if any(each["logGroupName"] == group for each in found):

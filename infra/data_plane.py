@@ -105,6 +105,7 @@ def template(of: Stage) -> str:
             f"BucketName: {of.prefix}-{account}-{regions.region()}"
         ),
         "NamespaceName: !Sub 'disaster-tweets-${Stage}'": f"NamespaceName: {of.prefix}",
+        "LogGroupName: !Sub '/aws/lambda/disaster-tweets-${Stage}'": f"LogGroupName: /aws/lambda/{of.prefix}",
     }
     text = plain(TEMPLATE.read_text())
     for expression, literal in names.items():

@@ -31,6 +31,8 @@ def deploy(of: Stage) -> None:
 
     with console.status("Setting up the warehouse (it may have to wake) ..."):
         administrator = warehouse.administrator(of)
+        if warehouse.make_database(of, administrator):
+            console.print(f"The database {warehouse.DATABASE} was not there: it is made")
         attached = warehouse.attach_copy_role(of, made["CopyRole"])
         secret = made.get("FirehoseLogin")
         login = warehouse.firehose_login(secret) if secret else None

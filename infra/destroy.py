@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from rich.console import Console
 
-from infra import data_plane, functions
+from infra import checks, data_plane, functions
 from infra.stages import APP, InfraError, Stage
+
+METRICS_LATE = 180.0  # seconds until CloudWatch shows what Firehose has counted
+POLL = 30.0  # seconds between looks at the stream
 
 
 def destroy(of: Stage, *, ask: bool, data: bool) -> None:
@@ -28,6 +33,8 @@ def destroy(of: Stage, *, ask: bool, data: bool) -> None:
         agree(console, of, "functions and streams")
     if exists and of.protected:
         data_plane.protect(of, False)
+    if exists:
+        drain(of, data_plane.outputs(of).get("Stream", ""), console)
     for endpoint in hosted:  # each costs 43.20 USD a day
         boto3.client("comprehend").delete_endpoint(EndpointArn=endpoint)
     if bucket:
@@ -38,6 +45,37 @@ def destroy(of: Stage, *, ask: bool, data: bool) -> None:
     forget_settings(of)
     console.print("Functions, admin API and data plane are gone")
     delete_data(of, bucket, data, console)
+
+
+def drain(of: Stage, stream: str, console: Console) -> None:
+    """Wait until Firehose has delivered what producers have sent: without its transform it could not.
+
+    Its buffers are empty once nothing has come for as long as they hold it. Raises InfraError where producers go on.
+    """
+    window = checks.TRANSFORM_BUFFER + checks.buffer_seconds(of) + METRICS_LATE
+    began = time.monotonic()
+    with console.status("Firehose delivers what it has ...") as shown:
+        while (left := window - since_last_record(stream, window)) > 0:
+            if time.monotonic() - began > 3 * window:
+                raise InfraError(f"Producers still send to {stream}: stop them, and run make destroy again")
+            shown.update(f"Firehose delivers what it has: {left / 60:.0f} more minutes, if nobody sends ...")
+            time.sleep(min(POLL, left))
+
+
+def since_last_record(stream: str, window: float) -> float:
+    """Return the seconds since a record came, as CloudWatch knows it, or `window` if that is longer ago."""
+    now = datetime.now(UTC)
+    counted = boto3.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Firehose",
+        MetricName="IncomingRecords",
+        Dimensions=[{"Name": "DeliveryStreamName", "Value": stream}],
+        StartTime=now - timedelta(seconds=window),
+        EndTime=now,
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    came = [point["Timestamp"] for point in counted if point.get("Sum")]
+    return min(window, (now - max(came)).total_seconds()) if came else window
 
 
 def bucket_of(of: Stage, exists: bool) -> str:
@@ -79,11 +117,16 @@ def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
     own_bucket = bucket if not of.parameters.get("ExistingBucket") else ""
     own_namespace = "" if of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster") else of.prefix
     if not data:
-        kept = " and ".join(
-            filter(None, (own_bucket and f"s3://{own_bucket}", own_namespace and "the warehouse's data"))
-        )
-        if kept:
-            console.print(f"Kept: {kept}. To delete these too: python -m infra destroy --stage {of.name} --delete-data")
+        kept = [
+            own_bucket and f"s3://{own_bucket}",
+            own_namespace and "the warehouse's data",
+            f"the log {audit_log(of)}",
+        ]
+        kept = list(filter(None, kept))
+        if own_bucket or own_namespace:
+            console.print(
+                f"Kept: {' and '.join(kept)}. To delete these too: python -m infra destroy --stage {of.name} --delete-data"
+            )
         return
     agree(console, of, "ALL TWEETS, files and warehouse,")
     if own_bucket:
@@ -92,7 +135,15 @@ def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
             boto3.client("s3").delete_bucket(Bucket=own_bucket)
     if own_namespace:
         delete_namespace(own_namespace)
+    logs = boto3.client("logs")
+    with suppress(logs.exceptions.ResourceNotFoundException):
+        logs.delete_log_group(logGroupName=audit_log(of))
     console.print("The data is gone")
+
+
+def audit_log(of: Stage) -> str:
+    """Return the log group that says who called the admin API for what: it outlives the stack."""
+    return f"/aws/lambda/{of.function_name('api_handler')}"
 
 
 def delete_namespace(name: str) -> None:

@@ -51,6 +51,10 @@ class Administrator:
         if statements:
             self._finish(self._api().batch_execute_statement(Sqls=list(statements), **self.target)["Id"])  # type: ignore[arg-type]
 
+    def run_alone(self, sql: str) -> None:
+        """Run one statement outside of a transaction. Raises InfraError with Redshift's message."""
+        self._finish(self._api().execute_statement(Sql=sql, **self.target)["Id"])  # type: ignore[arg-type]
+
     def column(self, sql: str) -> list[str]:
         """The first column of a SELECT, as text. Raises InfraError."""
         statement = self._api().execute_statement(Sql=sql, **self.target)["Id"]  # type: ignore[arg-type]
@@ -143,8 +147,6 @@ def grants(of: Stage, login: Login | None) -> list[str]:
         # It tells, and writes down who resolved which finding.
         f'GRANT ROLE disaster_analyst TO "{api}"',
         f'GRANT INSERT ON disaster.finding_resolution TO "{api}"',
-        # Why a COPY of Firehose's failed is in system tables that show everybody his own alone.
-        *(f'GRANT ROLE sys:monitor TO "{user}"' for user in sorted({reconcile, api})),
     ]
     if login:
         granted += [
@@ -168,6 +170,30 @@ def administrator(of: Stage) -> Administrator:
     return Administrator(
         {"WorkgroupName": workgroup, "Database": DATABASE, **({"SecretArn": secret} if secret else {})}
     )
+
+
+def make_database(of: Stage, administrator: Administrator) -> bool:
+    """Make the database in a workgroup or cluster that was there before; return whether it was missing.
+
+    Raises InfraError where the administrator may not.
+    """
+    if not (of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster")):
+        return False
+    first = Administrator({**administrator.target, "Database": first_database(of)})
+    if DATABASE in first.column("SELECT datname FROM pg_database"):
+        return False
+    first.run_alone(f"CREATE DATABASE {DATABASE}")
+    return True
+
+
+def first_database(of: Stage) -> str:
+    """Return the database that an existing workgroup or cluster was made with."""
+    if cluster := of.parameters.get("ExistingCluster"):
+        redshift: Any = boto3.client("redshift")
+        return str(redshift.describe_clusters(ClusterIdentifier=cluster)["Clusters"][0]["DBName"])
+    serverless: Any = boto3.client("redshift-serverless")
+    workgroup = serverless.get_workgroup(workgroupName=of.parameters["ExistingWorkgroup"])["workgroup"]
+    return str(serverless.get_namespace(namespaceName=workgroup["namespaceName"])["namespace"].get("dbName") or "dev")
 
 
 def attach_copy_role(of: Stage, role_arn: str) -> bool:

@@ -120,6 +120,15 @@ WHERE reconciliation_finding.s3_key = repair_result.s3_key AND reconciliation_fi
 NOT_WHOLE = "SELECT s3_key, found_rows, found_lines FROM repair_result WHERE NOT whole ORDER BY s3_key"
 
 
+LOAD_ERROR = """
+SELECT line_number, TRIM(column_name) AS column_name, TRIM(error_message) AS error_message
+FROM sys_load_error_detail
+WHERE TRIM(file_name) LIKE :key AND start_time >= CAST(:since AS TIMESTAMP)
+ORDER BY start_time DESC
+LIMIT 1
+"""
+
+
 class Verdict(NamedTuple):
     """Why a file could not be repaired: `unreadable` where the file is to blame, else `failed`."""
 
@@ -222,7 +231,8 @@ class _Work:
         elif attempt < ATTEMPTS:
             self.mend([file], attempt + 1)
         else:
-            self.done.verdicts.append(Verdict(file.key, "failed", message[:1000]))
+            why = " ".join(filter(None, (message[:700], load_error(file, self._job.now))))
+            self.done.verdicts.append(Verdict(file.key, "failed", why[:1000]))
             self._blameless += 1
             if self._blameless >= BLAMELESS:
                 if not self._takes_a_good_file():
@@ -277,6 +287,21 @@ class _Work:
             row["s3_key"]: f"{row['found_rows']} rows of {row['found_lines']} lines after it was loaded"
             for row in not_whole
         }
+
+
+def load_error(file: File, since: datetime) -> str:
+    """Return which line of a file Redshift could not load and why, as it wrote down since then; empty if it did not.
+
+    Everybody sees the errors of his own loads: docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
+    """
+    try:
+        rows = data_api.query(LOAD_ERROR, {"key": f"%/{file.key}", "since": timestamp(since)})
+    except data_api.WarehouseError:
+        return ""
+    return "".join(
+        f"sys_load_error_detail: line {row['line_number']}, {row['column_name']}: {row['error_message']}"
+        for row in rows
+    )
 
 
 def statements(lock: str, keys_url: str, manifest_url: str, role: str) -> list[str]:

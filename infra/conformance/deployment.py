@@ -10,7 +10,7 @@ from infra import data_plane, template
 from infra.conformance.asking import DiffersError, Place, check
 
 MOST_BYTES = 51_200
-KEPT = {"Bucket": "BucketName", "Namespace": "NamespaceName"}
+KEPT = {"Bucket": "BucketName", "Namespace": "NamespaceName", "AdminLogs": "LogGroupName"}
 """What outlives its stack, and which property names it."""
 
 
