@@ -117,16 +117,10 @@ def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
     own_bucket = bucket if not of.parameters.get("ExistingBucket") else ""
     own_namespace = "" if of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster") else of.prefix
     if not data:
-        kept = [
-            own_bucket and f"s3://{own_bucket}",
-            own_namespace and "the warehouse's data",
-            f"the log {audit_log(of)}",
-        ]
-        kept = list(filter(None, kept))
+        data_of = (own_bucket and f"s3://{own_bucket}", own_namespace and "the warehouse's data")
+        kept = " and ".join([*filter(None, data_of), f"the log {audit_log(of)}"])
         if own_bucket or own_namespace:
-            console.print(
-                f"Kept: {' and '.join(kept)}. To delete these too: python -m infra destroy --stage {of.name} --delete-data"
-            )
+            console.print(f"Kept: {kept}. To delete these too: python -m infra destroy --stage {of.name} --delete-data")
         return
     agree(console, of, "ALL TWEETS, files and warehouse,")
     if own_bucket:
