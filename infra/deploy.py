@@ -34,10 +34,11 @@ def deploy(of: Stage) -> None:
         if warehouse.make_database(of, administrator):
             console.print(f"The database {warehouse.DATABASE} was not there: it is made")
         attached = warehouse.attach_copy_role(of, made["CopyRole"])
+        limited = warehouse.limit_usage(of)
         secret = made.get("FirehoseLogin")
         login = warehouse.firehose_login(secret) if secret else None
         set_up = warehouse.apply(of, bucket, administrator, api, login)
-    console.print("The warehouse " + ("is set up" if set_up or attached else "is as it should be"))
+    console.print("The warehouse " + ("is set up" if set_up or attached or limited else "is as it should be"))
 
     if changed or deployed or set_up or attached:
         smoke.test(of, stream, administrator, api, patience(of), console)

@@ -19,6 +19,7 @@ import boto3
 from chalicelib.warehouse import migrations
 from infra import state
 from infra.admin import Admin
+from infra.checks import default
 from infra.stages import InfraError, Stage
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 DATABASE = "tweets"
 MIGRATOR = "disaster_migrator"
 """The database role of the function that applies migrations: Redshift grants CREATE ROLE to roles alone."""
+COMPUTE = "serverless-compute"
+"""What a usage limit of RPU-hours is about."""
 PATIENCE = 600.0  # seconds that a statement may take; the first one wakes the warehouse
 POLL = 3.0  # seconds between looks at a namespace that changes
 
@@ -215,6 +218,28 @@ def attach_copy_role(of: Stage, role_arn: str) -> bool:
         if time.monotonic() > deadline:
             raise InfraError(f"The namespace {of.prefix} is not available after {PATIENCE:.0f} s: make deploy again")
         time.sleep(POLL)
+    return True
+
+
+def limit_usage(of: Stage) -> bool:
+    """Limit the RPU-hours that our own workgroup may use in a day; return whether there was something to change.
+
+    CloudFormation has no resource for it:
+    docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_UsageLimit.html
+    When the limit is reached no query runs until the day ends (UTC). Tweets wait in S3 meanwhile, and nothing is lost.
+    """
+    if of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster"):
+        return False
+    serverless: Any = boto3.client("redshift-serverless")
+    arn = serverless.get_workgroup(workgroupName=of.prefix)["workgroup"]["workgroupArn"]
+    wanted = {"amount": int(of.parameters.get("RpuHours") or default("RpuHours")), "breachAction": "deactivate"}
+    found = serverless.list_usage_limits(resourceArn=arn, usageType=COMPUTE)["usageLimits"]
+    for limit in (each for each in found if each["period"] == "daily"):
+        if all(limit[name] == value for name, value in wanted.items()):
+            return False
+        serverless.update_usage_limit(usageLimitId=limit["usageLimitId"], **wanted)
+        return True
+    serverless.create_usage_limit(resourceArn=arn, usageType=COMPUTE, period="daily", **wanted)
     return True
 
 

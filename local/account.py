@@ -133,6 +133,7 @@ def alarms(stage: str, topic_arn: str) -> list[dict[str, Any]]:
     """Return the properties of the alarms in the data plane's template, with this stage's names."""
     template = yaml.load(DATA_PLANE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     names = {"Stage": stage, "Alerts": topic_arn, "Stream": f"disaster-tweets-{stage}"}
+    names |= {"Workgroup": f"disaster-tweets-{stage}", "RpuHours": "24"}
     found = [
         each
         for each in template["Resources"].values()

@@ -7,6 +7,7 @@ has a statistic or none, and the last `EvaluationPeriods` decide
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -21,6 +22,12 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "Minimum": min,
     "Average": lambda values: sum(values) / len(values),
 }
+EXPRESSIONS: dict[str, Callable[..., float]] = {
+    '"100 * refused / (taken + refused)"': lambda taken, refused: 100 * refused / (taken + refused),
+    '{"Fn::Sub": "100 * used * 24 / 3600 / ${RpuHours}"}': lambda used: 100 * used * 24 / 3600 / RPU_HOURS,
+}
+"""Metric math, by the text that the template has."""
+RPU_HOURS = 24  # the template's default
 BUFFERS = (60, 300, 900)  # seconds: BufferSeconds has MinValue 60 and MaxValue 900
 
 
@@ -40,6 +47,7 @@ def watched(buffer: int) -> dict[str, dict[str, Watched]]:
         "Fallbacks": {"": Watched(60, 0, 3)},
         "DeliveryFreshness": {"": Watched(60, 60 + buffer + 300, 60 + buffer + 7200)},
         "LoadBehind": {"": Watched(60, 0, 1200)},
+        "WarehouseHours": {"used": Watched(1800, 600, 3600)},  # RPU-seconds: 8 and 48 RPU-hours a day
         "CopyFails": {"": Watched(buffer, 1, 0)},
         "BackupFails": {"": Watched(max(buffer, 300), 1, 0)},
         "StreamThrottled": {"": Watched(60, 0, 7)},
@@ -89,10 +97,8 @@ def values(
             found.append(parts[""])
         elif any(value is None for value in parts.values()):
             found.append(None)
-        else:  # the one expression that there is
-            assert alarm["Metrics"][0]["Expression"] == "100 * refused / (taken + refused)"
-            taken, refused = parts["taken"] or 0, parts["refused"] or 0
-            found.append(100 * refused / (taken + refused))
+        else:
+            found.append(EXPRESSIONS[json.dumps(alarm["Metrics"][0]["Expression"])](**parts))
     return found
 
 

@@ -13,10 +13,12 @@ from typing import Any
 from unittest import mock
 
 import boto3
+import botocore.session
 import pytest
 import yaml
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, WaiterError
+from botocore.validate import ParamValidator
 from infra_templates import Loader, bundle
 from rich.console import Console
 
@@ -287,7 +289,12 @@ def test_the_template_fits_into_one_request() -> None:
     text = data_plane.TEMPLATE.read_text()
     sent = data_plane.plain(text)
     assert len(sent.encode()) <= 51_200
-    assert sent.count("Type: AWS::") == text.count("Type: AWS::")
+    told, whole = json.loads(sent), yaml.load(text, Loader)
+    assert told["Resources"]["Workgroup"]["Metadata"] == whole["Resources"]["Workgroup"]["Metadata"]
+    for template in (told, whole):
+        for resource in template["Resources"].values():
+            resource.pop("Metadata", None)
+    assert told == whole
 
 
 # ---- the warehouse
@@ -389,6 +396,53 @@ def test_a_namespace_that_was_kept_gets_the_role_of_the_new_stack(
     assert warehouse.attach_copy_role(DEV, ROLE) is missing
     assert serverless.roles == [ROLE]
     assert serverless.looks == (3 if missing else 1)  # waits until the change is done
+
+
+class Limits:
+    """Usage limits of a workgroup, checked by botocore's model of the service."""
+
+    def __init__(self, *limits: dict[str, Any]) -> None:
+        self.limits, self.changes = list(limits), 0
+        self.model = botocore.session.get_session().get_service_model("redshift-serverless")
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**given: Any) -> Any:
+            operation = "".join(part.title() for part in name.split("_"))
+            shape = self.model.operation_model(operation).input_shape
+            report = ParamValidator().validate(given, shape)
+            assert not report.has_errors(), report.generate_report()
+            return getattr(self, f"_{name}")(**given)
+
+        return call
+
+    def _get_workgroup(self, workgroupName: str) -> Any:
+        return {"workgroup": {"workgroupArn": f"arn:of:{workgroupName}"}}
+
+    def _list_usage_limits(self, resourceArn: str, usageType: str) -> Any:
+        return {"usageLimits": [each for each in self.limits if each["usageType"] == usageType]}
+
+    def _create_usage_limit(self, **limit: Any) -> None:
+        self.changes += 1
+        self.limits.append({**limit, "usageLimitId": "new"})
+
+    def _update_usage_limit(self, usageLimitId: str, **changed: Any) -> None:
+        self.changes += 1
+        (limit,) = [each for each in self.limits if each["usageLimitId"] == usageLimitId]
+        limit.update(changed)
+
+
+def test_the_warehouse_may_use_so_many_rpu_hours_a_day_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_the_month = {"usageType": "serverless-compute", "period": "monthly", "usageLimitId": "theirs", "amount": 1}
+    limits = Limits(by_the_month)
+    monkeypatch.setattr(boto3, "client", lambda _: limits)
+    assert [warehouse.limit_usage(DEV) for _ in range(2)] == [True, False]
+    assert limits.limits[1]["resourceArn"] == "arn:of:disaster-tweets-dev"
+    assert (limits.limits[1]["amount"], limits.limits[1]["period"]) == (24, "daily")
+    assert limits.limits[1]["breachAction"] == "deactivate"
+    assert warehouse.limit_usage(Stage("dev", {"RpuHours": "48"})) is True
+    assert [limit["amount"] for limit in limits.limits] == [1, 48]
+    assert not warehouse.limit_usage(Stage("dev", {"ExistingWorkgroup": "ours"}))
+    assert limits.changes == 2
 
 
 # ---- the smoke test
@@ -540,6 +594,7 @@ class Surroundings:
         patch.setattr(warehouse, "administrator", lambda of: Recorder().real)
         patch.setattr(destroy, "delete_namespace", self.deleted.append)
         patch.setattr(warehouse, "attach_copy_role", lambda of, role: False)
+        patch.setattr(warehouse, "limit_usage", lambda of: False)
         boto3.client("s3").create_bucket(Bucket=BUCKET)
 
 
