@@ -17,7 +17,7 @@ export DATA LOCAL_HOME SOURCE
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
 
-.PHONY: help setup ready demo test lint local bench package deploy destroy soak mutants pins recording
+.PHONY: help setup ready demo test lint local bench package deploy destroy soak mutants pins recording bench-compare
 .DEFAULT_GOAL := help
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,6 +64,11 @@ test: lint ## lint, then run every test
 
 bench: setup ## print the benchmark tables
 	@$(PY) -m benchmarks
+
+# The working tree, if AFTER isn't said.
+BEFORE ?= HEAD
+bench-compare: setup ## what a tweet costs, before and after: BEFORE=main AFTER=HEAD
+	@$(PY) -m benchmarks.compare $(BEFORE) $(AFTER)
 
 soak: ready ## send tweets through faults and audit what arrived; MINUTES=5
 	@$(PY) -m local soak --home "$$LOCAL_HOME/soak" --minutes $(MINUTES)

@@ -174,6 +174,19 @@ def present() -> bool:
     return PROGRAM.exists() and _Kept.failures < MOST_FAILURES
 
 
+def pid() -> int | None:
+    """Return the process' id, None where there is none."""
+    return _Kept.accelerator.pid if _Kept.accelerator else None
+
+
+def close() -> None:
+    """End the process; the next batch starts another."""
+    with _Kept.lock:
+        ended, _Kept.accelerator = _Kept.accelerator, None
+    if ended:
+        ended.close()
+
+
 def drafts(datas: Sequence[bytes], arrivals: Sequence[int], share: float) -> list[list[Draft] | None]:
     """Return the drafts of each record's tweets; None for a record that is Python's. Never raises."""
     found = None
