@@ -3,8 +3,8 @@
 The function runs as it is, in a process of its own, against the local AWS over HTTP: its memory is that of the Lambda.
 What is simulated: S3's LIST of the tweet files comes from a list in memory (the damaged files are real objects, so that
 they can be loaded again), and the rows were made by the database itself instead of a million COPYs. Every row is there
-with its file and line; but rows have no text, and those of a file share one tweet_key. The warehouse is DuckDB on this
-machine, so its share of the seconds is not Redshift's. RECONCILE_FILES and RECONCILE_ROWS set other sizes.
+with its file and line; but rows have no text. The warehouse is DuckDB on this machine, so its share of the seconds is
+not Redshift's. RECONCILE_FILES and RECONCILE_ROWS set other sizes.
 """
 
 from __future__ import annotations
@@ -95,9 +95,10 @@ class Forest:
 
     def body(self, key: str) -> bytes:
         """A file's content, so that it can be loaded again."""
-        row = {"tweet_key": "0" * 32, "s3_key": key, "arrived_at": f"{self.hour(key):%Y-%m-%d %H:%M:%S}"}
-        row["disaster_label"] = "flood"
-        return gzip.compress(b"\n".join(orjson.dumps({**row, "s3_line": n}) for n in range(1, ROWS + 1)), 1)
+        row = {"s3_key": key, "arrived_at": f"{self.hour(key):%Y-%m-%d %H:%M:%S}", "disaster_label": "flood"}
+        first = self.keys.index(key) * ROWS
+        lines = ({**row, "tweet_key": f"{first + n:032x}", "s3_line": n} for n in range(1, ROWS + 1))
+        return gzip.compress(b"\n".join(map(orjson.dumps, lines)), 1)
 
 
 @contextmanager
@@ -139,21 +140,30 @@ def plant(forest: Forest, aws: LocalAws) -> None:
     s3 = boto3.client("s3")
     for key in forest.damaged:
         s3.put_object(Bucket=aws.stream, Key=key, Body=forest.body(key))
-    files = pa.table({"s3_key": forest.keys, "damage": [forest.damaged.get(key, "") for key in forest.keys]})
+    damage = [forest.damaged.get(key, "") for key in forest.keys]
+    files = pa.table({"s3_key": forest.keys, "damage": damage, "first": [n * ROWS for n in range(len(forest.keys))]})
     cursor = LiveRedshiftData.statements.warehouse._connection.cursor()
     cursor.execute(f"SET GLOBAL memory_limit = '{MEMORY}'")
     cursor.register("planted", files)
     insert = "INSERT INTO disaster.disaster_tweets (tweet_key, s3_key, s3_line, arrived_at, loaded_at, disaster_label) "
     cursor.execute(f"""{insert}
-        SELECT md5(s3_key), s3_key, line, hour + INTERVAL 1 MINUTE, hour + INTERVAL 6 MINUTE, 'flood'
+        SELECT
+            format('{{:032x}}', first + line), s3_key, line, hour + INTERVAL 1 MINUTE, hour + INTERVAL 6 MINUTE, 'flood'
         FROM (SELECT *, strptime(s3_key[8:26], 'dt=%Y-%m-%d/hh=%H') AS hour FROM planted),
             range(1, {ROWS + 1}) AS r (line)
         WHERE damage <> 'missing' AND NOT (damage = 'partial' AND line = 1)
     """)
     cursor.execute(f"""{insert}
-        SELECT md5(s3_key), s3_key, {ROWS}, strptime(s3_key[8:26], 'dt=%Y-%m-%d/hh=%H'), now(), 'flood'
+        SELECT
+            format('{{:032x}}', first + {ROWS}), s3_key, {ROWS}, strptime(s3_key[8:26], 'dt=%Y-%m-%d/hh=%H'), now(),
+            'flood'
         FROM planted WHERE damage = 'excess'
     """)
+    cursor.execute("""
+        INSERT INTO disaster.reconciliation
+            (reconciliation_id, started_at, repair, grace_seconds, swept, hours, repeats_until)
+        SELECT 'former', now(), TRUE, 0, FALSE, 0, MAX(loaded_at) FROM disaster.disaster_tweets
+    """)  # which has looked for tweets that came more than once
     cursor.close()
 
 
