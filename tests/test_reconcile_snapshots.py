@@ -14,7 +14,7 @@ from interleaved import interleaved
 from warehouses import ROLE, Scratch, row, scratch
 
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import compare, hours, repair, transaction
+from chalicelib.reconcile import compare, hours, repair, repeats, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
@@ -38,7 +38,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
 
 def empty(house: Scratch) -> None:
     """Take everything out that a test has put in."""
-    for table in ("disaster_tweets", "tweet_file", "tweet_hour", "reconciliation", "reconciliation_finding"):
+    for table in (
+        "disaster_tweets",
+        "repeated_tweet",
+        "tweet_file",
+        "tweet_hour",
+        "reconciliation",
+        "reconciliation_finding",
+    ):
         house.warehouse.execute(f"DELETE FROM disaster.{table}")
 
 
@@ -120,6 +127,16 @@ def test_two_runs_that_see_a_new_file_at_once_write_it_and_its_hour_down_once(ho
         both_run(house, asked, given, before)
         assert house.run("SELECT s3_key FROM disaster.tweet_file") == [(KEY,)]
         assert house.run("SELECT COUNT(*) FROM disaster.tweet_hour") == [(1,)]
+
+
+def test_two_runs_that_find_a_repeated_tweet_at_once_keep_it_once(house: Scratch) -> None:
+    asked = repeats.statements(repeats.NEW)
+    given = {"id": JOB.id, "since": BOUNDS["since"], "last_since": BOUNDS["since"]}
+    for before in moments(asked, repeats.OUTDATED, repeats.FOUND):
+        empty(house)
+        house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32}, key=KEY)
+        both_run(house, asked, given, before)
+        assert house.run("SELECT copies FROM disaster.repeated_tweet") == [(2,)]
 
 
 def moments(asked: list[str], *writes: str) -> list[int]:

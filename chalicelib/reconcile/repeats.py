@@ -45,8 +45,7 @@ FROM (
 GROUP BY tweet_key
 """
 
-# All rows of a tweet lie on one slice: nothing moves. A tweet that is known to have come before the rows that are
-# looked at keeps what is known of it.
+# All rows of a tweet lie on one slice: nothing moves.
 REPEATS = """
 CREATE TEMP TABLE repeat DISTKEY (tweet_key) AS
 SELECT
@@ -58,23 +57,20 @@ SELECT
     MAX(every_row.loaded_at) AS newest_load
 FROM disaster.disaster_tweets AS every_row
 INNER JOIN new_key ON new_key.tweet_key = every_row.tweet_key
-LEFT JOIN disaster.repeated_tweet ON repeated_tweet.tweet_key = every_row.tweet_key
 WHERE every_row.arrived_at >= CAST(:since AS TIMESTAMP) AND every_row.erased_at IS NULL
-    AND (repeated_tweet.tweet_key IS NULL OR repeated_tweet.arrived_at >= CAST(:since AS TIMESTAMP))
 GROUP BY every_row.tweet_key
 HAVING COUNT(*) > 1
 """
 
+# Rows come with a newer load, and go with a smaller number: what has neither is as it was.
 _KNOWN = """
     repeated_tweet.tweet_key = repeat.tweet_key
     AND repeated_tweet.copies = repeat.copies
-    AND repeated_tweet.arrived_at = repeat.first_arrived_at
-    AND COALESCE(repeated_tweet.arrived_datetime_from_kinesis, 0) = COALESCE(repeat.first_arrived, 0)
-    AND repeated_tweet.last_arrived_at = repeat.last_arrived_at
     AND repeated_tweet.newest_load = repeat.newest_load
     AND repeated_tweet.erased_at IS NULL
 """
 
+# A tweet that is known to have come before the rows that are looked at keeps what is known of it.
 OUTDATED = f"""
 DELETE FROM disaster.repeated_tweet
 WHERE arrived_at >= CAST(:since AS TIMESTAMP)
@@ -143,5 +139,12 @@ def find(job: Job, known: Known, repaired_since: datetime | None, patience: floa
 
 
 def _write(job: Job, new: str, given: dict[str, str], patience: float) -> None:
-    asked = [transaction.LOCK, new, REPEATS, OUTDATED, FOUND, SEEN]
-    transaction.run(asked, {**given, "id": job.id}, answers=0, patience=patience)
+    transaction.run(statements(new), {**given, "id": job.id}, answers=0, patience=patience)
+
+
+def statements(new: str) -> list[str]:
+    """Return the transaction of a look; `new`: NEW, or NEW_AND_KNOWN.
+
+    The lock comes first: no other look adds the same tweets, and no text comes back that is being erased.
+    """
+    return [transaction.LOCK, new, REPEATS, OUTDATED, FOUND, SEEN]
