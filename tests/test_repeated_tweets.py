@@ -130,6 +130,7 @@ class World:
 KEYS = ["a" * 32, "b" * 32, "c" * 32, "d" * 32]
 AGES = st.sampled_from([timedelta(minutes=5), timedelta(hours=5), timedelta(days=30), timedelta(days=365)])
 MINUTES = timedelta(minutes=5)
+OLD = ("load", timedelta(days=365), KEYS[:1])
 LOAD = ("load", MINUTES, [KEYS[0], KEYS[0]])
 STEPS = st.lists(
     st.one_of(
@@ -150,6 +151,7 @@ STEPS = st.lists(
 @example([LOAD, ("run",), ("erase", KEYS[0]), ("load", MINUTES, KEYS[:1])])  # it came again
 @example([("load", 3 * MINUTES, KEYS[:1]), ("load", 2 * MINUTES, KEYS[:1]), LOAD, ("run",), ("drop", 1)])  # neither end
 @example([("load", MINUTES, KEYS[:1]), ("load", 2 * MINUTES, KEYS[:1])])  # the last one has the smaller key
+@example([OLD, ("sweep",), ("load", 2 * MINUTES, KEYS[:1]), ("load", MINUTES, KEYS[:1]), ("run",), ("drop", 1)])
 @example([LOAD, ("sweep",), ("wait", timedelta(days=3)), ("sweep",), ("drop", 0)])  # nothing is new
 def test_after_a_sweep_the_view_is_what_a_window_over_all_rows_would_show(
     house: Scratch, steps: list[tuple[Any, ...]]

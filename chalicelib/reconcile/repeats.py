@@ -62,10 +62,12 @@ GROUP BY every_row.tweet_key
 HAVING COUNT(*) > 1
 """
 
-# Rows come with a newer load, and go with a smaller number: what has neither is as it was.
+# Rows come with a newer load, and go with a smaller number. If the number is the same because a run saw only the newest
+# ones, the first is another.
 _KNOWN = """
     repeated_tweet.tweet_key = repeat.tweet_key
     AND repeated_tweet.copies = repeat.copies
+    AND repeated_tweet.arrived_at = repeat.first_arrived_at
     AND repeated_tweet.newest_load = repeat.newest_load
     AND repeated_tweet.erased_at IS NULL
 """
