@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("paths", nargs="*", default=[], help="files or folders; all of the sources without any")
     parser.add_argument("--sample", type=int, help="try so many mutants of each file only, chosen by chance")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes at a time (one a core)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of tests a mutant, at most (20)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of tests a mutant, at most (3); one is always run")
     options = parser.parse_args(argv)
     os.chdir(ROOT)
     sources = [file for file in targets() if not options.paths or any(_within(file, path) for path in options.paths)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,9 +66,19 @@ def test_every_accepted_mutant_is_of_a_file_there_is() -> None:
     assert all((ROOT / file).exists() for file, *_ in accepted.read())
 
 
-@pytest.mark.skipif(
+needs_mutmut = pytest.mark.skipif(
     not PYTHON.exists() and importlib.util.find_spec("mutmut") is None, reason="no .venv-mutants; make mutants makes it"
 )
+
+
+def said(program: str) -> str:
+    """What a program prints in the virtual environment of the mutation tool."""
+    python = PYTHON if PYTHON.exists() else sys.executable
+    done = subprocess.run([python, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@needs_mutmut
 def test_what_can_be_changed_is_changed_once_and_texts_for_people_are_not() -> None:
     source = '''
 LIMIT = 5
@@ -78,9 +91,7 @@ def f(items: list[int]) -> int:
     return 1
 '''
     program = f"from mutants.changes import mutants\nfor m in mutants('a.py', {source.encode()!r}):\n print(m.after)"
-    python = PYTHON if PYTHON.exists() else sys.executable
-    done = subprocess.run([python, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert sorted(done.stdout.splitlines()) == sorted(
+    assert sorted(said(program).splitlines()) == sorted(
         [
             "LIMIT = None",
             "LIMIT = 6",
@@ -95,3 +106,76 @@ def f(items: list[int]) -> int:
             "return 2",
         ]
     )
+
+
+SAMPLING = """
+from mutants.__main__ import estimated, sample
+from mutants.changes import mutants
+found = [m for name in ("a.py", "b.py") for m in mutants(name, b"def f(x):\\n    return x < 1 or x > 7 or x == 5\\n")]
+small, large = sample(found, 3), sample(found, 5)
+print([m.file for m in small], set(small) < set(large), sample(found, 3) == small, sample(found, None) == found)
+for files in [(100, 100, 90)], [(100, 50, 45)], [(100, 50, 50)], [(900, 50, 50), (100, 50, 0)]:
+    print("%.3f %.3f" % estimated(files))
+"""
+
+
+@needs_mutmut
+def test_a_sample_is_of_each_file_the_same_each_time_and_part_of_a_larger_one() -> None:
+    names, *estimates = said(SAMPLING).splitlines()
+    assert names == "['a.py', 'a.py', 'a.py', 'b.py', 'b.py', 'b.py'] True True False"
+    # All tried: no margin. Without a survivor there is one all the same. A file counts by its size.
+    assert estimates == ["0.900 0.000", "0.900 0.063", "1.000 0.027", "0.900 0.033"]
+
+
+SOURCE = """
+def least(items):
+    return items[0] if len(items) < 2 else sorted(items)[0]
+"""
+TEST = """
+from producer import least
+
+def test_least():
+    assert [least([3]), least([2, 1])] == [3, 1]
+"""
+FASTER = """
+[[accepted]]
+file = "producer.py"
+where = "least"
+before = "return items[0] if len(items) < 2 else sorted(items)[0]"
+after = [{}]
+reason = "The condition only saves time."
+"""
+
+
+@needs_mutmut
+def test_the_command_passes_once_each_survivor_is_killed_or_explained_and_fails_on_an_explanation_of_nothing(
+    tmp_path: Path,
+) -> None:
+    """In a repository of one function: its survivors are the mutants of a condition that only saves time."""
+    shutil.copytree(ROOT / "mutants", tmp_path / "mutants", ignore=shutil.ignore_patterns("__pycache__"))
+    program = tmp_path / "mutants" / "__main__.py"
+    program.write_text(re.sub(r"^LARGE = .*$", 'LARGE = ("pytest", "coverage")', program.read_text(), flags=re.M))
+    (tmp_path / "tests").mkdir()
+    source, test, accepted_ones = (
+        tmp_path / name for name in ("producer.py", "tests/test_producer.py", "mutants/accepted.toml")
+    )
+
+    def run(text: str, explained: str) -> tuple[int, str]:
+        source.write_text(text)
+        test.write_text(TEST)
+        accepted_ones.write_text(explained)
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        python = PYTHON if PYTHON.exists() else sys.executable
+        done = subprocess.run(
+            [python, "-m", "mutants", "--workers", "1"], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout
+
+    status, out = run(SOURCE, "accepted = []")
+    assert (status, "0 survivors explained, " in out) == (1, True), out
+    survivors = re.findall(r"^  \+ (.*)$", out, re.M)
+    listed = FASTER.format(", ".join(f"'{each}'" for each in survivors))
+    status, out = run(f'"""Its lines are others now."""\n\n\n{SOURCE}', listed)
+    assert (status, f"{len(survivors)} survivors explained, 0 not" in out) == (0, True), out
+    status, out = run(SOURCE.replace("< 2", "< 1 + 1"), listed)
+    assert (status, "Explained in accepted.toml, but killed or gone" in out) == (1, True), out

@@ -123,6 +123,13 @@ def test_days_that_no_tweet_can_be_of_are_none() -> None:
     assert hours.asked([], datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC), NOW) == set()
 
 
+def test_hours_are_kept_from_the_beginning_of_the_first_day_on() -> None:
+    first = datetime(2026, 1, 29, tzinfo=UTC)
+    every = [first - HOUR, first, first + HOUR, NOW]
+    assert hours.kept(every, NOW, 2) == set(every[1:])
+    assert hours.kept(every, NOW, 3) == set(every)
+
+
 def test_range_names_its_hours_in_order() -> None:
     assert list(hours.within(Range(at(22, 30), at(1)))) == [at(22, 30), at(23, 30), at(0)]
 

@@ -256,7 +256,7 @@ def test_what_needs_a_person_is_kept(warehouse: Warehouse, given: dict[str, Any]
 
 def test_findings_that_are_open_are_looked_at_though_nothing_new_was_found(warehouse: Warehouse) -> None:
     warehouse.answers = [[*ANSWERS, ["kept"], ["kept worst"]]]
-    settle(warehouse, open_findings=1, unanswered=[File("a"), File("b", lost=1), File("c", trouble="cut")][:1])
+    settle(warehouse, open_findings=1, unanswered=[File("a")])
     [(asked, _, answers, _)] = warehouse.asked
     answered = load("work/answered.ndjson.gz", "answered_file", "s3_key")
     assert asked == [*QUIET, *findings.statements(answered), *ALWAYS, *OF_KEPT]
@@ -268,7 +268,7 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
     warehouse.answers = [[*ANSWERS, [], [], [], []]]
     gone = "delivery/processing-failed/2026/01/31/09/x"
     files = [File("fine", tweets=1), File(gone, tweets=5, lost=2), File("elsewhere", trouble="it can't be read")]
-    settle(warehouse, verdicts=[Verdict("k", "unreadable", "cut")], unanswered=files)
+    settle(warehouse, open_findings=1, verdicts=[Verdict("k", "unreadable", "cut")], unanswered=files)
     [(asked, _, _, _)] = warehouse.asked
     assert asked == [
         *QUIET,
@@ -278,7 +278,7 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
         outcome.FINDINGS_JUDGED,
         outcome.FORMER_UNANSWERED,
         load("work/unanswered.ndjson.gz", "disaster.reconciliation_finding", *outcome.FINDING),
-        *findings.statements(""),
+        *findings.statements(load("work/answered.ndjson.gz", "answered_file", "s3_key")),
         outcome.HOURS_MENDED,
         *OF_TROUBLE,
         *OF_KEPT,
@@ -294,6 +294,7 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
             {**same, **lost, "detail": None},
             {**same, **unread, "detail": "it can't be read"},
         ],
+        "work/answered.ndjson.gz": [{"s3_key": "fine"}],
     }
     assert all(set(row) == set(outcome.FINDING) for row in warehouse.written["work/unanswered.ndjson.gz"])
 
