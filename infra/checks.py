@@ -123,7 +123,7 @@ def region(of: Stage) -> Finding:
     except InfraError as error:
         return Finding("no region", False, str(error))
     known = regions.FIREHOSE_ADDRESSES
-    public = of.delivery == "firehose" and owns_warehouse(of)
+    public = of.delivery == "firehose" and of.owns_warehouse
     advice = f"there Firehose's addresses are not known: set Delivery to reconcile, or take one of {', '.join(known)}"
     return Finding(f"region {name}", not public or name in known, advice)
 
@@ -234,16 +234,12 @@ def reserved(free: int, wanted: int) -> Finding:
 
 
 def network(of: Stage) -> Iterator[Finding]:
-    if not owns_warehouse(of):
+    if not of.owns_warehouse:
         return
     ec2: Any = boto3.client("ec2")
-    zones = len(
-        ec2.describe_availability_zones(Filters=[{"Name": "state", "Values": ["available"]}])["AvailabilityZones"]
-    )
-    needed = regions.zones_needed(regions.region())
-    yield Finding(
-        f"{zones} availability zones", zones >= needed, f"Redshift Serverless asks for {needed}: take another region"
-    )
+    zones, needed = set(regions.zones()), regions.zones_needed(regions.region())
+    advice = f"Redshift Serverless asks for {needed}: take another region"
+    yield Finding(f"{len(zones)} availability zones for the warehouse", len(zones) >= needed, advice)
     quotas: Any = boto3.client("service-quotas")
     most = int(quotas.get_service_quota(ServiceCode="vpc", QuotaCode=VPCS)["Quota"]["Value"])
     used = len(ec2.describe_vpcs()["Vpcs"])
@@ -277,10 +273,6 @@ CHECKS: dict[str, Callable[[Stage], Iterator[Finding]]] = {
 }
 ONLY_WHERE_NEW = (names, roles, network)
 """A stack that is there holds the names and has its network."""
-
-
-def owns_warehouse(of: Stage) -> bool:
-    return not (of.parameters.get("ExistingWorkgroup") or of.parameters.get("ExistingCluster"))
 
 
 def exists(look: Callable[[], Any]) -> bool:

@@ -94,7 +94,16 @@ def parameters(of: Stage) -> dict[str, str]:
     the smallest warehouse."""
     here = regions.region()
     addresses, rpu = regions.FIREHOSE_ADDRESSES.get(here, ""), str(regions.base_capacity(here))
-    return {"Stage": of.name, "FirehoseAddresses": addresses, "BaseCapacity": rpu, **of.parameters}
+    known = {"Stage": of.name, "FirehoseAddresses": addresses, "BaseCapacity": rpu, **of.parameters}
+    if of.owns_warehouse and "Zones" not in known:
+        known["Zones"] = zones_of(of) or ",".join(regions.zones())
+    return known
+
+
+def zones_of(of: Stage) -> str:
+    """Return the zones that the stage's subnets are in, empty where it has none: another one would be a new subnet."""
+    given = (stack(of) or {}).get("Parameters", ())
+    return next((each["ParameterValue"] for each in given if each["ParameterKey"] == "Zones"), "")
 
 
 def template(of: Stage) -> str:

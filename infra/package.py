@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import accelerator
-from infra import sdk
+from infra import regions, sdk
 from infra.stages import ROOT, InfraError, Stage, chalice_config
 from local import server
 
@@ -98,6 +98,8 @@ def staged() -> Iterator[Path]:
         shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=ours)
         for name in ("app.py", "requirements.txt"):
             shutil.copy(ROOT / name, project)
+        for policy in (project / ".chalice").glob("policy-*.json"):
+            policy.write_text(policy.read_text().replace("arn:aws:", f"arn:{regions.partition()}:"))
         sdk.add(project / "vendor")
         sdk.compile_folder(project / "vendor", "")
         sdk.compile_folder(project / "chalicelib", "chalicelib")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import boto3
 
 from infra.stages import InfraError
@@ -78,8 +80,30 @@ def region() -> str:
 
 
 def partition() -> str:
-    """Return the partition of the session's Region: aws, aws-us-gov (GovCloud), aws-cn (China)."""
-    return boto3.Session().get_partition_for_region(region())
+    """Return the partition of the session's Region: aws, aws-us-gov (GovCloud), aws-cn (China); aws without one."""
+    session = boto3.Session()
+    return session.get_partition_for_region(session.region_name) if session.region_name else "aws"
+
+
+WITHOUT_WAREHOUSES = frozenset({"use1-az3", "apne1-az3", "cac1-az3", "usw1-az2"})
+"""Zone IDs that are left out. Redshift Serverless is in some zones only, and its documentation says so without naming
+them (docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html); these are the zones that newer
+services are commonly refused in. Where AWS refuses another one, set `Zones` of the stage in infra/stages.json.
+"""
+SUBNETS = 3
+
+
+def zones() -> list[str]:
+    """Return the names of the zones for the three subnets, chosen by their IDs; where a Region has two, one is twice.
+
+    A zone's name means another zone in each account, its ID does not.
+    """
+    ec2: Any = boto3.client("ec2")
+    filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
+    there = ec2.describe_availability_zones(Filters=filters)["AvailabilityZones"]
+    fit = {zone["ZoneId"]: zone["ZoneName"] for zone in there if zone["ZoneId"] not in WITHOUT_WAREHOUSES}
+    names = [fit[identity] for identity in sorted(fit)][:SUBNETS]
+    return (names * SUBNETS)[:SUBNETS]
 
 
 def zones_needed(name: str) -> int:

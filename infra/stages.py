@@ -33,6 +33,11 @@ class Stage:
         return self.parameters.get("Delivery", "reconcile")
 
     @property
+    def owns_warehouse(self) -> bool:
+        """Whether the warehouse is the stage's own, and not one that was there."""
+        return not (self.parameters.get("ExistingWorkgroup") or self.parameters.get("ExistingCluster"))
+
+    @property
     def protected(self) -> bool:
         """Whether `make destroy` has to be told to lift the stack's termination protection first."""
         return self.name == "prod"

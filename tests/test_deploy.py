@@ -23,7 +23,19 @@ from infra_templates import Loader, bundle
 from rich.console import Console
 
 from chalicelib.warehouse import migrations
-from infra import admin, checks, data_plane, deploy, destroy, functions, package, policies, smoke, state, warehouse
+from infra import (
+    admin,
+    checks,
+    data_plane,
+    deploy,
+    destroy,
+    functions,
+    package,
+    policies,
+    smoke,
+    state,
+    warehouse,
+)
 from infra.stages import InfraError, Stage
 from local import logs
 from local.server import LocalAws
@@ -247,6 +259,7 @@ def test_no_template_looks_a_region_up_that_it_may_not_know() -> None:
 
 
 def test_the_region_decides_where_firehose_connects_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_plane, "zones_of", lambda of: "a,b,c")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-2")
     assert data_plane.parameters(DEV)["FirehoseAddresses"] == "16.62.183.32/27"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "xx-nowhere-1")
@@ -256,6 +269,7 @@ def test_the_region_decides_where_firehose_connects_from(monkeypatch: pytest.Mon
 def test_the_warehouse_has_4_rpu_where_the_region_has_them_unless_the_stage_says_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(data_plane, "zones_of", lambda of: "a,b,c")
     for region, rpu in (("us-east-1", "4"), ("eu-central-1", "8")):
         monkeypatch.setenv("AWS_DEFAULT_REGION", region)
         assert data_plane.parameters(DEV)["BaseCapacity"] == rpu

@@ -1,0 +1,64 @@
+"""What differs between Regions: zones for the warehouse, and the partition that ARNs are in."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from infra import data_plane, package, regions
+from infra.stages import Stage
+
+
+def available(monkeypatch: pytest.MonkeyPatch, **zones: str) -> None:
+    """Let the Region have zones, by ID."""
+    there = [{"ZoneId": identity.replace("_", "-"), "ZoneName": name} for identity, name in zones.items()]
+    ec2 = SimpleNamespace(describe_availability_zones=lambda Filters: {"AvailabilityZones": there})
+    monkeypatch.setattr(boto3, "client", lambda _: ec2)
+
+
+def test_zones_are_chosen_by_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names mean other zones in each account."""
+    available(monkeypatch, use1_az4="a", use1_az3="b", use1_az1="c", use1_az6="d", use1_az2="e")
+    assert regions.zones() == ["c", "e", "a"]
+
+
+def test_two_zones_are_enough_in_us_west_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    available(monkeypatch, usw1_az1="b", usw1_az3="a")
+    assert regions.zones() == ["b", "a", "b"]
+    assert len(set(regions.zones())) == regions.zones_needed("us-west-1") == 2
+    assert regions.zones_needed("us-east-1") == 3
+
+
+def test_a_stage_keeps_its_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another zone would be a new subnet, and the workgroup is in the old one."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(regions, "zones", lambda: ["x", "y", "z"])
+    stack: Any = {"Parameters": [{"ParameterKey": "Zones", "ParameterValue": "a,b,c"}]}
+    monkeypatch.setattr(data_plane, "stack", lambda of: None)
+    assert data_plane.parameters(Stage("dev", {}))["Zones"] == "x,y,z"
+    monkeypatch.setattr(data_plane, "stack", lambda of: stack)
+    assert data_plane.parameters(Stage("dev", {}))["Zones"] == "a,b,c"
+    assert data_plane.parameters(Stage("dev", {"Zones": "d,e,f"}))["Zones"] == "d,e,f"
+    assert "Zones" not in data_plane.parameters(Stage("dev", {"ExistingWorkgroup": "theirs"}))
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")]
+)
+def test_policies_are_of_the_regions_partition(monkeypatch: pytest.MonkeyPatch, region: str, partition: str) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    monkeypatch.setattr(package.sdk, "add", lambda _: None)
+    monkeypatch.setattr(package.sdk, "compile_folder", lambda *_: None)
+    with package.staged() as project:
+        for policy in (project / ".chalice").glob("policy-*.json"):
+            text = policy.read_text()
+            assert json.loads(text)
+            assert {arn.split(":")[0] for arn in text.split("arn:")[1:]} == {partition}
+
+
+def test_no_template_names_a_partition() -> None:
+    assert "arn:aws:" not in data_plane.TEMPLATE.read_text()
