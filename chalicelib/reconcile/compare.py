@@ -346,7 +346,8 @@ FROM compared_file
 WHERE state NOT IN ('loaded', 'waiting')
 """
 
-# Rows of hours that nobody lists: their day has no file, or they name no file at all.
+# Rows of hours that nobody lists: their day has no file, or they name no file at all. They are told where they lie, for
+# each node has all hours; so lines are counted of these rows alone.
 SWEEP = """
 INSERT INTO disaster.reconciliation_finding
     (reconciliation_id, found_at, s3_key, state, expected_rows, found_rows, found_lines, action)
@@ -354,12 +355,13 @@ SELECT
     CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), stray.s3_key, 'orphaned', 0, stray.found_rows, stray.found_lines,
     'none'
 FROM (
-    SELECT s3_key, SUBSTRING(s3_key, 1, 27) AS hour_key, COUNT(*) AS found_rows, COUNT(DISTINCT s3_line) AS found_lines
+    SELECT disaster_tweets.s3_key AS s3_key, COUNT(*) AS found_rows,
+        COUNT(DISTINCT disaster_tweets.s3_line) AS found_lines
     FROM disaster.disaster_tweets
-    GROUP BY s3_key
+    LEFT JOIN disaster.tweet_hour ON tweet_hour.hour_key = SUBSTRING(disaster_tweets.s3_key, 1, 27)
+    WHERE tweet_hour.hour_key IS NULL
+    GROUP BY disaster_tweets.s3_key
 ) AS stray
-LEFT JOIN disaster.tweet_hour ON tweet_hour.hour_key = stray.hour_key
-WHERE tweet_hour.hour_key IS NULL
 """
 
 TOTALS = """
