@@ -79,6 +79,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     monkeypatch.setattr(jobs, "progress", lambda *told: found.told.append(told))
     monkeypatch.setattr(time, "monotonic", lambda: found.now)
     monkeypatch.setattr(examine, "trouble", lambda bucket, file: None)
+    monkeypatch.setattr(data_api, "query", lambda sql, given: [])
     return found
 
 
@@ -151,8 +152,18 @@ def test_a_file_that_can_t_be_read_now_is_not_called_unreadable(
 def test_what_was_refused_is_told_at_a_bearable_length(warehouse: Warehouse) -> None:
     warehouse.raises = dict.fromkeys(KEYS, data_api.WarehouseError("x" * 2000))
     done = mend()
-    assert {len(verdict.detail) for verdict in done.verdicts} == {1000}
+    assert {len(verdict.detail) for verdict in done.verdicts} == {700}
     assert done.stopped == f"The warehouse refuses files that nothing is wrong with: {'x' * 500}"
+
+
+def test_what_redshift_wrote_down_of_a_load_is_told_too(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    error = {"line_number": 7, "column_name": "s3_line", "error_message": "x" * 500}
+    monkeypatch.setattr(data_api, "query", lambda sql, given: (asked.append((sql, given)), [error])[1])
+    warehouse.raises = {KEYS[5]: data_api.WarehouseError("y" * 2000)}
+    [verdict] = mend().verdicts
+    assert verdict.detail == f"{'y' * 700} sys_load_error_detail: line 7, s3_line: {'x' * 500}"[:1000]
+    assert asked == [(repair.LOAD_ERROR, {"key": f"%/{KEYS[5]}", "since": "2026-01-02 08:00:00"})]
 
 
 def test_a_warehouse_that_refuses_every_file_is_left_alone_after_three_and_a_good_one(warehouse: Warehouse) -> None:

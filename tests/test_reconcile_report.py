@@ -63,6 +63,8 @@ FOUND = Found(
     Repairs(transactions=5, files=6),
     Outcome(
         [
+            action("new", "repaired", 2, absent=500, absent_after=20, doubled=1),
+            action("new", "none", 1, absent=30, absent_after=30),
             action("missing", "repaired", 3, absent=300, doubled=0),
             action("partial", "repaired", 2, absent=200, absent_after=0, doubled=7),
             action("partial", "failed", 1, absent=60, absent_after=50),
@@ -128,20 +130,22 @@ def test_every_number_of_a_run_stands_under_its_name() -> None:
             "late": 600,
             "repaired": 510,
             "lost": 50,
-            "surplus_rows_removed": 7,
+            "surplus_rows_removed": 8,
             "orphaned_rows": 77,
         },
+        "new": {"files": 3, "tweets": 530, "loaded": 480},
         "files": {
             "listed": 20,
             "loaded": 10,
             "waiting": 2,
+            "new": 3,
             "missing": 3,
             "partial": 4,
             "excess": 0,
             "orphaned": 2,
             "unreadable": 0,
         },
-        "repairs": {"transactions": 5, "files": 6, "left_files": 1, "stopped": None},
+        "repairs": {"transactions": 5, "files": 4, "left_files": 1, "stopped": None},
         "findings": [
             {"s3_key": "a", "state": "partial", "hour": "2026-01-31T12:00:00Z", "action": "failed", "detail": "why"},
             {"s3_key": "b", "state": "orphaned", "hour": None, "action": "none", "detail": None},
@@ -208,6 +212,9 @@ def after(*actions: dict[str, Any], kept: Kept = NOTHING_KEPT, files: int = 0, s
         (after(files=1), "repaired", True),
         (after(action("missing", "none", 1)), "differs", True),
         (after(action("excess", "none", 1), files=1), "differs", True),
+        (after(action("new", "none", 1)), "differs", True),
+        (after(action("new", "repaired", 1), files=1), "well", True),
+        (after(action("new", "repaired", 1), files=2), "repaired", True),
         (after(action("orphaned", "none", 1)), "well", True),
         (after(action("missing", "repaired", 1), files=1), "repaired", True),
         (after(action("missing", "to_repair", 1), files=1), "differs", False),
@@ -246,7 +253,7 @@ def test_the_metrics_are_the_report_s(capsys: pytest.CaptureFixture[str]) -> Non
     alert.measure({**report, "complete": True}, 12.5)
     first, second = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     wanted = {
-        "Lost": 50, "Late": 600, "Repaired": 510, "Waiting": 150, "FilesListed": 20, "FilesRepaired": 6,
+        "Lost": 50, "Late": 600, "Repaired": 510, "Waiting": 150, "FilesListed": 20, "FilesRepaired": 4, "New": 480,
         "FilesOrphaned": 2, "FilesUnreadable": 1, "Incomplete": 1, "ReconcileSeconds": 12.5,
     }  # fmt: skip
     assert {name: first[name] for name in wanted} == {name: [float(number)] for name, number in wanted.items()}

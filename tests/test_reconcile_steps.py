@@ -186,6 +186,7 @@ class Steps:
             (outcome, "close", lambda: None),
             (alert, "measure", lambda: None),
             (alert, "tell", lambda: True),
+            (run, "keep", lambda: None),
             (endpoints, "idle", list),
         ):
             monkeypatch.setattr(module, name, self.step(name, answer))
@@ -321,3 +322,6 @@ def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
     assert logged == [("reconciled", {"verdict": "repaired", **report["tweets"]})]
     names = [name for name, *_ in steps.called]
     assert names.index("measure") < names.index("tell") < names.index("close")
+    found, kept = steps.of("keep")
+    assert (found.job, kept) == (job, report)
+    assert report["warehouse"] == {"woken": True, "why": "asked for", "last_woken_at": report["as_of"]}

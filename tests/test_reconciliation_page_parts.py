@@ -13,6 +13,8 @@ REPORT: dict[str, Any] = {
     "verdict": "trouble",
     "as_of": "2026-01-31T10:24:38Z",
     "repair": False,
+    "warehouse": {"woken": True, "why": "asked for"},
+    "new": {"loaded": 0},
     "grace_seconds": 900,
     "looked_at": {"from": "2026-01-31T08:00:00Z", "to": "2026-01-31T10:00:00Z", "hours": 3, "list_requests": 1},
     "tweets": TWEETS,
@@ -56,9 +58,12 @@ def test_the_summary_names_only_what_there_is() -> None:
         "files": {"unreadable": 0, "orphaned": 0, "listed": 1234},
         "repairs": {"files": 0, "left_files": 0, "stopped": None},
         "repair": True,
+        "warehouse": {"woken": True},
+        "new": {"loaded": 0},
     }
     assert page.summary(well) == "1,234 tweet files compared, nothing had to be done."
     assert page.summary({**well, "files": {**well["files"], "listed": 1}}).startswith("1 tweet file compared,")  # type: ignore[dict-item]
+    assert page.summary({**well, "new": {"loaded": 1200}}) == "1,200 tweets are loaded for the first time."
     assert page.summary({**well, "tweets": {"lost": 1, "waiting": 2}}) == (
         "1 tweet can't be put back. 2 tweets are on the way."
     )
@@ -144,8 +149,8 @@ def test_files_in_trouble_are_a_table_the_most_urgent_first() -> None:
 @pytest.mark.parametrize(
     ("state", "tone"),
     [
-        ("missing", "warn"), ("partial", "warn"), ("excess", "warn"), ("orphaned", "bad"), ("unreadable", "bad"),
-        ("another", ""),
+        ("new", "warn"), ("missing", "warn"), ("partial", "warn"), ("excess", "warn"), ("orphaned", "bad"),
+        ("unreadable", "bad"), ("another", ""),
     ],
 )  # fmt: skip
 def test_a_state_has_the_colour_of_its_weight(state: str, tone: str) -> None:
