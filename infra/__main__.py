@@ -53,6 +53,10 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=does, description=does)
         if name != "costs":
             command.add_argument("--stage", default="dev", help="one of infra/stages.json (default: dev)")
+        if name == "policies":
+            command.add_argument(
+                "--copy", choices=("deployer", "producer", "analyst"), help="print a policy for a person instead"
+            )
         if name == "conformance":
             command.add_argument("--api", default="", help="the admin API's URL (default: what make deploy has made)")
         if name == "destroy":
@@ -72,6 +76,10 @@ def run(arguments: argparse.Namespace) -> None:
         from infra import package
 
         print(package.described(package.package(of)))
+    elif arguments.command == "policies" and arguments.copy:
+        from infra import people
+
+        print(people.policy(of, arguments.copy))
     elif arguments.command == "policies":
         from infra import policies
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from urllib.parse import parse_qsl
 
 import boto3
 import botocore.session
@@ -21,6 +22,7 @@ from botocore.exceptions import ClientError, WaiterError
 from botocore.validate import ParamValidator
 from infra_templates import Loader, bundle
 from rich.console import Console
+from test_people import refused
 
 from chalicelib.warehouse import migrations
 from infra import (
@@ -37,7 +39,7 @@ from infra import (
     warehouse,
 )
 from infra.stages import InfraError, Stage
-from local import logs
+from local import dispatch, logs
 from local.server import LocalAws
 
 LOCAL = Stage("local", {"ExistingBucket": "disaster-tweets-local"})
@@ -618,6 +620,30 @@ def dev(stack: LocalAws, cloudformation: CloudFormation, monkeypatch: pytest.Mon
 
 
 @contextmanager
+def requests_of_chalice_too() -> Iterator[set[tuple[str, str]]]:
+    """(service, operation) of every request that reaches the local AWS and is no function's, other processes' too."""
+    found: set[tuple[str, str]] = set()
+    answer = dispatch.Dispatcher.__call__
+
+    def noted(self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        signed = dispatch.SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if signed and "Credential=role." not in environ["HTTP_AUTHORIZATION"]:
+            name = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+            if signed[1] == "apigateway":
+                name = environ["REQUEST_METHOD"]
+            elif str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
+                body = environ["wsgi.input"].read()
+                environ["wsgi.input"] = io.BytesIO(body)
+                name = dict(parse_qsl(body.decode())).get("Action", "")
+            if name:
+                found.add((signed[1], name))
+        return answer(self, environ, start_response)
+
+    with mock.patch.object(dispatch.Dispatcher, "__call__", noted):
+        yield found
+
+
+@contextmanager
 def operations() -> Iterator[list[str]]:
     """The operations that boto3 is asked for in this process, but for functions' own."""
     found: list[str] = []
@@ -670,6 +696,13 @@ def test_a_stage_outlives_deployments_that_are_rolled_back_and_a_destruction(
     dev: Surroundings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deploy, a deployment that is rolled back, deploy, destroy, deploy; and the first creation is rolled back, too."""
+    with requests_of_chalice_too() as asked:
+        outlive(dev, capsys, monkeypatch)
+    assert ("apigateway", "POST") in asked and ("iam", "CreateRole") in asked and ("events", "PutRule") in asked
+    assert refused("deployer", asked) == []
+
+
+def outlive(dev: Surroundings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smoke, "POLL", 0.5)
     dev.cloudformation.fails = "Resource limit exceeded"
     with pytest.raises(InfraError, match="ended as ROLLBACK_COMPLETE"):
