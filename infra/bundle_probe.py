@@ -86,6 +86,10 @@ def main() -> None:
     done = app.reconcile(scheduled, Context())
     assert done["status"] == "succeeded", done
 
+    done = app.collect(scheduled, Context())
+    assert done["status"] == "off", done
+    importlib.import_module("websockets.sync.client")  # what it reads Bluesky with, imported where it does
+
     files = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items()}
     strange = sorted({name.split(".")[0] for name, file in files.items() if "site-packages" in file})
     assert not strange, f"imported from outside the bundle: {strange}"

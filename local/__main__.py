@@ -1,4 +1,4 @@
-"""`python -m local serve | sql | demo | live | soak`."""
+"""`python -m local serve | sql | demo | live | network | soak`."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def sql(argv: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    commands = {"serve": serve, "sql": sql, "demo": demo, "live": live, "soak": soak}
+    commands = {"serve": serve, "sql": sql, "demo": demo, "live": live, "network": network, "soak": soak}
     parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
     parser.add_argument("command", choices=commands, help="each has its own --help")
     arguments = parser.parse_args(argv[:1])
@@ -133,6 +133,12 @@ def live(argv: Sequence[str]) -> int:
     from local import live
 
     return live.main(argv)
+
+
+def network(argv: Sequence[str]) -> int:
+    from local.network import serve
+
+    return serve.main(argv)
 
 
 def soak(argv: Sequence[str]) -> int:

@@ -63,7 +63,7 @@ def test_sql_says_what_is_wrong(stack: Any, tmp_path: Path) -> None:
     assert (status, "nowhere" in said) == (1, True)
 
 
-@pytest.mark.parametrize("command", ["serve", "sql", "demo", "soak"])
+@pytest.mark.parametrize("command", ["serve", "sql", "demo", "live", "network", "soak"])
 def test_each_command_has_its_help(command: str) -> None:
     status, said = local(command, "--help")
     assert (status, f"python -m local {command}" in said) == (0, True)

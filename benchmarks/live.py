@@ -1,0 +1,138 @@
+"""An hour of a made-up network at 40 posts a second, through the collector into the warehouse: how late is a post?
+
+Time is compressed: a minute of the network is read as soon as the minute before it is in the warehouse. From the moment
+at which a run begins its clock runs as ours does, so what a run takes counts in full, and only the waiting between two
+runs is left out. Everything is forwarded. `LIVE_MINUTES`, `LIVE_RATE` set another length and posts a second.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import time
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local.network.generated import Generated
+from local.network.jetstream import Jetstream
+from local.server import STAGE, LocalAws, forget
+
+MINUTE = 60  # seconds between two runs
+BEGIN = 1_770_000_000.0  # of the network's hour
+AHEAD = 0.1  # seconds by which the server's clock is ahead, as no two clocks are the same
+SHARE_OF_CPU = 512 / 1769
+"""Of a virtual CPU that the function has: docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
+PATIENCE = 120.0  # seconds for a minute's posts to be rows
+
+
+@dataclass
+class Measured:
+    """Of each minute: seconds that the collector ran, its CPU, seconds until its posts were rows; and of all posts the
+    seconds between writing and asking."""
+
+    ran: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    rows: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    posts: int = 0
+    distinct: int = 0  # of these in the warehouse
+    stored: int = 0  # rows
+
+
+class Clock:
+    """The network's time: the n-th minute's end, and what has passed of ours since."""
+
+    def __init__(self) -> None:
+        self._at, self._since = BEGIN, time.monotonic()
+
+    def __call__(self) -> float:
+        return self._at + time.monotonic() - self._since
+
+    def minute(self, number: int) -> None:
+        self._at, self._since = BEGIN + MINUTE * number, time.monotonic()
+
+
+def measure(aws: LocalAws, minutes: int, rate: float) -> Measured:
+    """Let the collector read so many minutes. The warehouse of `aws` must be set up."""
+    import boto3
+
+    from chalicelib.settings import parameter_path
+    from chalicelib.sources import collect
+    from chalicelib.sources.jetstream import parse
+    from chalicelib.warehouse import data_api
+
+    network, clock, found = Generated(rate), Clock(), Measured()
+    of_bluesky = "FROM disaster.disaster_tweets WHERE source = 'bluesky'"
+    with Jetstream(network, clock=lambda: clock() + AHEAD) as server:
+        for name, value in (("bluesky", "everything"), ("jetstream", server.url)):
+            path = parameter_path(STAGE) + name
+            boto3.client("ssm").put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
+        boto3.client("s3").delete_object(Bucket=aws.stream, Key="collect/bluesky.json")
+        forget()
+        times = _times(network, parse, minutes)
+        for minute in range(1, minutes + 1):
+            clock.minute(minute)
+            began, cpu = time.monotonic(), time.thread_time()
+            with redirect_stdout(io.StringIO()):
+                outcome = collect.collect(None, clock)
+            assert outcome["status"] == "caught_up", outcome
+            found.ran.append(time.monotonic() - began)
+            found.cpu.append(time.thread_time() - cpu)
+            due = sorted(t for t in times if t < BEGIN + MINUTE * minute)
+            deadline = time.monotonic() + PATIENCE
+            while (rows := data_api.query(f"SELECT COUNT(DISTINCT tweet_id) AS n {of_bluesky}")[0]["n"]) < len(due):
+                assert time.monotonic() < deadline, f"{rows:,} of {len(due):,} posts are rows"
+                time.sleep(0.1)
+            found.rows.append(time.monotonic() - began)
+            now = clock()
+            found.lags += [now - t for t in due[found.posts :]]
+            found.posts = len(due)
+    (stored,) = data_api.query(f"SELECT COUNT(*) AS n, COUNT(DISTINCT tweet_key) AS keys {of_bluesky}")
+    found.stored, found.distinct = stored["n"], stored["keys"]
+    return found
+
+
+def _times(network: Generated, parse: Any, minutes: int) -> list[float]:
+    """When each post of the network was written, in seconds since the epoch: from what the first run reads on."""
+    import orjson
+
+    first, last = (network.first(int((BEGIN + MINUTE * at) * 1e6)) for at in (0, minutes))
+    events = (parse(orjson.dumps(event)) for n in range(first, last) if (event := network.event(n)))
+    return [event.time_us / 1e6 for event in events if event.post]
+
+
+def table(found: Measured) -> Table:
+    centiles = quantiles(found.lags, n=100)
+    made = Table(title=f"{len(found.ran)} minutes of {found.posts:,} posts", title_justify="left", show_header=False)
+    made.add_column()
+    made.add_column(justify="right")
+    for what, value in (
+        ("posts written", f"{found.posts:,}"),
+        ("rows, of these with a key of their own", f"{found.stored:,}, {found.distinct:,}"),
+        ("lag from written to queryable, median, s", f"{median(found.lags):.1f}"),
+        ("99th percentile, s", f"{centiles[98]:.1f}"),
+        ("longest, s", f"{max(found.lags):.1f}"),
+        ("of it: a run of the collector, median and longest, s", f"{median(found.ran):.1f}, {max(found.ran):.1f}"),
+        ("of it: until its posts were rows, median and longest, s", f"{median(found.rows):.1f}, {max(found.rows):.1f}"),
+        ("CPU of a run, median, s", f"{median(found.cpu):.2f}"),
+        ("that on 512 MB of Lambda, s", f"{median(found.cpu) / SHARE_OF_CPU:.1f}"),
+    ):
+        made.add_row(what, value)
+    return made
+
+
+def run(console: Console) -> None:
+    from local.demo import job
+
+    minutes, rate = int(os.environ.get("LIVE_MINUTES", "60")), float(os.environ.get("LIVE_RATE", "40"))
+    with tempfile.TemporaryDirectory() as home, LocalAws(Path(home), 0, 0, collect_every=1e9) as aws:
+        os.environ |= aws.environment
+        job(aws.admin_url, "/warehouse/setup")
+        console.print(table(measure(aws, minutes, rate)))
