@@ -27,18 +27,14 @@ from local.server import STAGE, LocalAws, forget
 MINUTE = 60  # seconds between two runs
 BEGIN = 1_770_000_000.0  # of the network's hour
 AHEAD = 0.1  # seconds by which the server's clock is ahead, as no two clocks are the same
-SHARE_OF_CPU = 512 / 1769
-"""Of a virtual CPU that the function has: docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 PATIENCE = 120.0  # seconds for a minute's posts to be rows
 
 
 @dataclass
 class Measured:
-    """Of each minute: seconds that the collector ran, its CPU, seconds until its posts were rows; and of all posts the
-    seconds between writing and asking."""
+    """Of each minute: seconds that the collector ran, and until its posts were rows; of all posts: until they were."""
 
     ran: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
     rows: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     posts: int = 0
@@ -79,12 +75,11 @@ def measure(aws: LocalAws, minutes: int, rate: float) -> Measured:
         times = _times(network, parse, minutes)
         for minute in range(1, minutes + 1):
             clock.minute(minute)
-            began, cpu = time.monotonic(), time.thread_time()
+            began = time.monotonic()
             with redirect_stdout(io.StringIO()):
                 outcome = collect.collect(None, clock)
             assert outcome["status"] == "caught_up", outcome
             found.ran.append(time.monotonic() - began)
-            found.cpu.append(time.thread_time() - cpu)
             due = sorted(t for t in times if t < BEGIN + MINUTE * minute)
             deadline = time.monotonic() + PATIENCE
             while (rows := data_api.query(f"SELECT COUNT(DISTINCT tweet_id) AS n {of_bluesky}")[0]["n"]) < len(due):
@@ -121,8 +116,6 @@ def table(found: Measured) -> Table:
         ("longest, s", f"{max(found.lags):.1f}"),
         ("of it: a run of the collector, median and longest, s", f"{median(found.ran):.1f}, {max(found.ran):.1f}"),
         ("of it: until its posts were rows, median and longest, s", f"{median(found.rows):.1f}, {max(found.rows):.1f}"),
-        ("CPU of a run, median, s", f"{median(found.cpu):.2f}"),
-        ("that on 512 MB of Lambda, s", f"{median(found.cpu) / SHARE_OF_CPU:.1f}"),
     ):
         made.add_row(what, value)
     return made

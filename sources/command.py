@@ -88,14 +88,15 @@ def forward(
     batch = Batch()
     told = time.monotonic()
 
-    def flush() -> Batch:
-        if batch.lines:
-            put(batch.lines)
-        if batch.tweet_ids or batch.user_ids:
-            erase(batch.tweet_ids, batch.user_ids)
-        if batch.position:
-            keep(batch.position)
-        return Batch()
+    def flush() -> None:
+        nonlocal batch
+        read, batch = batch, Batch()  # what fails is not tried once more at the end
+        if read.lines:
+            put(read.lines)
+        if read.tweet_ids or read.user_ids:
+            erase(read.tweet_ids, read.user_ids)
+        if read.position:
+            keep(read.position)
 
     try:
         for item in _ahead(items, stop or threading.Event()):
@@ -105,7 +106,7 @@ def forward(
                 break
             due = batch.began and time.monotonic() - batch.began >= FLUSH_SECONDS
             if due or len(batch.lines) >= FLUSH_LINES:
-                batch = flush()
+                flush()
             if time.monotonic() - told >= TELL_EVERY:
                 told = time.monotonic()
                 say(str(totals))
@@ -265,15 +266,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def put(lines: Sequence[bytes]) -> None:
         records = [producer.Record(b"".join(group), len(group)) for group in packed(lines)]
-        for records_of_a_call in producer.batches(records):
-            left, _ = producer.put_with_retries(stream, records_of_a_call, on_trouble=say)
+        calls = list(producer.batches(records))
+        while calls:
+            try:
+                left, _ = producer.put_with_retries(stream, calls[0], on_trouble=say)
+            except BaseException as error:  # it ends here, and a post may have been paid for
+                for record in (record for call in calls for record in call):
+                    unsent.write(producer.Failure(record, str(error)))
+                raise
             for failure in left:
                 unsent.write(failure)
+            del calls[0]
 
     def erase(tweet_ids: Sequence[str], user_ids: Sequence[str]) -> None:
         requests.put(tweet_ids, user_ids, arguments.source, datetime.now(UTC))
 
-    totals = Totals()
+    totals, status = Totals(), 0
     try:
         default = choice.EVERYTHING if arguments.source == "x" else choice.LEXICON  # X's rules have chosen already
         forwards = choice.of(arguments.forward or default)
@@ -286,11 +294,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("Stopped")
     except (FatalError, SettingsError, OSError) as error:
+        status = 2
         say(str(error))
-        return 2
     except (ClientError, BotoCoreError) as error:
+        status = 2
         say(f"{error}. Check the name, region, credentials and endpoint: aws sts get-caller-identity says who you are")
-        return 2
     finally:
         stopping.set()
         if unsent.file:
@@ -298,4 +306,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     say(str(totals))
     if unsent.tweets:
         say(f"{unsent.tweets:,} posts could not be sent; they are kept in {unsent.path}")
-    return 1 if unsent.tweets else 0
+    return status or int(bool(unsent.tweets))

@@ -24,6 +24,7 @@ PRICE = 0.005
 KEEP_ALIVE = 25.0
 """Seconds without a byte after which the connection counts as dead: a newline comes every 20 seconds."""
 MOST_BACKFILL = 5  # minutes
+MOST_LINE = 1 << 20  # bytes
 FIELDS = {
     "tweet.fields": "created_at,lang,author_id,note_tweet,referenced_tweets,attachments",
     "expansions": "author_id,referenced_tweets.id,attachments.media_keys",
@@ -117,12 +118,23 @@ class Stream:
             parameters["backfill_minutes"] = str(max(1, min(self.backfill, MOST_BACKFILL, missed)))
         with self.client() as client, client.stream("GET", STREAM, params=parameters) as response:
             check(response, "X", "X_BEARER_TOKEN or --token-secret")
-            for line in response.iter_lines():
+            for line in _lines(response):
                 self._latest = self.clock()
                 said = parse(line) if line.strip() else None
                 if isinstance(said, Rubbish) and (notice := notice_of(line)):
                     raise RefusedError(NETWORK, notice)
                 yield Item(said)
+
+
+def _lines(response: httpx.Response) -> Iterator[str]:
+    """Yield the lines of an answer as they come. httpx would also end one at U+2028, which posts contain."""
+    rest = b""
+    for data in response.iter_bytes():
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line.decode(errors="replace") for line in lines)
+        if len(rest) > MOST_LINE:
+            yield rest.decode(errors="replace")  # no post is so long: rubbish
+            rest = b""
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

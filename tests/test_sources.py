@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 import producer
 from chalicelib.sources.posts import Deletion, Post
@@ -213,6 +215,15 @@ def test_a_tweet_brings_its_whole_text_its_pictures_and_what_it_quotes() -> None
     )
 
 
+def test_a_line_ends_where_x_ends_it_and_nowhere_else() -> None:
+    """Texts contain U+2028 and U+0085, at which Python's `splitlines` would end one."""
+    text = "flood\u2028warning\x85 now"
+    data = json.dumps({"data": {"id": "1", "author_id": "2", "text": text}}, ensure_ascii=False).encode() + b"\r\n"
+    chunks = [data[:20], data[20:31], data[31:] + b"\r\n" + b"y" * (x.MOST_LINE + 1), b"\n" + data]
+    said = [x.parse(line) for line in x._lines(httpx.Response(200, content=iter(chunks))) if line.strip()]
+    assert [isinstance(each, Post) and each.text for each in said] == [text, False, text]
+
+
 def test_the_price_is_said() -> None:
     assert "0.005 USD" in x.cost(1000) and "1,000 posts, 5.00 USD" in x.cost(1000)
 
@@ -396,6 +407,22 @@ def test_the_producer_reads_x_up_to_its_cap(
     assert "--cap" in capsys.readouterr().err
     status, _, _ = run(*x_of, "--cap", "5", X_BEARER_TOKEN="")
     assert status == 2 and "bearer token" in capsys.readouterr().err
+
+
+def test_what_was_read_and_is_refused_for_good_is_kept(
+    serve: Callable[..., HttpSource], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server, unsent = serve(), tmp_path / "left.ndjson"
+    denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutRecordBatch")
+    with mock.patch.object(producer, "put_with_retries", side_effect=denied):
+        status, _, _ = run(
+            *("--source", "mastodon", "--server", server.url, "--forward", "everything", "--cap", "30"),
+            *("--unsent", str(unsent)),
+            MASTODON_TOKEN=TOKEN,
+        )
+    assert status == 2 and "They" not in (said := capsys.readouterr().err) and "kept in" in said
+    kept = [json.loads(line) for line in producer.read(unsent)]
+    assert len(kept) == 30 and {each["source"] for each in kept} == {"mastodon"}
 
 
 def test_the_producer_reads_mastodon_and_hands_deletions_on(serve: Callable[..., HttpSource]) -> None:
