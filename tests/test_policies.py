@@ -90,6 +90,7 @@ class Scenario:
         """A minute of a network in which posts are deleted: into Firehose, and into Kinesis."""
         ssm, path = boto3.client("ssm"), "/disaster-tweets/local/"
         source = f"arn:aws:kinesis:us-east-1:123456789012:stream/{BUCKET}"
+        self.s3.delete_object(Bucket=BUCKET, Key="collect/bluesky.json")  # another test's, of another network
         with Jetstream(Generated(rate=2)) as jetstream:
             for name, value in (("bluesky", "everything"), ("jetstream", jetstream.url), ("source_stream_arn", source)):
                 ssm.put_parameter(Name=path + name, Value=value, Type="String", Overwrite=True)
