@@ -77,8 +77,9 @@ PEOPLE: dict[str, tuple[Grant, ...]] = {
             "LogGroups",
             ("logs:*",),
             (
-                f"arn:aws:logs:*:*:log-group:/aws/lambda/{NAME}*",
-                f"arn:aws:logs:*:*:log-group:/aws/kinesisfirehose/{NAME}*",
+                f"arn:aws:logs:*:*:log-group:/aws/lambda/{NAME}:*",
+                f"arn:aws:logs:*:*:log-group:/aws/lambda/{NAME}-*",
+                f"arn:aws:logs:*:*:log-group:/aws/kinesisfirehose/{NAME}:*",
             ),
         ),
         Grant("Settings", ("ssm:*",), ("arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}/*",)),
@@ -87,7 +88,7 @@ PEOPLE: dict[str, tuple[Grant, ...]] = {
             ("cloudwatch:*", "sns:*", "budgets:*"),
             (
                 f"arn:aws:cloudwatch:*:*:alarm:{NAME}-*",
-                f"arn:aws:cloudwatch::*:dashboard/{NAME}",
+                f"arn:aws:cloudwatch::*:dashboard/{NAME}-*",
                 f"arn:aws:sns:*:*:{NAME}",
                 f"arn:aws:budgets::*:budget/{NAME}-*",
             ),
