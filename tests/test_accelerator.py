@@ -157,6 +157,21 @@ def test_every_code_point(native: Accelerator) -> None:
     assert same(native, datas) > 2500
 
 
+def test_every_escape(native: Accelerator) -> None:
+    datas = [b'{"text":"fire a\\%cb"}' % code for code in range(1, 128)]
+    assert same(native, datas) == 8, "quote, backslash, slash, b, f, n, r and t; \\u wants digits"
+
+
+def test_every_term_and_every_beginning_with_every_end(native: Accelerator) -> None:
+    lexicon = bundled._model().lexicon
+    begins, ends = sorted(lexicon.begin), sorted([*lexicon.end, *lexicon.part])
+    terms = [term.words.replace("*", "") for term in bundled.terms_of(bundled.contents()[0])]
+    joined = [f"{begin}{end} {end}{begin}" for at, begin in enumerate(begins) for end in ends[at % 5 :: 5]]
+    texts = [*terms, *joined, *(" ".join(terms[at : at + 7]) for at in range(0, len(terms), 7))]
+    datas = [json.dumps({"text": text}).encode() for text in texts]
+    assert same(native, datas) > 0.99 * len(datas)
+
+
 def test_texts_made_to_take_long(native: Accelerator) -> None:
     datas = [json.dumps({"text": text[:16_000]}).encode() for text in attack_corpus.SLOW_TEXTS]
     same(native, [*datas, *attack_corpus.five_slow_texts_among_good_ones()])
