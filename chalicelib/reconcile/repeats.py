@@ -24,11 +24,12 @@ OVERLAP = timedelta(days=1)
 """By which a sweep looks back behind the last one: the longest that a COPY may be under way, for its rows say when it
 began. A statement ends after 24 hours: docs.aws.amazon.com/redshift/latest/mgmt/data-api.html"""
 
+# From the newest row that was seen on, itself included: two COPYs may begin at the same moment.
 NEW = f"""
 CREATE TEMP TABLE new_key DISTKEY (tweet_key) AS
 SELECT tweet_key, MAX(loaded_at) AS loaded_at
 FROM disaster.disaster_tweets
-WHERE arrived_at >= CAST(:since AS TIMESTAMP) AND loaded_at > {SEEN_UNTIL}
+WHERE arrived_at >= CAST(:since AS TIMESTAMP) AND loaded_at >= {SEEN_UNTIL}
 GROUP BY tweet_key
 """  # noqa: S608 - text of our own
 
