@@ -83,7 +83,9 @@ def main() -> None:
         "version": "0",
         "detail": {},
     }
-    done = app.reconcile(scheduled, Context())
+    app.reconcile(scheduled, Context())  # looks, and finds nothing due
+    reconciliation = {"kind": "reconciliations", "arguments": {"repair": True}}
+    done = app.reconcile({**scheduled, "detail": reconciliation}, Context())
     assert done["status"] == "succeeded", done
 
     done = app.collect(scheduled, Context())
