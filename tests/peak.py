@@ -1,10 +1,11 @@
 """Run a function over the attack corpus in this process; print for each attack its CPU seconds and the peak so far.
 
-python -m tests.peak transform|reconcile|api_handler [ATTACK...]
+python -m tests.peak transform|reconcile|erase|jobs|api_handler [ATTACK...]
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -103,9 +104,31 @@ def jobs(name: str) -> None:
     assert len(evaluation.draw(lines, labelled.Checked(complete=False), 500)) == 500
 
 
+ONE_LINE = "a backup of one line"
+
+
+def erase(name: str) -> None:
+    """Look through refused or failed records, sixteen files of them or one, and through a backup that is one line."""
+    from chalicelib.erasures import run, stores
+
+    kind, count, threads = stores.FAILED, 1, run.THREADS_OF_LARGE
+    if name == ONE_LINE:
+        kind, count, body = stores.SOURCE, 4, gzip.compress(b'{"tweet_id":"1","text":"\xc3\xa9 flood"}' * 1_600_000, 1)
+    elif made := attack_corpus.REJECTED.get(name):
+        kind, count, threads, body = stores.REJECTED, 16, run.THREADS_OF_REFUSED, made()
+    else:
+        body = attack_corpus.GIVEN_UP[name]()
+    bucket = Bucket(body, kind.prefix, count)
+    versions = [stores.Version(kind, key, "null", True, len(body), NOW) for key in bucket.keys]
+    this = run.Pass("", NOW, time.monotonic() + 900, NOW)
+    with mock.patch.object(clients, "s3", lambda: bucket):
+        assert len(list(run.each_version("bucket", this, {"0" * 64}, versions, threads))) == count
+
+
 FUNCTIONS: dict[str, tuple[Callable[[str], None], list[str]]] = {
     "transform": (transform, [*attack_corpus.BATCHES]),
     "reconcile": (reconcile, [*attack_corpus.REJECTED, *attack_corpus.GIVEN_UP]),
+    "erase": (erase, ["files of many refusals", "files of one long line", *attack_corpus.GIVEN_UP, ONE_LINE]),
     "jobs": (jobs, ["long documents"]),
     "api_handler": (api_handler, ["newlines", "short documents", "labels", "no UTF-8"]),
 }

@@ -50,9 +50,9 @@ V2 = {
     ],
 )
 def test_a_record_names_its_posts_and_their_authors_however_it_is_written(data: bytes) -> None:
-    assert {ONE, NINE} <= records.of_record(data)
+    assert {ONE, NINE} <= set(records.of_record(data))
     left = records.record_without(data, {ONE})
-    assert ONE not in records.of_record(left)
+    assert ONE not in set(records.of_record(left))
     assert b"river over" not in left and b'"x"' not in left
 
 
@@ -75,7 +75,7 @@ def test_a_post_that_only_mentions_another_stays(document: object) -> None:
 
 
 def test_an_id_that_is_a_float_is_that_of_its_source() -> None:
-    assert records.of_tweet("6.29005e+17") in records.of_record(b'{"tweet_id": 6.29005e+17, "text": "x"}')
+    assert records.of_tweet("6.29005e+17") in set(records.of_record(b'{"tweet_id": 6.29005e+17, "text": "x"}'))
 
 
 def test_a_repeated_post_goes_with_what_repeats_it() -> None:
@@ -99,7 +99,7 @@ def test_a_row_that_is_erased_keeps_its_link_and_its_labels_alone() -> None:
     assert set(left) == records.KEPT & set(NAMES)
     assert set(records.LOST) | records.KEPT >= set(NAMES) - {"erased_at"}
     assert records.row_without(line(row), {records.of_tweet("2")}, AT) == line(row)
-    assert records.of_row(line(left | {"erased_at": AT})) == set()
+    assert list(records.of_row(line(left | {"erased_at": AT}))) == []
 
 
 def test_a_refusal_keeps_its_line_and_its_reason() -> None:

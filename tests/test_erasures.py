@@ -126,11 +126,11 @@ def erase() -> dict[str, Any]:
 
 @pytest.fixture
 def world(stack: LocalAws) -> World:
-    """Without what other tests have left that can't be read, or that would be looked at again."""
+    """Without what other tests have left that can't be read, or that would only be looked at again."""
     made = World(stack)
-    for prefix in ("rejected/", "delivery/processing-failed/", "erasures/"):
-        for key, _ in list(made.versions(prefix)):
-            made.s3.delete_object(Bucket=made.bucket, Key=key)
+    for prefix in ("rejected/", "delivery/", "source/", "erasures/"):
+        for each in made.s3.list_object_versions(Bucket=made.bucket, Prefix=prefix).get("Versions", ()):
+            made.s3.delete_object(Bucket=made.bucket, Key=each["Key"], VersionId=each["VersionId"])
     tweet_files.execute("DELETE FROM disaster.finding")
     return made
 

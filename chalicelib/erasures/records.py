@@ -64,22 +64,24 @@ def of_user(user_id: str) -> str:
 # ------------------------------------------------------------------ rows: lines of tweets/ and delivery/
 
 
-def of_row(line: bytes) -> set[str]:
-    """The digests of a row's tweet and user; of a line that is no row those of all that could be an ID."""
+def of_row(line: bytes) -> Iterator[str]:
+    """Yield the digests of a row's tweet and user; of a line that is no row those of all that could be an ID."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return set(_tokens(line))
+        row = None
     if not isinstance(row, dict):
-        return set(_tokens(line))
-    tweet_id, user_id = row.get("tweet_id"), row.get("user_id")
-    found = {of_tweet(str(tweet_id))} if tweet_id is not None else set()
-    return found | {of_user(str(user_id))} if user_id is not None else found
+        yield from _tokens(line)
+        return
+    if (tweet_id := row.get("tweet_id")) is not None:
+        yield of_tweet(str(tweet_id))
+    if (user_id := row.get("user_id")) is not None:
+        yield of_user(str(user_id))
 
 
 def row_without(line: bytes, erased: Digests, at: str) -> bytes:
     """The line, or what is left of it where it is erased: the row with its link and labels, and `erased_at`."""
-    if of_row(line).isdisjoint(erased):
+    if erased.isdisjoint(of_row(line)):
         return line
     try:
         row = orjson.loads(line)
@@ -96,9 +98,10 @@ def tombstone(row: Mapping[str, Any], at: str) -> dict[str, Any]:
 # ------------------------------------------------------------------ records: source/, rejected/, processing-failed/
 
 
-def of_record(data: bytes) -> set[str]:
-    """The digests of all posts that a record's data holds, and of their authors, quoted and repeated posts included."""
-    return {digest for piece in pieces(_lines(data)) for digest in _named(piece)}
+def of_record(data: bytes) -> Iterator[str]:
+    """Yield the digests of all posts that a record's data holds and of their authors, quoted and repeated ones too."""
+    for piece in pieces(_lines(data)):
+        yield from _named(piece)
 
 
 def record_without(data: bytes, erased: Digests) -> bytes:
@@ -111,20 +114,20 @@ def record_without(data: bytes, erased: Digests) -> bytes:
     return b"".join(left) if changed else data
 
 
-def of_refusal(line: bytes) -> set[str]:
-    """The digests of what a line of a rejected file refused."""
+def of_refusal(line: bytes) -> Iterator[str]:
+    """Yield the digests of what a line of a rejected file refused."""
     return of_record(_decoded(line, "raw"))
 
 
 def refusal_without(line: bytes, erased: Digests, at: str) -> bytes:
     """The line; where it is erased, the line without its source: the reason stays, and how many there were."""
-    if of_refusal(line).isdisjoint(erased):
+    if erased.isdisjoint(of_refusal(line)):
         return line
     return orjson.dumps({**_object(line), "raw": "", "erased_at": at}) + b"\n"
 
 
-def of_failure(line: bytes) -> set[str]:
-    """The digests of what a line of Firehose's failed records holds."""
+def of_failure(line: bytes) -> Iterator[str]:
+    """Yield the digests of what a line of Firehose's failed records holds."""
     return of_record(_decoded(line, "rawData"))
 
 
@@ -137,9 +140,9 @@ def failure_without(line: bytes, erased: Digests, at: str) -> bytes:
     return orjson.dumps({**_object(line), "rawData": b64encode(left).decode(), "erased_at": at}) + b"\n"
 
 
-def of_source(piece: bytes) -> set[str]:
-    """The digests of a piece of the source backup."""
-    return set(_named(piece))
+def of_source(piece: bytes) -> Iterator[str]:
+    """Yield the digests of a piece of the source backup."""
+    return _named(piece)
 
 
 def source_without(piece: bytes, erased: Digests, at: str) -> bytes:  # noqa: ARG001 - as the others

@@ -44,6 +44,7 @@ MOST_IDS = 100_000  # of the requests of one pass: 20 MB of digests
 MOST_KEYS = 1000  # of a message
 PAGE = 1000  # objects taken up at a time
 THREADS = 16  # S3 answers in tens of milliseconds
+THREADS_OF_REFUSED = 8  # at objects that are small, unless somebody means harm
 THREADS_OF_LARGE = 4  # at objects of up to 128 MB, unpacked: one that is rewritten is in memory, packed, twice
 HOUR = timedelta(hours=1)
 LAST_HOUR = 23  # UTC, of a day
@@ -322,7 +323,7 @@ def without_rows(bucket: str, this: Pass) -> set[datetime]:
     """Erase from what no row leads to; return the hours in which it had arrived."""
     found: set[datetime] = set()
     for kind in (stores.REJECTED, stores.FAILED):
-        threads = THREADS if kind is stores.REJECTED else THREADS_OF_LARGE
+        threads = THREADS_OF_REFUSED if kind is stores.REJECTED else THREADS_OF_LARGE
         every = stores.versions(bucket, kind, kind.prefix)
         for arrivals in each_version(bucket, this, this.erased, every, threads):
             found |= {floor(arrival) for arrival in arrivals}

@@ -20,10 +20,11 @@ from chalicelib import bodies, clients
 from chalicelib.erasures import records
 from chalicelib.erasures.records import Digests
 
-MOST_BYTES = 1 << 40  # of one object, unpacked: all of it has to be read
-MOST_LINE = 128 << 20
-"""Firehose gathers up to 128 MB, which is one line where the producer ends no record with a newline.
+MOST_BYTES = 256 << 20
+"""Of one object, unpacked: Firehose gathers up to 128 MB, and of records in base64 a third more.
 docs.aws.amazon.com/firehose/latest/dev/create-configure-backup.html"""
+MOST_LINE = 16 << 20  # of a row, a refusal, or a record that failed: Lambda takes 6 MB
+MOST_BACKUP_LINE = 128 << 20  # the source backup is one line where the producer ends no record with a newline
 ATTEMPTS = 5  # at an object that somebody else writes at the same time
 
 
@@ -33,15 +34,16 @@ class Kind(NamedTuple):
     """
 
     prefix: str
-    of: Callable[[bytes], set[str]]
+    of: Callable[[bytes], Iterable[str]]
     without: Callable[[bytes, Digests, str], bytes]
     arrival: Callable[[bytes], datetime | None] = lambda _: None
     split: Callable[[Iterable[bytes]], Iterable[bytes]] = iter
+    most_line: int = MOST_LINE
 
 
 TWEETS = Kind("tweets/", records.of_row, records.row_without)
 DELIVERY = Kind("delivery/2", records.of_row, records.row_without)  # their keys begin with the year
-SOURCE = Kind("source/", records.of_source, records.source_without, split=records.pieces)
+SOURCE = Kind("source/", records.of_source, records.source_without, split=records.pieces, most_line=MOST_BACKUP_LINE)
 REJECTED = Kind("rejected/", records.of_refusal, records.refusal_without, records.arrival_of_refusal)
 FAILED = Kind("delivery/processing-failed/", records.of_failure, records.failure_without, records.arrival_of_failure)
 KINDS = (TWEETS, DELIVERY, SOURCE, REJECTED, FAILED)
@@ -91,7 +93,9 @@ def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
         found = clients.s3().get_object(Bucket=bucket, Key=of.key, VersionId=of.version)
         work.read += 1
         work.bytes += of.bytes
-        yield from of.kind.split(bodies.lines(found["Body"], MOST_BYTES, MOST_LINE))
+        for line in of.kind.split(bodies.lines(found["Body"], MOST_BYTES, of.kind.most_line)):
+            if not line.isspace():
+                yield line
     except (OSError, EOFError, zlib.error, ValueError) as error:
         if of.current:
             work.trouble[of.key] = f"it can't be read: {type(error).__name__}: {error}"
@@ -135,7 +139,7 @@ def _rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: 
     gzipped = body[:2] == bodies.GZIP
     into = zlib.compressobj(6, wbits=31)
     try:
-        for line in kind.split(bodies.lines(BytesIO(body), MOST_BYTES, MOST_LINE)):
+        for line in kind.split(bodies.lines(BytesIO(body), MOST_BYTES, kind.most_line)):
             kept = kind.without(line, erased, at)
             changed = changed or kept is not line
             packed += into.compress(kept) if gzipped else kept
