@@ -303,6 +303,35 @@ def test_a_pass_that_is_killed_at_any_write_is_finished_by_the_next(world: World
     assert done and done["status"] == "succeeded"
 
 
+def test_a_pass_that_has_no_time_for_all_refusals_is_gone_on_with(world: World) -> None:
+    """It does not begin anew, or it would never end where there are many."""
+    refused = [world.post() for _ in range(4)]
+    for number, post in enumerate(refused):
+        line = {"reason": "no_text", "raw": base64.b64encode(record(post)).decode()}
+        world.put(f"rejected/dt=2026-01-02/hh=03/{number}-1.ndjson.gz", json.dumps(line).encode() + b"\n")
+    asked = world.erase(*refused)
+    looked_at: list[list[str]] = []
+    clean = run.each_version
+
+    def one_page(bucket: str, this: run.Pass, erased: set[str], page: Any, threads: int = 1) -> Any:
+        page = list(page)
+        if page and page[0].key.startswith("rejected/"):
+            looked_at[-1] += [version.key[-13] for version in page]
+            this.deadline = 0  # no time for another one
+        this.deadline, left = float("inf"), this.deadline
+        found = list(clean(bucket, this, erased, page, threads))
+        this.deadline = left
+        return found
+
+    with mock.patch.object(run, "PAGE", 2), mock.patch.object(run, "each_version", one_page):
+        while not requests.outcome(world.bucket, asked):
+            looked_at.append([])
+            erase()
+            assert len(looked_at) < 9
+    assert [page[0] for page in looked_at if page][:3] == ["0", "1", "2"]  # of a page's last key there may be versions
+    assert world.holding(*refused) == []
+
+
 class Counted:
     """A client whose calls go through a function."""
 

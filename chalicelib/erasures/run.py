@@ -44,8 +44,9 @@ MOST_IDS = 100_000  # of the requests of one pass: 20 MB of digests
 MOST_KEYS = 1000  # of a message
 PAGE = 1000  # objects taken up at a time
 THREADS = 16  # S3 answers in tens of milliseconds
-THREADS_OF_REFUSED = 8  # at objects that are small, unless somebody means harm
-THREADS_OF_LARGE = 4  # at objects of up to 128 MB, unpacked: one that is rewritten is in memory, packed, twice
+THREADS_OF_REFUSED = 4  # at objects that are small, unless somebody means harm
+LAST_KEY = "~"  # behind all of ours
+THREADS_OF_LARGE = 2  # at objects of up to 128 MB, unpacked: one that is rewritten is in memory, packed, twice
 HOUR = timedelta(hours=1)
 LAST_HOUR = 23  # UTC, of a day
 CLOCKS = timedelta(minutes=5)  # by how much S3's, the warehouse's and our clocks may differ
@@ -72,6 +73,7 @@ class Pass:
     rows: int = 0
     complete: bool = False
     parts: int = 0  # objects written for COPY
+    reached: str = ""  # the key up to which it is known what no row leads to
 
     @property
     def at(self) -> str:
@@ -99,6 +101,8 @@ class State(NamedTuple):
     busy: datetime
     trouble: Mapping[str, str]
     retained: str = ""  # the day on which old rows were last removed
+    begun: Sequence[str] = ()  # the requests that the last pass had no time to end
+    reached: str = ""  # see `Pass.reached`, of these
 
 
 def run(context: Any = None) -> dict[str, Any]:
@@ -135,7 +139,8 @@ def _pass(bucket: str, deadline: float) -> tuple[dict[str, Any], set[str]]:
     now = datetime.now(UTC)
     state = read_state(bucket, now)
     this = Pass(f"{now:%Y%m%dT%H%M%S%f}Z", now, deadline, state.since)
-    this.requests, looked_at = batch(bucket)
+    this.requests, looked_at = batch(bucket, state.begun or requests.pending(bucket))
+    this.reached = state.reached if {each.id for each in this.requests} == set(state.begun) else ""
     this.erased = {digest for request in this.requests for digest in digests(request)}
     new = list(written_since(bucket, this, state.trouble)) if this.requests or anything_listed(bucket) else []
     busy = now if this.requests or new else state.busy
@@ -152,7 +157,8 @@ def _pass(bucket: str, deadline: float) -> tuple[dict[str, Any], set[str]]:
         this.complete = True
     since, trouble = (now, {}) if this.complete else (state.since, state.trouble)
     retained = tidied(this, state, bool(this.requests or new))
-    write_state(bucket, State(since, busy, {**trouble, **this.work.trouble}, retained))
+    begun = () if this.complete else tuple(each.id for each in this.requests)
+    write_state(bucket, State(since, busy, {**trouble, **this.work.trouble}, retained, begun, this.reached))
     report = reported(this)
     logger.info("erased", extra=report)
     return report, looked_at
@@ -174,12 +180,9 @@ def _erase(bucket: str, this: Pass, new: Sequence[Version]) -> None:
     """All of a pass. Raises _TimeUpError."""
     remember(bucket, this)
     came_back(bucket, this, new)
-    hours: set[datetime] = set()
-    if this.requests:
-        hours |= without_rows(bucket, this)
-    erase_hours(bucket, this, hours, this.erased, set())
     manifest = ""
     if this.requests:
+        without_rows(bucket, this)
         manifest = rows.manifest(bucket, f"{this.part()}.manifest", [requests.key(each.id) for each in this.requests])
     while True:
         this.go_on()
@@ -192,15 +195,15 @@ def _erase(bucket: str, this: Pass, new: Sequence[Version]) -> None:
 # ------------------------------------------------------------------ what is asked for
 
 
-def batch(bucket: str) -> tuple[list[Request], set[str]]:
-    """Return the oldest requests, up to MOST_IDS IDs, but one at least; and the ids of all that were looked at.
+def batch(bucket: str, asked: Iterable[str]) -> tuple[list[Request], set[str]]:
+    """Return the first of some requests, up to MOST_IDS IDs, one at least; and the ids of all that were looked at.
 
     A request that can't be read stays, and in time is late.
     """
     found: list[Request] = []
     looked_at: set[str] = set()
     ids = 0
-    for request_id in requests.pending(bucket):
+    for request_id in asked:
         looked_at.add(request_id)
         try:
             request = requests.read(bucket, request_id)
@@ -319,15 +322,22 @@ def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
         stores.clean(bucket, new[number], known, this.at, this.work)
 
 
-def without_rows(bucket: str, this: Pass) -> set[datetime]:
-    """Erase from what no row leads to; return the hours in which it had arrived."""
-    found: set[datetime] = set()
-    for kind in (stores.REJECTED, stores.FAILED):
-        threads = THREADS_OF_REFUSED if kind is stores.REJECTED else THREADS_OF_LARGE
-        every = stores.versions(bucket, kind, kind.prefix)
-        for arrivals in each_version(bucket, this, this.erased, every, threads):
-            found |= {floor(arrival) for arrival in arrivals}
-    return found
+def without_rows(bucket: str, this: Pass) -> None:
+    """Erase from what no row leads to, and from the hours in which it arrived; the next pass goes on where it ends."""
+    looked_at: set[datetime] = set()
+    for kind, threads in ((stores.FAILED, THREADS_OF_LARGE), (stores.REJECTED, THREADS_OF_REFUSED)):
+        within = this.reached.startswith(kind.prefix)
+        if this.reached > kind.prefix and not within:
+            continue  # a former pass has
+        each = stores.versions(bucket, kind, kind.prefix, this.reached if within else "")
+        while page := list(islice(each, PAGE)):
+            this.go_on()
+            arrivals = each_version(bucket, this, this.erased, page, threads)
+            hours = {floor(arrival) for found in arrivals for arrival in found}
+            erase_hours(bucket, this, hours, this.erased, looked_at)
+            # Of the last key there may be more versions.
+            this.reached = max((version.key for version in page if version.key < page[-1].key), default=this.reached)
+    this.reached = LAST_KEY
 
 
 def each_version(
@@ -407,12 +417,13 @@ def read_state(bucket: str, now: datetime) -> State:
     """Return what the last pass left. The first one of all has nothing to look back to but what is under way."""
     found = requests.stored(bucket, requests.STATE) or {}
     moments = [datetime.fromisoformat(found[name]) if name in found else now - LATE for name in ("since", "busy")]
-    return State(moments[0], moments[1], found.get("trouble", {}), found.get("retained", ""))
+    trouble, begun = found.get("trouble", {}), tuple(found.get("begun", ()))
+    return State(moments[0], moments[1], trouble, found.get("retained", ""), begun, found.get("reached", ""))
 
 
 def write_state(bucket: str, state: State) -> None:
-    body = {"since": said(state.since), "busy": said(state.busy), "trouble": dict(state.trouble)}
-    clients.s3().put_object(Bucket=bucket, Key=requests.STATE, Body=orjson.dumps({**body, "retained": state.retained}))
+    body = {**state._asdict(), "since": said(state.since), "busy": said(state.busy), "trouble": dict(state.trouble)}
+    clients.s3().put_object(Bucket=bucket, Key=requests.STATE, Body=orjson.dumps(body))
 
 
 def reported(this: Pass) -> dict[str, Any]:

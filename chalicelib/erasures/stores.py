@@ -76,9 +76,10 @@ def kind_of(key: str) -> Kind | None:
     return next((kind for kind in KINDS if key.startswith(kind.prefix)), None)
 
 
-def versions(bucket: str, kind: Kind, prefix: str) -> Iterator[Version]:
-    """Yield all versions of the objects under a prefix, in the order of their keys."""
-    for page in clients.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+def versions(bucket: str, kind: Kind, prefix: str, after: str = "") -> Iterator[Version]:
+    """Yield all versions of the objects under a prefix, in the order of their keys; with `after` those behind a key."""
+    begin = {"KeyMarker": after} if after else {}
+    for page in clients.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **begin):
         for each in page.get("Versions", ()):
             written = each["LastModified"].astimezone(UTC)
             yield Version(kind, each["Key"], each["VersionId"], each["IsLatest"], each["Size"], written)
