@@ -78,7 +78,7 @@ def kind_of(key: str) -> Kind | None:
 
 def versions(bucket: str, kind: Kind, prefix: str, after: str = "") -> Iterator[Version]:
     """Yield all versions of the objects under a prefix, in the order of their keys; with `after` those behind a key."""
-    begin = {"KeyMarker": after} if after else {}
+    begin: dict[str, Any] = {"KeyMarker": after} if after else {}
     for page in clients.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **begin):
         for each in page.get("Versions", ()):
             written = each["LastModified"].astimezone(UTC)
