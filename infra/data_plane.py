@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError, WaiterError
 from rich.console import Console
 
 from infra import regions
+from infra import template as source
 from infra.stages import APP, ROOT, InfraError, Stage
 
 if TYPE_CHECKING:
@@ -81,12 +83,32 @@ def apply(of: Stage, console: Console) -> bool:
     if not planned:  # moto; CloudFormation fails above
         cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=change_set)
         return False
+    if stuck := [line.split()[1] for line in planned if line.endswith(REPLACED) and has_own_name(line.split()[1])]:
+        cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=change_set)
+        raise InfraError(
+            f"{', '.join(stuck)} would have to be made anew, and CloudFormation replaces nothing that has a name of its"
+            f" own: undo the change in infra/stages.json, or make destroy STAGE={of.name} (which keeps the data), and"
+            f" make deploy STAGE={of.name}"
+        )
     console.print(f"Data plane, stack {of.stack}: {len(planned)} changes", highlight=False)
     for line in planned:
         console.print(f"  {line}", highlight=False)
     cloudformation.execute_change_set(StackName=of.stack, ChangeSetName=change_set)
     settle(of, console, kind)
     return True
+
+
+REPLACED = " (replaced)"
+OWN_NAME = re.compile(r"(?:Bucket|Namespace|Workgroup|DeliveryStream|Topic|Alarm|LogGroup|Dashboard)Name|Name")
+
+
+def has_own_name(resource: str) -> bool:
+    """Return whether a resource of the template is named by us: CloudFormation can't make its successor beside it.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+    """
+    properties = source.read()["Resources"].get(resource, {}).get("Properties", {})
+    return any(OWN_NAME.fullmatch(key) for key in properties)
 
 
 def parameters(of: Stage) -> dict[str, str]:
@@ -167,7 +189,7 @@ def changes(cloudformation: CloudFormationClient, of: Stage, change_set: str) ->
     pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=of.stack, ChangeSetName=change_set)
     for change in (change for page in pages for change in page.get("Changes", [])):
         resource = change["ResourceChange"]
-        replaced = " (replaced)" if resource.get("Replacement") == "True" else ""
+        replaced = REPLACED if resource.get("Replacement") == "True" else ""
         yield f"{resource['Action']} {resource['LogicalResourceId']} {resource['ResourceType']}{replaced}"
 
 

@@ -72,6 +72,7 @@ class CloudFormation:
         self.status = ""
         self.executed = 0
         self.refuses = self.fails = ""
+        self.replaced: set[str] = set()  # what the next change would replace
         self.named: set[str] = set()  # a change set keeps its name until it is deleted
         self.protected = False
         self.policies: dict[str, str] = {}  # of the stack's resources, by logical name
@@ -112,13 +113,22 @@ class CloudFormation:
     def get_paginator(self, _: str) -> Any:
         action = "Add" if self.parameters is None else "Modify"
         changes = [
-            {"ResourceChange": {"Action": action, "LogicalResourceId": name, "ResourceType": kind}}
+            {
+                "ResourceChange": {
+                    "Action": action,
+                    "LogicalResourceId": name,
+                    "ResourceType": kind,
+                    "Replacement": "True" if name in self.replaced else "False",
+                }
+            }
             for name, kind in self.resources.items()
         ]
         return SimpleNamespace(paginate=lambda **_: [{"Changes": changes}])
 
     def execute_change_set(self, **_: Any) -> None:
         made = self.parameters is None
+        if self.replaced & {"Bucket", "Alerts"}:
+            self.fails = "CloudFormation cannot update a stack when a custom-named resource requires replacing."
         before, self.parameters, self.planned = self.parameters, self.planned, None
         resources = yaml.load(self.asked["TemplateBody"], Loader)["Resources"]
         for resource in sorted(self.kept):  # only a resource whose name is a literal is imported
@@ -246,6 +256,18 @@ def test_deploy_after_a_rolled_back_creation_and_after_a_destroy_succeeds(
     data_plane.delete(DEV, quiet)
     assert cloudformation.kept == {"Bucket", "Namespace", "AdminLogs"}
     assert data_plane.apply(DEV, quiet) is True  # takes both over
+
+
+def test_a_custom_named_resource_is_not_replaced(cloudformation: CloudFormation, quiet: Console) -> None:
+    """It is told before anything is changed, and what to do; what has a name of CloudFormation's own is replaced."""
+    data_plane.apply(DEV, quiet)
+    cloudformation.replaced = {"Alerts"}
+    with pytest.raises(InfraError, match=r"Alerts would have to be made anew.*make destroy STAGE=dev"):
+        data_plane.apply(Stage("dev", {"MaxCapacity": "64"}), quiet)
+    assert cloudformation.executed == 1 and cloudformation.planned is None
+    assert data_plane.has_own_name("Workgroup") and not data_plane.has_own_name("CopyRole")
+    cloudformation.resources, cloudformation.replaced = {"CopyRole": "AWS::IAM::Role"}, {"CopyRole"}
+    assert data_plane.apply(Stage("dev", {"MaxCapacity": "64"}), quiet) is True
 
 
 def test_an_interrupted_plan_is_not_in_the_way_of_the_next(cloudformation: CloudFormation, quiet: Console) -> None:
