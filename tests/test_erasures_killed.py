@@ -85,7 +85,7 @@ def stored(home: Path) -> Iterator[tuple[str, bytes]]:
 def test_after_kill_9_and_a_replay_nothing_is_found(tmp_path: Path) -> None:
     with served(tmp_path) as aws:
         requests.post(f"{aws.admin_url}/warehouse/setup", timeout=30)
-        until(lambda: requests.get(f"{aws.admin_url}/warehouse", timeout=30).json()["status"] == "ready", "set-up")
+        until(lambda: requests.get(f"{aws.admin_url}/warehouse", timeout=30).json().get("status") == "ready", "set-up")
         send(aws, [*POSTS, OTHER])
         until(lambda: rows(aws) == len(POSTS) + 1, "rows")
         asked = requests.post(f"{aws.admin_url}/erasures", json={"user_ids": ["0", "1", "2"]}, timeout=30).json()
