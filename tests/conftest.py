@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -13,6 +14,7 @@ from answers import checked
 from hypothesis import HealthCheck, settings
 
 from chalicelib import clients
+from chalicelib.transform import accelerator
 from local.server import LocalAws
 
 # No test is timed: a busy machine is no fault of the code.
@@ -68,3 +70,10 @@ def topic() -> Iterator[list[dict[str, Any]]]:
     client.publish.side_effect = lambda **message: sent.append(message)
     with mock.patch.object(clients, "sns", lambda: client):
         yield sent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _in_python() -> Iterator[None]:
+    """Test the definition of rows: without the accelerator, which test_accelerator.py compares with it."""
+    with mock.patch.object(accelerator, "PROGRAM", Path("none")):
+        yield
