@@ -19,7 +19,7 @@ from local import functions, kinesis
 from local.comprehend import service as comprehend
 from local.firehose import delivery, responses, settings
 from local.server import LocalAws
-from local.warehouse import database, dialect, statements, strict
+from local.warehouse import database, dialect, rights, statements, strict
 from local.warehouse import responses as data_api
 
 Patch = pytest.MonkeyPatch
@@ -136,6 +136,11 @@ def cancels_all(patch: Patch) -> None:
     patch.setattr(statements.Statements, "cancel", lambda *_: True)
 
 
+def no_rights(patch: Patch) -> None:
+    patch.setattr(rights.Book, "check", nothing)
+    patch.setattr(rights.Book, "check_copy", nothing)
+
+
 TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
     "the_template_fits_into_one_request": without(r"\Z", "# " + "x" * 10_000),
     "a_rolled_back_creation_keeps_nothing": without("RetainExceptOnCreate", "Retain"),
@@ -158,6 +163,7 @@ TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
     "some_of_postgresql_is_not_there": no_clause,
     "subqueries_skip_no_level": no_clause,
     "super_goes_through_no_full_join": setting(strict, "check_super", nothing),
+    "who_has_no_right_is_refused": no_rights,
     "a_view_keeps_its_columns": setting(database, "_replaced_wrongly", nothing),
     "an_unknown_warehouse_is_refused": any_warehouse,
     "an_unknown_database_is_refused": any_warehouse,
