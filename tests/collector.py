@@ -123,6 +123,6 @@ def world(now: float, servers: str, bluesky: str = "everything", **settings: str
         mock.patch.object(collect, "settings", lambda: stage),
         mock.patch.object(requests, "settings", lambda: stage),
         mock.patch.object(jetstream, "POLL", 0.02),
-        mock.patch.object(collect, "QUIET", 0.1),
+        mock.patch.object(collect, "QUIET", 30.0),
     ):
         yield made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -175,12 +176,19 @@ def test_the_cursor_stays_where_the_stream_takes_nothing(here: World) -> None:
     complete(here, here.now)
 
 
+def for_some_events(here: World) -> dict[str, Any]:
+    """A run that has time for some hundred events: its clock goes on by a moment each time that it is asked."""
+    ticks = itertools.count()
+    context = mock.Mock(aws_request_id="r")
+    context.get_remaining_time_in_millis.return_value = 1000 * (collect.RESERVE + 0.3)
+    with mock.patch.object(collect, "time", mock.Mock(monotonic=lambda: next(ticks) / 1000)):
+        return collect.collect(context, lambda: here.now)
+
+
 def test_it_stops_in_time_for_its_own_limit_and_the_next_run_goes_on(here: World) -> None:
     here.run()
     minutes(here, 3)
-    context = mock.Mock(aws_request_id="r")
-    context.get_remaining_time_in_millis.return_value = 1000 * (collect.RESERVE + 0.02)
-    stopped = collect.collect(context, lambda: here.now)
+    stopped = for_some_events(here)
     assert (stopped["status"], here.cursor["holder"]) == ("out_of_time", None)
     assert stopped["lag_seconds"] > 60
     here.run()
@@ -195,13 +203,9 @@ def test_a_gap_is_noticed_where_the_server_has_begun_later_than_asked(server: Je
         Clock.now = NOON + AHEAD
         here.run()
         minutes(here, 37 * 60)
-        with mock.patch.object(collect, "FIRST_US", 0), mock.patch.object(collect, "CHUNK_POSTS", 10**9):
-            context = mock.Mock(aws_request_id="r")
-            context.get_remaining_time_in_millis.return_value = 1000 * (collect.RESERVE + 0.05)
-            gone = collect.collect(context, lambda: here.now)
-        assert 3590 < gone["gap_seconds"] < 3610
+        assert 3590 < for_some_events(here)["gap_seconds"] < 3610
         minutes(here)
-        assert collect.collect(context, lambda: here.now)["gap_seconds"] == 0.0  # told of once
+        assert for_some_events(here)["gap_seconds"] == 0.0  # told of once
 
 
 def test_another_server_is_asked_where_one_is_gone_and_a_little_is_read_again(server: Jetstream) -> None:
@@ -243,6 +247,16 @@ def test_a_connection_that_drops_keeps_what_it_told(here: World) -> None:
     with mock.patch.object(jetstream, "parse", drops):
         out = here.run()
     assert out["status"] == "dropped" and 0 < out["seen"] < 30
+    here.run()
+    complete(here, NOON)
+
+
+def test_it_ends_where_nothing_more_comes(here: World) -> None:
+    Clock.now = here.now - 10  # the server's clock: it tells of no event later
+    with mock.patch.object(collect, "QUIET", 0.3):
+        assert here.run()["status"] == "quiet"
+    assert here.cursor["time_us"] <= (NOON - 10) * 1e6
+    Clock.now = NOON + AHEAD
     here.run()
     complete(here, NOON)
 
