@@ -1,5 +1,6 @@
 """What CONTRIBUTING.md, CHANGELOG.md and `make help` say is so."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -55,3 +56,18 @@ def test_every_place_to_touch_has_the_example(title: str) -> None:
         assert found and all(file.exists() for file in found), path
         if (title, path) not in WITHOUT:
             assert any(example in file.read_text(errors="ignore") for file in found if file.is_file()), (path, example)
+
+
+NO_IMPERATIVES = re.compile(
+    r"(?:What|Which|Where|Whether|How|Who|When|Whose|The|An?|Of|Those|All|Returns|Makes|Puts)\b"
+)
+
+
+def test_docstrings_of_functions_begin_with_an_imperative() -> None:
+    begun = []
+    for path in sorted((ROOT / "chalicelib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            said = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
+            if said and NO_IMPERATIVES.match(said):
+                begun.append(f"{path.name}: {said[:60]}")
+    assert begun == []

@@ -52,12 +52,14 @@ _CONTAINER = (dict, list)
 
 
 def of_tweet(tweet_id: str) -> str:
-    """The digest by which the list knows a tweet: 64 hex digits, `SHA2('tweet:' || tweet_id, 256)` in the warehouse."""
+    """Return the digest by which the list knows a tweet: 64 hex digits, `SHA2('tweet:' || tweet_id, 256)` in the
+    warehouse.
+    """
     return hashlib.sha256(b"tweet:" + tweet_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def of_user(user_id: str) -> str:
-    """The digest of a user's ID: `SHA2('user:' || user_id, 256)` in the warehouse."""
+    """Return the digest of a user's ID: `SHA2('user:' || user_id, 256)` in the warehouse."""
     return hashlib.sha256(b"user:" + user_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -80,7 +82,7 @@ def of_row(line: bytes) -> Iterator[str]:
 
 
 def row_without(line: bytes, erased: Digests, at: str) -> bytes:
-    """The line, or what is left of it where it is erased: the row with its link and labels, and `erased_at`."""
+    """Return the line, or what is left of it where it is erased: the row with its link and labels, and `erased_at`."""
     if erased.isdisjoint(of_row(line)):
         return line
     try:
@@ -105,7 +107,7 @@ def of_record(data: bytes) -> Iterator[str]:
 
 
 def record_without(data: bytes, erased: Digests) -> bytes:
-    """The data without the posts that are erased, as JSON Lines; the data itself where none is."""
+    """Return the data without the posts that are erased, as JSON Lines; the data itself where none is."""
     left, changed = [], False
     for piece in pieces(_lines(data)):
         kept = _piece_without(piece, erased)
@@ -120,7 +122,7 @@ def of_refusal(line: bytes) -> Iterator[str]:
 
 
 def refusal_without(line: bytes, erased: Digests, at: str) -> bytes:
-    """The line; where it is erased, the line without its source: the reason stays, and how many there were."""
+    """Return the line; where it is erased, without its source: the reason stays, and how many there were."""
     if erased.isdisjoint(of_refusal(line)):
         return line
     return orjson.dumps({**_object(line), "raw": "", "erased_at": at}) + b"\n"
@@ -132,7 +134,7 @@ def of_failure(line: bytes) -> Iterator[str]:
 
 
 def failure_without(line: bytes, erased: Digests, at: str) -> bytes:
-    """The line; where a post in it is erased, the line with what is left of its data."""
+    """Return the line; where a post in it is erased, with what is left of its data."""
     data = _decoded(line, "rawData")
     left = record_without(data, erased)
     if left is data:
@@ -146,12 +148,12 @@ def of_source(piece: bytes) -> Iterator[str]:
 
 
 def source_without(piece: bytes, erased: Digests, at: str) -> bytes:  # noqa: ARG001 - as the others
-    """What is left of a piece of the source backup: nothing, where all of it is erased."""
+    """Return what is left of a piece of the source backup: nothing, where all of it is erased."""
     return _piece_without(piece, erased)
 
 
 def arrival_of_refusal(line: bytes) -> datetime | None:
-    """When the record of a rejected line arrived, UTC; None where it doesn't say."""
+    """Return when the record of a rejected line arrived, UTC; None where it doesn't say."""
     try:
         return datetime.fromisoformat(_object(line)["arrived_at"]).replace(tzinfo=UTC)
     except (KeyError, ValueError, TypeError):
@@ -159,7 +161,7 @@ def arrival_of_refusal(line: bytes) -> datetime | None:
 
 
 def arrival_of_failure(line: bytes) -> datetime | None:
-    """When a failed record arrived, UTC; None where it doesn't say."""
+    """Return when a failed record arrived, UTC; None where it doesn't say."""
     try:
         return datetime.fromtimestamp(int(_object(line)["arrivalTimestamp"]) / 1000, UTC)
     except (KeyError, ValueError, TypeError, OverflowError, OSError):
@@ -341,7 +343,9 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def _decoded(line: bytes, field: str) -> bytes:
-    """The bytes in a field in base64; the line itself where there are none, so that nothing is passed over."""
+    """Decode the bytes in a field in base64; return the line itself where there are none, so that nothing is passed
+    over.
+    """
     try:
         return b64decode(_object(line)[field])
     except (KeyError, Error, ValueError, TypeError):

@@ -52,7 +52,7 @@ def remember(urls: str) -> None:
 
 
 def listed() -> int:
-    """How many digests are on the list."""
+    """Count the digests on the list."""
     (row,) = data_api.query(COUNT)
     return int(row["ids"])
 
@@ -63,7 +63,9 @@ def forget(before: datetime) -> None:
 
 
 def seen(urls: str, patience: float) -> dict[int, set[str]]:
-    """Of the digests in some objects those on the list, by the object's number; `urls`: a manifest of such lines."""
+    """Return, of the digests in some objects, those on the list, by the object's number; `urls`: a manifest of such
+    lines.
+    """
     load = copy.statement(urls, settings().copy_role_arn, "seen_id", ("object", "digest"))
     (rows,) = transaction.run([SEEN_TABLE, load, SEEN], answers=1, patience=patience)
     found: dict[int, set[str]] = {}
@@ -89,7 +91,7 @@ def find(requests: str, earliest: datetime | None, since: datetime, patience: fl
 
 
 def found(new: bool) -> str:
-    """The SELECT of `find`, with the requests at hand or without."""
+    """Return the SELECT of `find`, with the requests at hand or without."""
     parts = [
         f"""
         SELECT t.s3_key, t.s3_line, t.arrived_at, listed.digest
@@ -134,7 +136,7 @@ def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: 
 
 
 def erased(table: str) -> str:
-    """The UPDATE that makes a table's rows tombstones."""
+    """Return the UPDATE that makes a table's rows tombstones."""
     name = table.rpartition(".")[2]
     nothing = ", ".join(f"{column} = NULL" for column in LOST)
     return f"""

@@ -177,7 +177,7 @@ def tidied(this: Pass, state: State, awake: bool) -> str:
 
 
 def _erase(bucket: str, this: Pass, new: Sequence[Version]) -> None:
-    """All of a pass. Raises _TimeUpError."""
+    """Do all of a pass. Raises _TimeUpError."""
     remember(bucket, this)
     came_back(bucket, this, new)
     manifest = ""

@@ -50,7 +50,7 @@ class Listing:
 
     @property
     def newest(self) -> dict[datetime, datetime]:
-        """When the newest file of an hour was written, for those that have files."""
+        """Return when the newest file of an hour was written, for those that have files."""
         return {hour: found.at for hour, found in self.found.items()}
 
 

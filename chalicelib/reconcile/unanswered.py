@@ -84,7 +84,7 @@ def given_up(bucket: str, spans: Sequence[Range]) -> GivenUp:
 
 
 def failed(bucket: str, span: Range) -> int:
-    """How many files of records without an answer Firehose wrote in the hours of a range."""
+    """Count the files of records without an answer Firehose wrote in the hours of a range."""
     return sum(1 for _ in of_firehose(bucket, FOLDER, span))
 
 

@@ -86,7 +86,10 @@ class Lease:
                 raise
 
     def _written(self) -> bool:
-        """A write may be reported as failed and yet be done: boto3 tries again, and finds its own."""
+        """Return whether the cursor is as written.
+
+        A write may be reported as failed and yet be done: boto3 tries again, and finds its own.
+        """
         found = self._read()
         if not found or found[0] != self._said(self._me):
             return False
@@ -94,7 +97,7 @@ class Lease:
         return True
 
     def _read(self) -> tuple[dict[str, Any], float, str] | None:
-        """What the object says, how old it is in seconds, and its ETag."""
+        """Return what the object says, how old it is in seconds, and its ETag."""
         try:
             found = clients.s3().get_object(Bucket=self._bucket, Key=self._key)
         except ClientError as error:
