@@ -48,6 +48,12 @@ def deploy(of: Stage) -> None:
     console.print(f"\nAdmin API: {api.url}/\nCall it:   {call}", soft_wrap=True, highlight=False)
     if not of.parameters.get("AlertEmail"):
         console.print(f"Nobody is told when an alarm goes off: set AlertEmail of stage {of.name} in infra/stages.json")
+    if (chosen := of.parameters.get("Bluesky", "lexicon")) != "off":
+        console.print(
+            f"Posts of Bluesky are collected ({chosen}), so the stage is not idle: docs/operations.md has its costs. "
+            f'Set "Bluesky": "off" of stage {of.name} in infra/stages.json to stop it',
+            soft_wrap=True,
+        )
 
 
 def policies_are_written(of: Stage) -> None:

@@ -688,6 +688,7 @@ def test_a_stage_is_deployed_again_deployed_and_destroyed(
     told = capsys.readouterr().out
     assert "Smoke test: 10 tweets are rows" in told
     assert "Nobody is told when an alarm goes off: set AlertEmail" in told
+    assert "Posts of Bluesky are collected (lexicon)" in told and 'Set "Bluesky": "off"' in told
     assert re.search(
         r"Admin API: http://127.0.0.1:\d+/\nCall it: .*curl --aws-sigv4 aws:amz:us-east-1:execute-api", told
     )
