@@ -14,10 +14,15 @@ SOURCE = Path(__file__).with_name("lexicon.toml")
 HINT = 3
 """The weight of a hint beside a name's: three hints don't outweigh the name of another kind."""
 FIGURATIVE = "figurative"
+ELISIONS = ("l'", "d'", "dell'", "all'", "dall'", "nell'", "sull'", "un'")
+"""What French and Italian put before a vowel; with the word behind it, it is one token."""
 
 
 def terms(source: Path = SOURCE) -> list[Term]:
-    """The lexicon's terms in order, each with the kinds it speaks for. Raises ValueError for a kind there is not."""
+    """Return the lexicon's terms in order, each with the kinds it speaks for.
+
+    Raises ValueError for a kind there is not.
+    """
     kinds: dict[str, dict[str, int]] = defaultdict(dict)
     for kind, lists in tomllib.loads(source.read_text()).items():
         if kind not in CODES and kind != FIGURATIVE:
@@ -25,6 +30,9 @@ def terms(source: Path = SOURCE) -> list[Term]:
         for name, weight in (("hints", HINT), ("names", NAME)):
             for words in lists.get(name, ()):
                 kinds[words].update({} if kind == FIGURATIVE else {kind: weight})
+        for words in lists.get("elided", ()):
+            for elision in ELISIONS:
+                kinds[elision + words].update({kind: NAME})
     return [Term(words, tuple(sorted(kinds[words].items()))) for words in sorted(kinds)]
 
 
