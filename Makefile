@@ -17,7 +17,7 @@ export DATA LOCAL_HOME SOURCE
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
 
-.PHONY: help setup ready demo test lint local bench package deploy destroy soak mutants pins recording bench-compare
+.PHONY: help setup ready demo test lint local live bench package deploy destroy soak mutants pins recording bench-compare
 .DEFAULT_GOAL := help
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +53,9 @@ demo: ready ## run the whole flow here on sample tweets, and print what landed; 
 
 local: ready ## serve the local AWS and the admin API until Ctrl-C; PORT=, API_PORT=, LOCAL_HOME=
 	@$(PY) -m local serve --port $(PORT) --api-port $(API_PORT) --home "$$LOCAL_HOME" --prepare
+
+live: ready ## show posts as they are written, by kind, until Ctrl-C; SOURCE=simulated without the internet
+	@$(PY) -m local live --source "$$SOURCE" --home "$$LOCAL_HOME/live"
 
 lint: setup ## check style and types
 	@$(BIN)/ruff check .

@@ -20,6 +20,16 @@ def test_make_alone_lists_every_command() -> None:
     assert all(len(line.split(maxsplit=2)) == 3 for line in said.splitlines())
 
 
+def test_every_make_command_that_a_page_names_is_there() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "local" / "README.md", *(ROOT / "docs").glob("*.md")]
+    code = "\n".join(
+        re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", page.read_text(), re.DOTALL).__str__() for page in pages
+    )
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", code))
+    assert {"demo", "test", "live", "soak"} <= named
+    assert named <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
 def test_the_version_is_one() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["info"]["version"] == version

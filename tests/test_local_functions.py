@@ -27,7 +27,7 @@ def made(tmp_path: Path) -> Iterator[Callable[[Callable[[Any, Any], Any]], Funct
 
 def test_the_apps_functions_are_found_with_their_stages_settings() -> None:
     found = functions.of_app("local")
-    named = {f"disaster-tweets-local-{name}" for name in ("transform", "collect", "reconcile", "jobs")}
+    named = {f"disaster-tweets-local-{name}" for name in ("transform", "collect", "reconcile", "erase", "jobs")}
     assert set(found) == {"disaster-tweets-local", *named}
     transform = found["disaster-tweets-local-transform"]
     assert (transform.timeout, transform.memory) == (300, 1769)

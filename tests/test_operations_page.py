@@ -67,8 +67,9 @@ def rows_and_keys() -> tuple[int, int]:
 
 def test_the_lines_run_as_they_stand(stack: LocalAws, place: Path) -> None:
     s3 = boto3.client("s3")
-    for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="delivery/processing-failed/").get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=each["Key"])  # other tests leave what no Firehose would
+    for prefix in ("delivery/processing-failed/", "source/"):
+        for each in s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []):
+            s3.delete_object(Bucket=BUCKET, Key=each["Key"])  # other tests leave what no Firehose would
     firehose = boto3.client("firehose")
     firehose.put_record(DeliveryStreamName=stack.stream, Record={"Data": b"\xff no tweet\n"})
     stack.flush()

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from sqlfluff.core import FluffConfig, Linter
@@ -54,7 +54,8 @@ def test_tweets_are_read_where_they_may_lie(name: str) -> None:
     assert name in UNBOUNDED or len(re.findall(r"arrived_at >= CAST\(:\w+", ALL[name])) >= of_them
 
 
-def test_a_comparison_fits_a_transaction_and_asks_for_all_that_it_is_given() -> None:
+def test_a_comparison_fits_a_transaction_and_asks_for_all_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "settings", lambda: SimpleNamespace(delivery="reconcile"))
     job = Job("x", datetime(2026, 1, 31, tzinfo=UTC), timedelta(0), True, False, sweep=True)
     apart = [job.now - timedelta(days=days) for days in range(hours.MOST_WINDOWS + 3)]
     windows = hours.windows(apart, {})
