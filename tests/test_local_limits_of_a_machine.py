@@ -35,6 +35,7 @@ def _not_told_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fill(database: Any, pages: int = 0) -> None:
     """Leave a SQLite database room for so many pages more: SQLite then says what it says of a full disk."""
+    database.execute("VACUUM")  # or there is room in the pages of what was deleted
     database.execute(f"PRAGMA max_page_count = {database.execute('PRAGMA page_count').fetchone()[0] + pages}")
 
 
