@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
 from moto.awslambda.models import lambda_backends
 from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat, cloudwatch_backends
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -26,13 +23,12 @@ from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from infra import template
 from local import functions, metrics, schedule
 from local.functions import Function
 
-DATA_PLANE = Path(__file__).parents[1] / "infra" / "data-plane.yaml"
 LOG_STREAM = functions.Context.log_stream_name
 MOST_EVENTS = 20_000  # of a log group; the files in <home>/logs have the rest
-Tree = Any
 
 
 def install(made: Mapping[str, Function], stage: str, region: str, topic_arn: str) -> Callable[[str, str], None]:
@@ -130,16 +126,14 @@ def _alarms(stage: str, topic_arn: str, account: str, region: str) -> None:
 
 
 def alarms(stage: str, topic_arn: str) -> list[dict[str, Any]]:
-    """Return the properties of the alarms in the data plane's template, with this stage's names."""
-    template = yaml.load(DATA_PLANE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    names = {"Stage": stage, "Alerts": topic_arn, "Stream": f"disaster-tweets-{stage}"}
-    names |= {"Workgroup": f"disaster-tweets-{stage}", "RpuHours": "24"}
-    found = [
-        each
-        for each in template["Resources"].values()
-        if each["Type"] == "AWS::CloudWatch::Alarm" and each.get("Condition") != "FirehoseCopies"
-    ]
-    return [_resolved(each["Properties"], names) for each in found]
+    """Return the properties of the alarms in the data plane's template, with this stage's names.
+
+    Both of the stage's streams are here, so those of a stage with a Kinesis data stream are among them.
+    """
+    names = dict.fromkeys(("Stream", "Workgroup"), f"disaster-tweets-{stage}") | {"Stage": stage, "Alerts": topic_arn}
+    names["RpuHours"] = str(template.read()["Parameters"]["RpuHours"]["Default"])
+    found = template.of_type(template.resources(Stage=stage, Source="Kinesis"), "AWS::CloudWatch::Alarm")
+    return [template.filled(each, names) for each in found.values()]
 
 
 def _query(query: Mapping[str, Any]) -> MetricDataQuery:
@@ -153,33 +147,3 @@ def _query(query: Mapping[str, Any]) -> MetricDataQuery:
     return MetricDataQuery(
         query["Id"], query.get("Label", ""), query.get("Period"), shown, query.get("Expression"), metric
     )
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads the template's short forms: `!Ref x` as `{"Ref": "x"}`, `!If […]` as `{"If": […]}`."""
-
-
-def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {suffix: loader.construct_sequence(node, deep=True)}
-    return {suffix: loader.construct_mapping(node, deep=True)}  # type: ignore[arg-type]
-
-
-_Loader.add_multi_constructor("!", _long_form)
-
-
-def _resolved(tree: Tree, names: Mapping[str, str]) -> Tree:
-    """Return the tree with references filled in. `If` is decided for the default delivery, without Firehose's COPY."""
-    if isinstance(tree, list):
-        return [_resolved(each, names) for each in tree]
-    if not isinstance(tree, dict):
-        return tree
-    if set(tree) == {"Ref"}:
-        return names[tree["Ref"]]
-    if set(tree) == {"Sub"}:
-        return re.sub(r"\$\{(\w+)\}", lambda match: names[match[1]], tree["Sub"])
-    if set(tree) == {"If"}:
-        return _resolved(tree["If"][2], names)
-    return {key: _resolved(value, names) for key, value in tree.items()}
