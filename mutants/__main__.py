@@ -51,6 +51,7 @@ TARGETS = {
         "reconcile_whole",
     ),
     "chalicelib/reconcile/charts.py": ("reconciliation_charts", "reconciliation_page"),
+    "chalicelib/conditional.py": ("reconcile_lock_clock",),
     "chalicelib/reconcile/lock.py": ("reconcile_lock_clock",),
     "chalicelib/reconcile/page.py": ("reconciliation_page", "reconciliation_page_parts"),
     "producer.py": ("producer*",),

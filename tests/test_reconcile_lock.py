@@ -12,7 +12,7 @@ import pytest
 import tweet_files as files
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib import clients
+from chalicelib import clients, conditional
 from chalicelib.reconcile import lock
 from chalicelib.reconcile.lock import HeldError, Lock
 from chalicelib.settings import settings
@@ -137,7 +137,7 @@ def test_the_age_of_a_lock_is_told_by_s3_s_clock_alone() -> None:
         "ResponseMetadata": {"HTTPHeaders": {"date": format_datetime(written + timedelta(seconds=5), usegmt=True)}},
     }
     with mock.patch.object(clients, "s3", lambda: mock.Mock(get_object=lambda **_: answer)):
-        found = held("b")._read()
+        found = conditional.read("b", lock.KEY)
     assert found and found.age == 5
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import clients
+from chalicelib.conditional import MISSING, code
 from chalicelib.reconcile.gate import Ledger, Usual
 from chalicelib.reconcile.hours import Found
 
@@ -22,7 +23,7 @@ def read(bucket: str) -> Ledger | None:
     try:
         body = clients.s3().get_object(Bucket=bucket, Key=KEY)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:  # as in lock.py
+        if code(error) in MISSING:
             return None
         raise
     try:

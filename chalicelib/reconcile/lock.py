@@ -3,23 +3,20 @@
 In S3 and not in a table, because Redshift doesn't enforce keys, and asking it would wake a warehouse that sleeps. The
 lock spares work; what keeps the data right if two hold it is that the transactions themselves take turns (see
 transaction.py) and compare states: the second one sees what the first one did, and finds nothing left to do.
-docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients
+from chalicelib import conditional
+from chalicelib.conditional import BEATEN, Stored, code
 
 KEY = "reports/reconciliations/lock.json"
 LEASE = 20.0  # seconds without a sign of life after which a lock counts as abandoned
@@ -27,20 +24,8 @@ BEAT = 5.0  # seconds between signs of life: 180 writes in a run of 15 minutes c
 POLL = 1.0
 
 
-BEATEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
-"""What S3 answers to a conditional write when somebody else has written in between."""
-
-
 class HeldError(Exception):
     """Another run holds the lock."""
-
-
-class Found(NamedTuple):
-    """The lock as it is: who holds it (None: nobody), the seconds since their last sign of life, its ETag."""
-
-    holder: str | None
-    age: float
-    etag: str
 
 
 class Lock:
@@ -78,13 +63,13 @@ class Lock:
                 self._write(None, IfMatch=self._etag)
 
     def _taken(self) -> bool:
-        found = self._read()
-        if found and found.holder not in {None, self._me} and found.age <= LEASE:
+        found = conditional.read(self._bucket, self._key)
+        if found and found.said["holder"] != self._me and _alive(found):
             return False
         try:
             self._write(self._me, **({"IfMatch": found.etag} if found else {"IfNoneMatch": "*"}))
         except ClientError as error:
-            if _code(error) in BEATEN:
+            if code(error) in BEATEN:
                 return False  # somebody was faster
             raise
         return True
@@ -94,7 +79,7 @@ class Lock:
             try:
                 self._write(self._me, IfMatch=self._etag)
             except ClientError as error:
-                if _code(error) in BEATEN and not self._still_mine():
+                if code(error) in BEATEN and not self._still_mine():
                     self.lost = True
                     return
             except BotoCoreError:
@@ -106,38 +91,25 @@ class Lock:
         A write may be reported as failed and yet be done: then the ETag is another, and the lock still ours.
         """
         try:
-            found = self._read()
+            found = conditional.read(self._bucket, self._key)
         except (ClientError, BotoCoreError):
             return True  # not known to be lost; the next beat will tell
-        if found is None or found.holder != self._me:
+        if found is None or found.said["holder"] != self._me:
             return False
         self._etag = found.etag
         return True
 
-    def _read(self) -> Found | None:
-        try:
-            found = clients.s3().get_object(Bucket=self._bucket, Key=self._key)
-        except ClientError as error:
-            if _code(error) in {"NoSuchKey", "AccessDenied"}:  # S3 denies that an object is missing to who may not list
-                return None
-            raise
-        # Both times are S3's own, so that nobody's clock has to be right.
-        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
-        age = (now - found["LastModified"]).total_seconds()
-        return Found(json.loads(found["Body"].read())["holder"], age, found["ETag"])
-
     def _write(self, holder: str | None, **condition: str) -> None:
         self._beats += 1  # the ETag is a hash of the content, so each write must have its own
-        body = json.dumps({"holder": holder, "by": self._me, "beat": self._beats}).encode()
-        written = clients.s3().put_object(Bucket=self._bucket, Key=self._key, Body=body, **condition)  # type: ignore[arg-type]
-        self._etag = written["ETag"]
+        said = {"holder": holder, "by": self._me, "beat": self._beats}
+        self._etag = conditional.write(self._bucket, self._key, said, condition)
 
 
 def held(bucket: str) -> bool:
     """Return whether a run is under way. Raise what boto3 raises."""
-    found = Lock(bucket, "", 0.0)._read()
-    return bool(found and found.holder and found.age <= LEASE)
+    found = conditional.read(bucket, KEY)
+    return found is not None and _alive(found)
 
 
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])
+def _alive(found: Stored) -> bool:
+    return bool(found.said["holder"]) and found.age <= LEASE

@@ -1,27 +1,23 @@
 """How far a source was read, and who is reading: one object in S3 that only conditional writes change.
 
 Cursor and lease are one object, so a collector that was taken for dead can't move the cursor any more: its write fails.
-docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients
+from chalicelib import conditional
+from chalicelib.conditional import BEATEN, code
 
 LEASE = 45.0
 """Seconds without a write after which a collector counts as dead. It writes at least every CHUNK_SECONDS and what the
 stream takes to accept (collect.py), so the next run but one goes on after a crash."""
-BEATEN = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
-"""What S3 answers to a conditional write when somebody else has written in between."""
 
 
 class HeldError(Exception):
@@ -52,7 +48,7 @@ class Lease:
         self.cursor = Cursor()
 
     def __enter__(self) -> Lease:
-        found = self._read()
+        found = conditional.read(self._bucket, self._key)
         condition = {"IfNoneMatch": "*"}
         if found:
             said, age, etag = found
@@ -62,7 +58,7 @@ class Lease:
         try:
             self._write(self._me, condition)
         except ClientError as error:
-            if _code(error) in BEATEN:
+            if code(error) in BEATEN:
                 raise HeldError("another collector was faster") from error
             raise
         return self
@@ -79,9 +75,9 @@ class Lease:
         try:
             self._write(self._me, {"IfMatch": self._etag})
         except ClientError as error:
-            if _code(error) not in BEATEN or not self._written():
+            if code(error) not in BEATEN or not self._written():
                 self.cursor = before
-                if _code(error) in BEATEN:
+                if code(error) in BEATEN:
                     raise LostError("another collector has taken over") from error
                 raise
 
@@ -90,23 +86,11 @@ class Lease:
 
         A write may be reported as failed and yet be done: boto3 tries again, and finds its own.
         """
-        found = self._read()
-        if not found or found[0] != self._said(self._me):
+        found = conditional.read(self._bucket, self._key)
+        if not found or found.said != self._said(self._me):
             return False
-        self._etag = found[2]
+        self._etag = found.etag
         return True
-
-    def _read(self) -> tuple[dict[str, Any], float, str] | None:
-        """Return what the object says, how old it is in seconds, and its ETag."""
-        try:
-            found = clients.s3().get_object(Bucket=self._bucket, Key=self._key)
-        except ClientError as error:
-            if _code(error) in {"NoSuchKey", "AccessDenied"}:  # S3 denies that an object is missing to who may not list
-                return None
-            raise
-        # Both times are S3's own, so that nobody's clock has to be right.
-        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return json.loads(found["Body"].read()), (now - found["LastModified"]).total_seconds(), found["ETag"]
 
     def _said(self, holder: str | None) -> dict[str, Any]:
         # The ETag is a hash of the content, so each write must have its own: hence `writes`.
@@ -114,10 +98,4 @@ class Lease:
 
     def _write(self, holder: str | None, condition: dict[str, str]) -> None:
         self._writes += 1
-        body = json.dumps(self._said(holder)).encode()
-        put: Any = clients.s3().put_object
-        self._etag = put(Bucket=self._bucket, Key=self._key, Body=body, **condition)["ETag"]
-
-
-def _code(error: ClientError) -> str:
-    return error.response["Error"]["Code"]
+        self._etag = conditional.write(self._bucket, self._key, self._said(holder), condition)
