@@ -22,6 +22,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients
+from chalicelib.events import event
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 
@@ -65,7 +66,9 @@ def start(kind: str, arguments: Mapping[str, Any]) -> Job:
     job = _new(kind, arguments)
     _store(job)
     if kind == "reconciliations":
-        function, payload = "reconcile", _event(job)  # that function is invoked by EventBridge, and expects its events
+        # That function is invoked by EventBridge, and expects its events.
+        function = "reconcile"
+        payload = event("Reconciliation Requested", "disaster-tweets.admin", job, job["id"], job["started_at"])
     else:
         function, payload = "jobs", job
     try:
@@ -226,21 +229,6 @@ def _new(kind: str, arguments: Mapping[str, Any]) -> Job:
 def _ended(job: Job, result: Mapping[str, Any], error: str = "") -> Job:
     status = {"status": "failed", "error": error} if error else {"status": "succeeded"}
     return {**result, **job, **status, "finished_at": _plain(datetime.now(UTC))}
-
-
-def _event(job: Job) -> dict[str, Any]:
-    """Return the job as an event: docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
-    return {
-        "version": "0",
-        "id": job["id"],
-        "detail-type": "Reconciliation Requested",
-        "source": "disaster-tweets.admin",
-        "account": "",
-        "time": job["started_at"],
-        "region": "",
-        "resources": [],
-        "detail": job,
-    }
 
 
 def _key(kind: str, job_id: str) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from local import faults, server, wsgi
-from local.terminal import complain, option, typed, working
+from local.terminal import complain, option, stopped, typed, working
 
 HOME = Path(".local")
 SERVE = "python -m local serve"
@@ -32,14 +30,7 @@ def serve(argv: Sequence[str]) -> int:
     parser.add_argument("--delivery", choices=("reconcile", "firehose"), default="reconcile", help="who loads")
     arguments = parser.parse_args(argv)
     console = Console()
-    stop = threading.Event()
-
-    def end(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # whoever asks twice means it
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    stop = stopped()
     try:
         ports = (arguments.port, arguments.api_port)
         aws = server.LocalAws(arguments.home, *ports, arguments.look_every, arguments.delivery)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from local.network.generated import Generated
 from local.network.jetstream import Jetstream
 from local.network.recording import Recording, RecordingError
 from local.server import STAGE, HomeError, LocalAws
-from local.terminal import complain, option, typed, working
+from local.terminal import complain, option, stopped, typed, working
 
 BLUESKY, SIMULATED = "bluesky", "simulated"
 COLLECT_EVERY = 5.0  # seconds; a minute on AWS
@@ -224,14 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 otherwise = f"{typed(COMMAND)} {option('--source', SIMULATED)}"
                 complain(console, f"Bluesky can't be reached ({reason}). Without the internet: {otherwise}")
                 return 1
-        stop = threading.Event()
-
-        def end(number: int, _: object) -> None:
-            signal.signal(number, signal.SIG_DFL)  # whoever asks twice means it
-            stop.set()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, end)
+        stop = stopped()
         run(console, arguments, stop)
     except wsgi.PortTakenError as error:
         complain(

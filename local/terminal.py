@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 
 from rich.console import Console
 from rich.live import Live
@@ -41,3 +43,16 @@ def option(name: str, value: object) -> str:
 def complain(console: Console, message: str) -> None:
     """Print what went wrong and what to do about it, in one line."""
     console.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def stopped() -> threading.Event:
+    """Return what is set by Ctrl-C or SIGTERM; the second one ends the process, for whoever asks twice means it."""
+    stop = threading.Event()
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return stop

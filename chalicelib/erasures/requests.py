@@ -19,6 +19,7 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import bodies, clients
+from chalicelib.events import event
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 
@@ -68,23 +69,12 @@ def put(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: date
 def begin(request_id: str, now: datetime) -> None:
     """Have the function that erases begin; where that fails its schedule will, within the hour.
 
-    It is invoked by EventBridge as well, and expects its events:
-    docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+    It is invoked by EventBridge as well, and expects its events.
     """
-    event = {
-        "version": "0",
-        "id": request_id,
-        "detail-type": "Erasure Requested",
-        "source": "disaster-tweets.admin",
-        "account": "",
-        "time": said(now),
-        "region": "",
-        "resources": [],
-        "detail": {},
-    }
+    payload = orjson.dumps(event("Erasure Requested", "disaster-tweets.admin", {}, request_id, said(now)))
     function = settings().function_name("erase")
     try:
-        clients.lambda_().invoke(FunctionName=function, InvocationType="Event", Payload=orjson.dumps(event))
+        clients.lambda_().invoke(FunctionName=function, InvocationType="Event", Payload=payload)
     except (ClientError, BotoCoreError):
         logger.exception("not begun; the schedule will")
 

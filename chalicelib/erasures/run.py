@@ -29,6 +29,7 @@ from chalicelib.erasures import records, requests, retention, rows, stores
 from chalicelib.erasures.requests import Request, said
 from chalicelib.erasures.stores import Kind, Version, Work
 from chalicelib.reconcile import listing
+from chalicelib.reconcile.hours import HOUR, floor
 from chalicelib.reconcile.lock import HeldError, Lock
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
@@ -47,7 +48,6 @@ THREADS = 16  # S3 answers in tens of milliseconds
 THREADS_OF_REFUSED = 4  # at objects that are small, unless somebody means harm
 LAST_KEY = "~"  # behind all of ours
 THREADS_OF_LARGE = 2  # at objects of up to 128 MB, unpacked: one that is rewritten is in memory, packed, twice
-HOUR = timedelta(hours=1)
 LAST_HOUR = 23  # UTC, of a day
 CLOCKS = timedelta(minutes=5)  # by how much S3's, the warehouse's and our clocks may differ
 LATE = timedelta(hours=48)
@@ -404,10 +404,6 @@ def tweet_files(bucket: str, this: Pass, keys: Iterable[str], erased: set[str]) 
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(one, sorted(keys)))
-
-
-def floor(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 # ------------------------------------------------------------------ what is told

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients
+from chalicelib.events import event
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 
-LEAST = 30  # relevant tweets of a batch, as gate.LEAST: a smaller number is no surge
+LEAST = 30  # relevant tweets of a batch, as gate.LEAST, which takes longer to import: a smaller number is no surge
 PAUSE = 60.0  # seconds between two hints
 RELEVANT = b'"relevance_label":"relevant"'
 """What a relevant tweet's row has. No text can hold it: in a JSON string each quote has a backslash before it."""
@@ -46,27 +47,9 @@ def tell(lines: Sequence[bytes], arrivals: Sequence[int]) -> bool:
         clients.lambda_().invoke(
             FunctionName=settings().function_name("reconcile"),
             InvocationType="Event",
-            Payload=json.dumps(event(batch)).encode(),
+            Payload=json.dumps(event("Surge", "disaster-tweets.transform", {"surge": batch})).encode(),
         )
     except (ClientError, BotoCoreError):
         logger.exception("the loader was not told of a surge")
         return False
     return True
-
-
-def event(batch: dict[str, float]) -> dict[str, object]:
-    """Return the hint as an EventBridge event, which is what that function expects.
-
-    docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
-    """
-    return {
-        "version": "0",
-        "id": "",
-        "detail-type": "Surge",
-        "source": "disaster-tweets.transform",
-        "account": "",
-        "time": "",
-        "region": "",
-        "resources": [],
-        "detail": {"surge": batch},
-    }
