@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from unittest import mock
 
-import boto3
 import pytest
 import tweet_files as files
 from deliveries import loading
@@ -27,12 +26,7 @@ SURGE = {"relevant": 400, "tweets": 500, "seconds": 30.0}
 
 @pytest.fixture(autouse=True, scope="module")
 def alone(stack: LocalAws) -> None:
-    """Nothing that other tests have left: files that can't be read, rows without one, records without an answer."""
-    bucket = boto3.resource("s3", endpoint_url=stack.endpoint_url).Bucket(settings().bucket)
-    for prefix in ("tweets/", "delivery/processing-failed/"):
-        bucket.objects.filter(Prefix=prefix).delete()
-    for table in ("disaster_tweets", "tweet_file", "tweet_hour"):
-        files.execute(f"DELETE FROM disaster.{table}")
+    files.forget_all()
 
 
 @pytest.fixture(autouse=True)
