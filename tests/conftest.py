@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,14 @@ import pytest
 import requests
 from answers import checked
 from hypothesis import HealthCheck, settings
+from pseudo_terminal import NOT_INHERITED
 
 from chalicelib import clients
 from chalicelib.transform import accelerator
 from local.server import LocalAws
+
+for _variable in NOT_INHERITED:  # a test, and what it starts, is the same under `make test` and under pytest
+    os.environ.pop(_variable, None)
 
 # No test is timed: a busy machine is no fault of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

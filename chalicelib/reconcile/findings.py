@@ -125,7 +125,7 @@ INSERT INTO disaster.finding
     (finding_id, s3_key, kind, hour, expected_rows, found_rows, found_lines, tweets, written_at, detail, opened_at,
     opened_by, seen_at)
 SELECT
-    SUBSTRING(MD5(trouble.s3_key || ' ' || trouble.kind || ' ' || CAST(:now AS VARCHAR(32))), 1, 16),
+    SUBSTRING(MD5(trouble.s3_key || ' ' || trouble.kind || ' ' || CAST(:id AS VARCHAR(32))), 1, 16),
     trouble.s3_key, trouble.kind, trouble.hour, trouble.expected_rows, trouble.found_rows, trouble.found_lines,
     trouble.tweets, trouble.written_at, trouble.detail, CAST(:now AS TIMESTAMP), CAST(:id AS VARCHAR(32)),
     CAST(:now AS TIMESTAMP)
