@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ROOT
+from chalicelib import times
 from chalicelib.reconcile import repeats, transaction
 from chalicelib.reconcile.compare import Job, Known
-from chalicelib.reconcile.listing import timestamp
 from chalicelib.warehouse import migrations
 from local.faults import Faults
 from local.warehouse import Warehouse
@@ -145,7 +145,7 @@ def know(warehouse: Warehouse, last: int) -> None:
         cursor.execute(f"CREATE TABLE main.planted AS {COPIES}", {"last": last})
     with warehouse.session() as session:
         new = "CREATE TEMP TABLE new_key AS SELECT tweet_key, CAST(NULL AS TIMESTAMP) AS loaded_at FROM main.planted"
-        given = dict.fromkeys(("since", "last_since"), timestamp(repeats.ALWAYS))
+        given = dict.fromkeys(("since", "last_since"), times.sql(repeats.ALWAYS))
         session.run([new, repeats.REPEATS, repeats.FOUND], given)
         session.run(
             [

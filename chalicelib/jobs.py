@@ -21,7 +21,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients
+from chalicelib import clients, layout, times
 from chalicelib.events import event
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
@@ -193,7 +193,7 @@ def _newest(kind: str, most: int) -> list[str]:
 
 
 def _ids(kind: str, since: date) -> Iterator[str]:
-    folder = f"reports/{kind}/"
+    folder = f"{layout.REPORTS}{kind}/"
     pages = clients.s3().get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=settings().bucket, Prefix=folder, StartAfter=f"{folder}{since:%Y%m%d}"):
         for item in page.get("Contents", ()):
@@ -232,7 +232,7 @@ def _ended(job: Job, result: Mapping[str, Any], error: str = "") -> Job:
 
 
 def _key(kind: str, job_id: str) -> str:
-    return f"reports/{kind}/{job_id}.json"
+    return layout.report(kind, job_id)
 
 
 def _store(job: Job) -> None:
@@ -247,7 +247,7 @@ def _store(job: Job) -> None:
 def _plain(value: Any) -> Any:
     """Convert what JSON has no type for: times and decimals of warehouse rows."""
     if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return times.milliseconds(value)
     if isinstance(value, Decimal):
         return float(value)
     raise TypeError(f"{type(value).__name__} can't go into a job's JSON")

@@ -19,7 +19,7 @@ from unittest import mock
 
 import boto3
 
-from chalicelib import clients
+from chalicelib import clients, layout
 from tests import attack_corpus
 from tests.aws_in_memory import SETTINGS, aws, event, results
 
@@ -67,7 +67,7 @@ def reconcile(name: str) -> None:
     if made := attack_corpus.REJECTED.get(name):
         bucket = Bucket(made(), "rejected/dt=2026-02-03/hh=04/", 16)
     else:
-        bucket = Bucket(attack_corpus.GIVEN_UP[name](), f"{unanswered.FOLDER}2026/02/03/04/", 1)
+        bucket = Bucket(attack_corpus.GIVEN_UP[name](), f"{layout.FAILED}2026/02/03/04/", 1)
     with (
         mock.patch.object(clients, "s3", lambda: bucket),
         mock.patch.object(unanswered, "settings", lambda: SETTINGS),

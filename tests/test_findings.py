@@ -14,10 +14,9 @@ import pytest
 import requests
 import tweet_files as files
 
-from chalicelib import clients
+from chalicelib import clients, layout
 from chalicelib.admin import findings
 from chalicelib.admin.http import Request
-from chalicelib.reconcile import unanswered
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 from local.server import LocalAws
@@ -56,7 +55,7 @@ def refused(hour: datetime) -> str:
 
 
 def unsent(hour: datetime, *texts: str) -> str:
-    key = f"{unanswered.FOLDER}{hour:%Y/%m/%d/%H}/disaster-tweets-local-1-{files.an_id()}"
+    key = f"{layout.FAILED}{hour:%Y/%m/%d/%H}/disaster-tweets-local-1-{files.an_id()}"
     records = [json.dumps({"text": text}).encode() for text in texts or ("nobody has me",)]
     lines = [{"errorCode": "Lambda.FunctionError", "rawData": b64encode(record).decode()} for record in records]
     files.put_object(key, b"".join(json.dumps(line).encode() + b"\n" for line in lines))

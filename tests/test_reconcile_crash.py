@@ -14,10 +14,10 @@ from unittest import mock
 import pytest
 import tweet_files as files
 
+from chalicelib import layout
 from chalicelib.reconcile import listing, lock, plan, repair
 from chalicelib.reconcile.hours import HOUR, Range
 from chalicelib.reconcile.listing import Object
-from chalicelib.reconcile.unanswered import FOLDER
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 from infra.stages import ROOT
@@ -118,7 +118,7 @@ def test_lost_statements_are_repeated_wherever_they_are_lost() -> None:
     """Each transaction of a run is done, and then lost, so that it is done twice."""
     hour = files.an_hour()
     key, whole, broken = files.put(hour), files.loaded(hour), files.put(hour, body=b"broken")
-    files.put_object(f"{FOLDER}{hour:%Y/%m/%d/%H}/failed", b"not what Firehose writes")
+    files.put_object(f"{layout.FAILED}{hour:%Y/%m/%d/%H}/failed", b"not what Firehose writes")
     files.delete(key)
     run, seen = data_api.run, []
 

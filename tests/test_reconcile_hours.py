@@ -8,6 +8,7 @@ import tweet_files as files
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib import layout, times
 from chalicelib.reconcile import hours
 from chalicelib.reconcile.hours import HOUR, Found, Range
 from chalicelib.warehouse import data_api
@@ -109,7 +110,7 @@ def test_ranges_are_the_same_hours_and_as_few_as_can_be(numbers: set[int]) -> No
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)))
 def test_keys_sort_as_their_hours_do(moment: datetime) -> None:
     hour = hours.floor(moment.replace(tzinfo=UTC))
-    assert hours.key(hour) < f"{hours.key(hour)}anything" < hours.key(hour + HOUR)
+    assert layout.hour_folder(hour) < f"{layout.hour_folder(hour)}anything" < layout.hour_folder(hour + HOUR)
 
 
 def test_days_are_read_off_folders() -> None:
@@ -221,9 +222,7 @@ def test_hours_beside_the_one_that_was_asked_for_stay_due(stack: LocalAws) -> No
 
 @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T00:00Z", "2026-01-31T01:00:00+01:00"])
 def test_times_are_utc(text: str) -> None:
-    from chalicelib.reconcile.run import moment
-
-    assert moment(text) == at(0)
+    assert times.parsed(text) == at(0)
 
 
 def test_where_the_reconciler_loads_there_is_no_grace() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.reconcile import listing
 from chalicelib.reconcile.hours import Found, Range, asked, ranges
 from chalicelib.reconcile.listing import MOST_KEY_BYTES, between, manifest
@@ -211,4 +211,4 @@ def test_a_few_rows_are_a_file_of_their_own(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_time_is_written_in_utc_to_the_second() -> None:
     moment = datetime(2026, 1, 2, 4, 5, 6, 789_000, tzinfo=timezone(HOUR))
-    assert listing.timestamp(moment) == "2026-01-02 03:05:06"
+    assert times.sql(moment) == "2026-01-02 03:05:06"

@@ -9,8 +9,8 @@ import orjson
 import pytest
 import tweet_files as files
 
-from chalicelib import clients
-from chalicelib.reconcile import hours, listing, plan, repair, transaction
+from chalicelib import clients, layout
+from chalicelib.reconcile import listing, plan, repair, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.plan import File
@@ -103,7 +103,7 @@ def test_a_file_that_has_gone_fails_a_load_and_is_not_passed_over() -> None:
 
 def test_a_key_too_long_for_its_column_is_no_tweet_file_and_is_named() -> None:
     hour = files.an_hour()
-    folder = f"tweets/{hours.key(hour)}"
+    folder = f"tweets/{layout.hour_folder(hour)}"
     fits, longer = (f"{folder}{'a' * (size - len(folder) - 12)}-5.ndjson.gz" for size in (256, 257))
     assert [bool(listing.tweet_file(key)) for key in (fits, longer)] == [True, False]
     files.put_object(longer, b"")

@@ -10,6 +10,7 @@ import tweet_files as files
 from aws_in_memory import aws, event
 from aws_in_memory import rows as answered
 
+from chalicelib import layout
 from chalicelib.reconcile import rejected, unanswered
 from chalicelib.transform.handler import transform
 
@@ -36,7 +37,7 @@ def source(key: str, number: int) -> bytes:
 
 
 def failed(hour: Any, *lines: bytes, packed: bool = False) -> str:
-    key = f"{unanswered.FOLDER}{hour:%Y/%m/%d/%H}/disaster-tweets-local-1-{files.an_id()}"
+    key = f"{layout.FAILED}{hour:%Y/%m/%d/%H}/disaster-tweets-local-1-{files.an_id()}"
     body = b"".join(lines)
     files.put_object(key, gzip.compress(body) if packed else body)
     return key
@@ -123,7 +124,7 @@ def test_refusals_are_shown_by_samples_with_the_line_that_has_the_source() -> No
     line = b'{"reason":"%b","message":"a \\"tweet\\" is an object","record_id":"1","arrived_at":"","raw":""}\n'
     for name in "abcd":
         body = gzip.compress(line % b"not_an_object" * 2 + line % b"no_text")
-        files.put_object(f"{rejected.FOLDER}{hour:dt=%Y-%m-%d/hh=%H}/{name}-3.ndjson.gz", body)
+        files.put_object(f"{layout.REJECTED}{hour:dt=%Y-%m-%d/hh=%H}/{name}-3.ndjson.gz", body)
     samples = files.reconcile(hour)["rejected"]["samples"]
     assert [(each["s3_key"][-13:], each["line"]) for each in samples if each["reason"] == "no_text"] == [
         (f"{name}-3.ndjson.gz", 3) for name in "dcb"
@@ -134,14 +135,14 @@ def test_refusals_are_shown_by_samples_with_the_line_that_has_the_source() -> No
 
 def test_a_rejected_file_that_can_t_be_read_is_still_counted() -> None:
     hour = files.an_hour()
-    files.put_object(f"{rejected.FOLDER}{hour:dt=%Y-%m-%d/hh=%H}/c-4.ndjson.gz", b"broken")
+    files.put_object(f"{layout.REJECTED}{hour:dt=%Y-%m-%d/hh=%H}/c-4.ndjson.gz", b"broken")
     report = files.reconcile(hour)
     assert (report["rejected"]["tweets"], report["rejected"]["unread_tweets"]) == (4, 4)
 
 
 def test_manifests_that_firehose_gave_up_on_are_named() -> None:
     hour = files.an_hour()
-    files.put_object(key := f"{unanswered.GIVEN_UP}{hour:%Y/%m/%d/%H}/manifest-1", b"{}")
+    files.put_object(key := f"{layout.GIVEN_UP}{hour:%Y/%m/%d/%H}/manifest-1", b"{}")
     report = files.reconcile(hour)
     assert report["given_up"] == {"manifests": 1, "shown": [key]} and report["verdict"] == "well"
 
@@ -150,7 +151,7 @@ def test_a_rejected_file_over_its_budget_is_counted_up_to_there(monkeypatch: pyt
     hour = files.an_hour()
     line = json.dumps({"reason": "not_json", "raw": "x" * 1000}).encode() + b"\n"
     monkeypatch.setattr(rejected, "MOST_BYTES", 3 * len(line))
-    files.put_object(f"{rejected.FOLDER}{hour:dt=%Y-%m-%d/hh=%H}/d-5.ndjson.gz", gzip.compress(line * 5))
+    files.put_object(f"{layout.REJECTED}{hour:dt=%Y-%m-%d/hh=%H}/d-5.ndjson.gz", gzip.compress(line * 5))
     report = files.reconcile(hour)
     assert report["rejected"]["reasons"] == [{"reason": "not_json", "tweets": 3}]
     assert (report["rejected"]["tweets"], report["rejected"]["unread_tweets"]) == (5, 2)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_race_copy_beside_repair import packed
 from warehouses import ROLE, Scratch, scratch
 
+from chalicelib import layout
 from chalicelib.reconcile import compare, hours
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.hours import HOUR, Window
@@ -76,7 +77,7 @@ def test_hours_a_year_apart_are_compared_each_where_its_rows_lie(house: Scratch)
     """Also rows that arrived hours after their file's hour; and a file that was written days later."""
     listed, rows = [], []
     for hour, lines in zip(YEARS, ([1, 2, 3], [1, 2, 2], [1, 3, 4]), strict=True):
-        folder = f"tweets/{hours.key(hour)}"
+        folder = f"tweets/{layout.hour_folder(hour)}"
         key = f"{folder}a-3.ndjson.gz"
         listed.append(
             {
@@ -92,7 +93,7 @@ def test_hours_a_year_apart_are_compared_each_where_its_rows_lie(house: Scratch)
         house.load({"s3_line": line, "arrived_at": f"{arrived:%Y-%m-%d %H:%M:%S}"}, key=key)
     house.objects |= {
         "work/hours.gz": packed(
-            *({"hour": f"{hour:%Y-%m-%d %H:%M:%S}", "hour_key": f"tweets/{hours.key(hour)}"} for hour in YEARS)
+            *({"hour": f"{hour:%Y-%m-%d %H:%M:%S}", "hour_key": f"tweets/{layout.hour_folder(hour)}"} for hour in YEARS)
         ),
         "work/files.gz": packed(*listed),
         "work/files.manifest": orjson.dumps({"entries": [{"url": "s3://bucket/work/files.gz", "mandatory": True}]}),

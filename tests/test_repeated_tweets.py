@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from warehouses import Scratch, scratch
 
+from chalicelib import layout
 from chalicelib.erasures import rows as erasures
 from chalicelib.reconcile import compare, hours, repeats, transaction
 from chalicelib.reconcile.compare import Job, Known
@@ -60,7 +61,7 @@ class World:
             self.house.warehouse.execute(f"DELETE FROM disaster.{table}")
 
     def write(self, hour: datetime, tweets: list[str]) -> str:
-        key = f"tweets/{hours.key(hour)}{len(self.files):032x}-{len(tweets)}.ndjson.gz"
+        key = f"tweets/{layout.hour_folder(hour)}{len(self.files):032x}-{len(tweets)}.ndjson.gz"
         self.files[key] = hour, tweets
         return key
 

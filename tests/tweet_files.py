@@ -13,10 +13,10 @@ from typing import Any
 
 import fastjsonschema
 
-from chalicelib import clients
+from chalicelib import clients, layout
 from chalicelib.classifier import Prediction
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import hours, listing, repeats, run
+from chalicelib.reconcile import listing, repeats, run
 from chalicelib.reconcile.compare import Job, Known
 from chalicelib.settings import settings
 from chalicelib.transform import rows
@@ -60,7 +60,7 @@ def lines(key: str, tweets: int, hour: datetime) -> list[bytes]:
 
 def put(hour: datetime, tweets: int = 5, *, body: bytes | None = None) -> str:
     """Writes a tweet file (with another content if one is given): its key."""
-    key = f"tweets/{hours.key(hour)}{secrets.token_hex(16)}-{tweets}.ndjson.gz"
+    key = f"tweets/{layout.hour_folder(hour)}{secrets.token_hex(16)}-{tweets}.ndjson.gz"
     whole = gzip.compress(b"".join(lines(key, tweets, hour)))
     clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=whole if body is None else body)
     return key

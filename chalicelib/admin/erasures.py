@@ -9,11 +9,10 @@ from typing import Any
 
 from chalice.app import BadRequestError, NotFoundError
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.admin.http import Answer, Request, accepted
 from chalicelib.admin.validation import validate
 from chalicelib.erasures import requests
-from chalicelib.erasures.requests import said
 from chalicelib.settings import settings
 
 SHOWN = 100  # of the requests that are not done, and of those that are
@@ -45,7 +44,7 @@ def start(request: Request) -> Answer:
     request_id = requests.put(body.get("tweet_ids", ()), body.get("user_ids", ()), "api", now)
     requests.begin(request_id, now)
     asked_at = requests.asked_at(request_id)
-    return accepted(request, _placed(request_id, "running"), due_at=said(asked_at + requests.DUE))
+    return accepted(request, _placed(request_id, "running"), due_at=times.milliseconds(asked_at + requests.DUE))
 
 
 def list_all(request: Request) -> Answer:
@@ -87,7 +86,11 @@ def show(request: Request, job_id: str) -> Answer:
 
 def _waiting(request_id: str, now: datetime) -> dict[str, Any]:
     asked_at = requests.asked_at(request_id)
-    due = {"asked_at": said(asked_at), "due_at": said(asked_at + requests.DUE), "late": _late(request_id, now)}
+    due = {
+        "asked_at": times.milliseconds(asked_at),
+        "due_at": times.milliseconds(asked_at + requests.DUE),
+        "late": _late(request_id, now),
+    }
     return {**_placed(request_id, "running"), **due}
 
 

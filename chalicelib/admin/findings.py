@@ -8,6 +8,7 @@ from typing import Any
 
 from chalice.app import ConflictError, NotFoundError
 
+from chalicelib import times
 from chalicelib.admin.http import Answer, Request
 from chalicelib.admin.validation import validate
 from chalicelib.reconcile import findings
@@ -53,10 +54,7 @@ def resolve(request: Request, finding_id: str) -> Answer:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {
-        name: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
-        for name, value in row.items()
-    }
+    plain = {name: times.seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}
     return {**plain, "to_do": findings.TO_DO[row["kind"]] if row["status"] == "outstanding" else None}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalice.app import BadRequestError, NotFoundError
 
-from chalicelib import jobs
+from chalicelib import jobs, times
 from chalicelib.admin.http import Answer, Request, accepted, report
 from chalicelib.admin.validation import validate
 
@@ -49,16 +49,14 @@ LISTED = (
 def start(request: Request) -> Answer:
     """Start a run on the hours that are due, or on those from `from` to `to`."""
     body = validate(request.body(), START)
-    start, stop = (datetime.fromisoformat(body[name]) if name in body else None for name in ("from", "to"))
-    if start and stop and start.replace(tzinfo=UTC) >= stop.replace(tzinfo=UTC):
+    start, stop = (times.parsed(body[name]) if name in body else None for name in ("from", "to"))
+    if start and stop and start >= stop:
         raise BadRequestError(f"from must be before to, but is {body['from']}, and to is {body['to']}")
     now = datetime.now(UTC)
     tomorrow = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
     for name, found, last in (("from", start, now), ("to", stop, tomorrow)):
-        if found and found.replace(tzinfo=UTC) > last:
-            raise BadRequestError(
-                f"{name} must not be in the future, after {last:%Y-%m-%dT%H:%M:%SZ}, but is {body[name]}"
-            )
+        if found and found > last:
+            raise BadRequestError(f"{name} must not be in the future, after {times.seconds(last)}, but is {body[name]}")
     return accepted(request, jobs.start("reconciliations", body))
 
 

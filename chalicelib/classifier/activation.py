@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.classifier import active as reading
 from chalicelib.classifier import bundled
 from chalicelib.classifier.active import Active
@@ -34,7 +34,7 @@ def activate(wanted: Active, by: str) -> Active:
     now = current()
     if now.since and replace(wanted, since=now.since, by=now.by) == now:
         return now
-    new = replace(wanted, since=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), by=by)
+    new = replace(wanted, since=times.seconds(datetime.now(UTC)), by=by)
     name, value = reading.parameter_name(settings().stage), json.dumps(asdict(new))
     clients.ssm().put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
     reading.forget()

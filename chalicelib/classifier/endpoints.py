@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.classifier import activation, labelled, versions
 from chalicelib.classifier.active import Active
 from chalicelib.settings import settings
@@ -145,7 +145,7 @@ def last_use(endpoint: Mapping[str, Any], active: Active) -> datetime:
     arn = endpoint["EndpointArn"]
     created: datetime = endpoint["CreationTime"].astimezone(UTC)
     version = active.version if arn == active.relevance_endpoint_arn else version_of(endpoint)
-    rows = data_api.query(LAST_USE, {"version": version, "since": created.strftime("%Y-%m-%d %H:%M:%S")})
+    rows = data_api.query(LAST_USE, {"version": version, "since": times.sql(created)})
     seconds = rows[0]["last_use"] if rows else None
     return created if seconds is None else max(created, datetime.fromtimestamp(float(seconds), UTC))
 

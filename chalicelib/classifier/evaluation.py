@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import clients, jobs
+from chalicelib import clients, jobs, layout
 from chalicelib.classifier import bundled, evaluation_page, labelled, text, versions
 from chalicelib.settings import settings
 
@@ -55,7 +55,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
         **compared,
     }
     page = evaluation_page.render(report, job_id).encode()
-    key = f"reports/evaluations/{job_id}.html"
+    key = layout.report("evaluations", job_id, "html")
     clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=page, ContentType="text/html; charset=utf-8")
     return report
 

@@ -15,11 +15,10 @@ from io import BufferedReader
 from itertools import takewhile
 from typing import NamedTuple, cast
 
-from chalicelib import clients
+from chalicelib import clients, layout
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.settings import settings
 
-PREFIX = "classifier/"
 """Where in the stage's bucket Comprehend's role may read and write."""
 RELEVANCE_LABELS = ("relevant", "not_relevant")
 LABELS = {"kind": tuple(CODES), "relevance": RELEVANCE_LABELS}
@@ -107,8 +106,10 @@ class Checked:
 def locate(uri: str) -> Located:
     """Return the one object that `uri` (`s3://bucket/key`) names. Raises NotThereError, SharedError."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if bucket != settings().bucket or not key.startswith(PREFIX):
-        raise NotThereError(f"{uri} is out of Comprehend's reach: put it under s3://{settings().bucket}/{PREFIX}")
+    if bucket != settings().bucket or not key.startswith(layout.CLASSIFIER):
+        raise NotThereError(
+            f"{uri} is out of Comprehend's reach: put it under s3://{settings().bucket}/{layout.CLASSIFIER}"
+        )
     found = clients.s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=2).get("Contents", [])
     exact = [item for item in found if item["Key"] == key]
     if not exact:

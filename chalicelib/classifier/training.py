@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from chalicelib import clients
+from chalicelib import clients, layout
 from chalicelib.classifier import labelled, versions
 from chalicelib.classifier.endpoints import RefusedError
 from chalicelib.settings import Settings, settings
@@ -62,7 +62,7 @@ def request(
             "S3Uri": file.uri,
             **({"TestS3Uri": test.uri} if test else {}),
         },
-        "OutputDataConfig": {"S3Uri": f"s3://{where.bucket}/{labelled.PREFIX}output/"},
+        "OutputDataConfig": {"S3Uri": f"s3://{where.bucket}/{layout.CLASSIFIER}output/"},
         "LanguageCode": language,
         "Mode": "MULTI_CLASS",
     }

@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 
 from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.classifier import activation, bundled
 from chalicelib.classifier.active import Active
 from chalicelib.settings import settings
@@ -133,8 +133,8 @@ def summary(properties: Mapping[str, Any], endpoint: Mapping[str, Any] | None, a
         "language": properties.get("LanguageCode"),
         "data": properties["InputDataConfig"].get("S3Uri"),
         "test_data": properties["InputDataConfig"].get("TestS3Uri"),
-        "submitted_at": iso(properties.get("SubmitTime")),
-        "trained_at": iso(properties.get("TrainingEndTime")),
+        "submitted_at": _seconds(properties.get("SubmitTime")),
+        "trained_at": _seconds(properties.get("TrainingEndTime")),
         "documents": {
             "trained": metadata.get("NumberOfTrainedDocuments"),
             "tested": metadata.get("NumberOfTestDocuments"),
@@ -161,7 +161,7 @@ def endpoint_summary(endpoint: Mapping[str, Any]) -> dict[str, Any]:
         "aws_status": endpoint["Status"],
         "inference_units": units,
         "desired_inference_units": endpoint["DesiredInferenceUnits"],
-        "created_at": iso(endpoint["CreationTime"]),
+        "created_at": times.seconds(endpoint["CreationTime"]),
         "usd_a_day": usd_a_day(units),
         "usd_so_far": round(seconds * units * USD_A_UNIT_SECOND, 2),
     }
@@ -212,6 +212,5 @@ def per_label(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[st
     return scores
 
 
-def iso(moment: datetime | None) -> str | None:
-    """UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+def _seconds(moment: datetime | None) -> str | None:
+    return times.seconds(moment) if moment else None

@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import bodies, clients
+from chalicelib import bodies, clients, layout, times
 from chalicelib.events import event
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 
-FOLDER = "erasures/requests/"
-DONE = "erasures/done/"
-STATE = "erasures/state.json"  # what the last pass left
+FOLDER = f"{layout.ERASURES}requests/"
+DONE = f"{layout.ERASURES}done/"
+STATE = f"{layout.ERASURES}state.json"  # what the last pass left
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}")
 DUE = timedelta(hours=24)
 """From the marker to the erasure: developer.x.com/en/developer-terms/policy asks for 24 hours."""
@@ -71,7 +71,7 @@ def begin(request_id: str, now: datetime) -> None:
 
     It is invoked by EventBridge as well, and expects its events.
     """
-    payload = orjson.dumps(event("Erasure Requested", "disaster-tweets.admin", {}, request_id, said(now)))
+    payload = orjson.dumps(event("Erasure Requested", "disaster-tweets.admin", {}, request_id, times.milliseconds(now)))
     function = settings().function_name("erase")
     try:
         clients.lambda_().invoke(FunctionName=function, InvocationType="Event", Payload=payload)
@@ -137,12 +137,7 @@ def stored(bucket: str, name: str) -> dict[str, Any] | None:
     return found
 
 
-def said(moment: datetime) -> str:
-    """Return a time as JSON has it: ISO 8601 in UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _lines(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: datetime) -> Iterator[dict[str, Any]]:
     for name, ids in (("tweet_id", tweet_ids), ("user_id", user_ids)):
         for each in sorted(set(ids)):
-            yield {name: each, "source": source, "at": said(at)}
+            yield {name: each, "source": source, "at": times.milliseconds(at)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+from chalicelib import layout, times
 from chalicelib.erasures import rows
 from chalicelib.reconcile import transaction
-from chalicelib.reconcile.listing import timestamp
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 
@@ -54,10 +54,10 @@ def remove_old(now: datetime, deadline: float) -> int:
 def remove(before: datetime) -> None:
     """Remove the rows of files of hours before a midnight, and the reconciler's books of that time."""
     given = {
-        "before": timestamp(before),
-        "latest": timestamp(before + LATEST),
-        "earliest": timestamp(before - LATEST),
-        "key": f"tweets/dt={before:%Y-%m-%d}/",
+        "before": times.sql(before),
+        "latest": times.sql(before + LATEST),
+        "earliest": times.sql(before - LATEST),
+        "key": layout.TWEETS + layout.day_folder(before),
     }
     lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
     transaction.run([lock, TWEETS, *BOOKS], given, answers=0)

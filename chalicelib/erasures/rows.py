@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from chalicelib import times
 from chalicelib.erasures.records import LOST
 from chalicelib.reconcile import listing, transaction
-from chalicelib.reconcile.listing import timestamp
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy, data_api
 
@@ -59,7 +59,7 @@ def listed() -> int:
 
 def forget(before: datetime) -> None:
     """Take what was listed before a time off the list."""
-    transaction.run([FORGET], {"before": timestamp(before)}, answers=0)
+    transaction.run([FORGET], {"before": times.sql(before)}, answers=0)
 
 
 def seen(urls: str, patience: float) -> dict[int, set[str]]:
@@ -81,11 +81,11 @@ def find(requests: str, earliest: datetime | None, since: datetime, patience: fl
     `requests`: the manifest of their objects, empty without any. `earliest`: no tweet of theirs arrived before.
     """
     asked = []
-    given = {"since": timestamp(since)}
+    given = {"since": times.sql(since)}
     if requests:
         names = ("tweet_id", "user_id")
         asked = [NEW_TABLE, copy.statement(requests, settings().copy_role_arn, "new_erasure", names)]
-        given["earliest"] = timestamp(earliest) if earliest else "1970-01-01 00:00:00"
+        given["earliest"] = times.sql(earliest) if earliest else "1970-01-01 00:00:00"
     (rows,) = transaction.run([*asked, found(bool(requests))], given, answers=1, patience=patience)
     return [Row(row["s3_key"], row["s3_line"], row["arrived_at"], row["digest"] or "") for row in rows]
 
@@ -132,7 +132,7 @@ def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: 
     load = copy.statement(url, settings().copy_role_arn, "erased_line", ("s3_key", "s3_line"), manifest=False)
     lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
     asked = [lock, LINE_TABLE, load, *map(erased, TABLES)]
-    transaction.run(asked, {"now": timestamp(now)}, answers=0, patience=patience)
+    transaction.run(asked, {"now": times.sql(now)}, answers=0, patience=patience)
 
 
 def erased(table: str) -> str:

@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib import clients
+from chalicelib import clients, layout, times
 from chalicelib.erasures import records, requests, retention, rows, stores
-from chalicelib.erasures.requests import Request, said
+from chalicelib.erasures.requests import Request
 from chalicelib.erasures.stores import Kind, Version, Work
 from chalicelib.reconcile import listing
 from chalicelib.reconcile.hours import HOUR, floor
@@ -35,9 +35,9 @@ from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
 from chalicelib.transform.rows import EPOCH, written
 
-LOCK = "erasures/lock.json"
-WORK = "erasures/work/"
-LIST = "erasures/list/"
+LOCK = f"{layout.ERASURES}lock.json"
+WORK = f"{layout.ERASURES}work/"
+LIST = f"{layout.ERASURES}list/"
 SECONDS = 840.0  # where the Lambda's own limit isn't known
 WORKING = 0.85  # of the time: then no new work is begun
 LOCKED = 2.0  # seconds to wait for another pass, which looks again for requests before it ends
@@ -77,7 +77,7 @@ class Pass:
 
     @property
     def at(self) -> str:
-        return listing.timestamp(self.now)
+        return times.sql(self.now)
 
     @property
     def left(self) -> float:
@@ -245,7 +245,7 @@ def remember(bucket: str, this: Pass) -> None:
     keys = []
     for request in this.requests:
         key = f"{LIST}{request.id}.ndjson.gz"
-        listed_at = listing.timestamp(request.asked_at)
+        listed_at = times.sql(request.asked_at)
         listing.lines(bucket, key, ({"digest": each, "listed_at": listed_at} for each in digests(request)))
         keys.append(key)
     if not rows.listed():
@@ -268,9 +268,9 @@ def close(bucket: str, this: Pass, request: Request) -> None:
         "source": request.source,
         "tweet_ids": len(request.tweet_ids),
         "user_ids": len(request.user_ids),
-        "asked_at": said(request.asked_at),
-        "due_at": said(request.due_at),
-        "finished_at": said(datetime.now(UTC)),
+        "asked_at": times.milliseconds(request.asked_at),
+        "due_at": times.milliseconds(request.due_at),
+        "finished_at": times.milliseconds(datetime.now(UTC)),
         "proof": {name: value for name, value in reported(this).items() if name not in {"requests", "trouble"}},
     }
     clients.s3().put_object(
@@ -300,9 +300,9 @@ def of_day(kind: Kind, day: Any) -> str:
     """Return what the keys of a day's objects begin with. `day`: a date, or an hour for that hour alone."""
     hour = isinstance(day, datetime)
     if kind in (stores.REJECTED, stores.TWEETS):
-        return f"{kind.prefix}dt={day:%Y-%m-%d}/" + (f"hh={day:%H}/" if hour else "")
-    folder = "delivery/" if kind is stores.DELIVERY else kind.prefix
-    return f"{folder}{day:%Y/%m/%d}/" + (f"{day:%H}/" if hour else "")
+        return kind.prefix + (layout.hour_folder(day) if hour else layout.day_folder(day))
+    folder = layout.DELIVERY if kind is stores.DELIVERY else kind.prefix
+    return folder + (layout.firehose_folder(day) if hour else f"{day:%Y/%m/%d}/")
 
 
 def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
@@ -418,7 +418,12 @@ def read_state(bucket: str, now: datetime) -> State:
 
 
 def write_state(bucket: str, state: State) -> None:
-    body = {**state._asdict(), "since": said(state.since), "busy": said(state.busy), "trouble": dict(state.trouble)}
+    body = {
+        **state._asdict(),
+        "since": times.milliseconds(state.since),
+        "busy": times.milliseconds(state.busy),
+        "trouble": dict(state.trouble),
+    }
     clients.s3().put_object(Bucket=bucket, Key=requests.STATE, Body=orjson.dumps(body))
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from chalicelib import bodies, clients
+from chalicelib import bodies, clients, layout
 from chalicelib.erasures import records
 from chalicelib.erasures.records import Digests
 
@@ -41,11 +41,13 @@ class Kind(NamedTuple):
     most_line: int = MOST_LINE
 
 
-TWEETS = Kind("tweets/", records.of_row, records.row_without)
-DELIVERY = Kind("delivery/2", records.of_row, records.row_without)  # their keys begin with the year
-SOURCE = Kind("source/", records.of_source, records.source_without, split=records.pieces, most_line=MOST_BACKUP_LINE)
-REJECTED = Kind("rejected/", records.of_refusal, records.refusal_without, records.arrival_of_refusal)
-FAILED = Kind("delivery/processing-failed/", records.of_failure, records.failure_without, records.arrival_of_failure)
+TWEETS = Kind(layout.TWEETS, records.of_row, records.row_without)
+DELIVERY = Kind(f"{layout.DELIVERY}2", records.of_row, records.row_without)  # their keys begin with the year
+SOURCE = Kind(
+    layout.SOURCE, records.of_source, records.source_without, split=records.pieces, most_line=MOST_BACKUP_LINE
+)
+REJECTED = Kind(layout.REJECTED, records.of_refusal, records.refusal_without, records.arrival_of_refusal)
+FAILED = Kind(layout.FAILED, records.of_failure, records.failure_without, records.arrival_of_failure)
 KINDS = (TWEETS, DELIVERY, SOURCE, REJECTED, FAILED)
 
 

@@ -20,9 +20,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+from chalicelib import layout, times
 from chalicelib.reconcile import hours, listing, transaction
 from chalicelib.reconcile.hours import Window
-from chalicelib.reconcile.listing import Listing, timestamp
+from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.whole import SUMS, whole
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy
@@ -82,7 +83,7 @@ class Job(NamedTuple):
 def known(now: datetime) -> Known:
     """Return what former runs left in the warehouse. Raises WarehouseError."""
     asked, recent = [KNOWN_DAYS, HOURS_KNOWN, STANDING], hours.recent(now)
-    given = {"now": timestamp(now), "recent": timestamp(recent.start)}
+    given = {"now": times.sql(now), "recent": times.sql(recent.start)}
     days, rows, standing = transaction.run(asked, given, answers=3)
     return Known(
         [row["day"] for row in days],
@@ -124,7 +125,7 @@ def rows(columns: str, windows: int) -> str:
 def bounds(windows: Sequence[Window]) -> dict[str, str]:
     """Return the parameters of `rows`. No row of a file arrived before the hour of its key: that of its earliest."""
     return {
-        f"{name}_{n}": timestamp(moment)
+        f"{name}_{n}": times.sql(moment)
         for n, window in enumerate(windows, 1)
         for name, moment in zip(("since", "stop", "until"), window, strict=True)
     }
@@ -422,12 +423,12 @@ def parameters(job: Job, windows: Sequence[Window]) -> dict[str, str]:
 
     An hour is over at `closed` where its last file has had its grace.
     """
-    later = {f"next_{n}": timestamp(job.now + wait) for n, wait in enumerate(hours.INTERVALS, 1)}
+    later = {f"next_{n}": times.sql(job.now + wait) for n, wait in enumerate(hours.INTERVALS, 1)}
     return {
         "id": job.id,
-        "now": timestamp(job.now),
-        "cutoff": timestamp(job.now - job.grace),
-        "closed": timestamp(job.now - job.grace - hours.HOUR),
+        "now": times.sql(job.now),
+        "cutoff": times.sql(job.now - job.grace),
+        "closed": times.sql(job.now - job.grace - hours.HOUR),
         **bounds(windows),
         "again": str(job.asked_for).lower(),
         "loads": str(settings().delivery == "reconcile").lower(),
@@ -457,7 +458,7 @@ def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared
 
 def write_hours(bucket: str, folder: str, listed: Sequence[datetime]) -> str:
     """Write the hours as JSON lines for COPY; return their URL."""
-    rows = ({"hour": timestamp(hour), "hour_key": listing.FOLDER + hours.key(hour)} for hour in listed)
+    rows = ({"hour": times.sql(hour), "hour_key": layout.TWEETS + layout.hour_folder(hour)} for hour in listed)
     return listing.lines(bucket, f"{folder}hours.ndjson.gz", rows)
 
 
@@ -490,8 +491,8 @@ WHERE tweet_hour.hour_key = left_over.hour_key
 
 def no_orphans(job: Job, folder: str, keys: Sequence[str]) -> None:
     """Take findings back: these files are there, they were written after the listing. The next run looks at them."""
-    rows = ({"s3_key": key, "hour_key": key[:27]} for key in keys)
+    rows = ({"s3_key": key, "hour_key": key[: layout.HOUR_KEY]} for key in keys)
     url = listing.lines(settings().bucket, f"{folder}late.ndjson.gz", rows)
     load = copy.statement(url, settings().copy_role_arn, "late_file", ("s3_key", "hour_key"), manifest=False)
-    given = {"id": job.id, "now": timestamp(job.now)}
+    given = {"id": job.id, "now": times.sql(job.now)}
     transaction.run([KEY_TABLE, load, NO_FINDINGS, HOURS_OPEN], given, answers=0)

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 import orjson
 from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.reconcile import plan
-from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.plan import File
 
 CHUNK = 1 << 20
@@ -69,7 +68,7 @@ def check(found: Iterable[bytes], file: File) -> None:
 
     Their times must be those that a repair looks at (plan.bounds), so that none is loaded that it would not find again.
     """
-    since, until = map(timestamp, plan.bounds([file]))
+    since, until = map(times.sql, plan.bounds([file]))
     number = 0
     for number, line in enumerate(found, 1):
         try:

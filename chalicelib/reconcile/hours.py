@@ -85,11 +85,6 @@ def _differs(found: Found | None, checked: Found) -> bool:
     return found.files != checked.files or found.at + CLOCKS > checked.at
 
 
-def key(hour: datetime) -> str:
-    """Return what the keys of an hour's files have behind their first folder: `dt=YYYY-MM-DD/hh=HH/`."""
-    return hour.strftime(f"dt={hour:%Y-%m-%d}/hh=%H/")
-
-
 def floor(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import clients, layout
 from chalicelib.conditional import MISSING, code
 from chalicelib.reconcile.gate import Ledger, Usual
 from chalicelib.reconcile.hours import Found
 
-KEY = "reports/reconciliations/ledger.json"
+KEY = layout.report("reconciliations", "ledger")
 VERSION = 1
 MAYBE = ("check_at", "not_before", "woken_at")
 

@@ -16,12 +16,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from chalicelib import clients
+from chalicelib import clients, layout, times
 from chalicelib.reconcile import hours
 from chalicelib.reconcile.hours import Found, Range
 
-FOLDER = "tweets/"
-NAME = re.compile(r"tweets/(dt=\d{4}-\d{2}-\d{2}/hh=\d{2}/)[^/]+-([1-9]\d{0,8})\.ndjson\.gz", re.ASCII)
 MOST_KEY_BYTES = 256  # of s3_key
 PART = 50_000  # lines: some megabytes, and parts for Redshift to load at once
 MOST_FOREIGN = 100  # named in the report
@@ -54,7 +52,7 @@ class Listing:
         return {hour: found.at for hour, found in self.found.items()}
 
 
-def stored_days(bucket: str, folder: str = FOLDER) -> set[date]:
+def stored_days(bucket: str, folder: str = layout.TWEETS) -> set[date]:
     """Return the days that have files, from their folders: a request for 1,000 days."""
     pages = clients.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder, Delimiter="/")
     return hours.days(each["Prefix"] for page in pages for each in page.get("CommonPrefixes", ()))
@@ -62,7 +60,7 @@ def stored_days(bucket: str, folder: str = FOLDER) -> set[date]:
 
 def objects(bucket: str, folder: str, span: Range, listing: Listing | None = None) -> Iterator[Object]:
     """Yield the objects under `<folder>dt=…/hh=…/` of a range, in order of their keys; counts requests in `listing`."""
-    yield from between(bucket, folder, hours.key(span.start), hours.key(span.stop), listing)
+    yield from between(bucket, folder, layout.hour_folder(span.start), layout.hour_folder(span.stop), listing)
 
 
 def between(bucket: str, folder: str, start: str, stop: str, listing: Listing | None = None) -> Iterator[Object]:
@@ -79,17 +77,17 @@ def between(bucket: str, folder: str, start: str, stop: str, listing: Listing | 
 
 def tweet_file(key: str) -> re.Match[str] | None:
     """Return what a tweet file's key says (1: its hour, 2: its rows), None for keys that are no tweet files'."""
-    return NAME.fullmatch(key) if len(key.encode()) <= MOST_KEY_BYTES else None
+    return layout.TWEET_FILE.fullmatch(key) if len(key.encode()) <= MOST_KEY_BYTES else None
 
 
 def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, Found]:
     """Return how many tweet files each hour of a range has, their rows, and when the newest was written; counts
     requests."""
     by_key: dict[str, Found] = {}
-    for found in objects(bucket, FOLDER, span, listing):
+    for found in objects(bucket, layout.TWEETS, span, listing):
         if named := tweet_file(found.key):
             by_key[named[1]] = with_file(by_key.get(named[1]), found, int(named[2]))
-    return {hour: by_key[hours.key(hour)] for hour in hours.within(span) if hours.key(hour) in by_key}
+    return {hour: by_key[layout.hour_folder(hour)] for hour in hours.within(span) if layout.hour_folder(hour) in by_key}
 
 
 def with_file(known: Found | None, file: Object, rows: int) -> Found:
@@ -101,15 +99,19 @@ def with_file(known: Found | None, file: Object, rows: int) -> Found:
 def written(bucket: str, span: Range, listing: Listing) -> dict[datetime, list[datetime]]:
     """Return when the tweet files of each hour of a range were written, in order; counts requests."""
     by_key: dict[str, list[datetime]] = {}
-    for found in objects(bucket, FOLDER, span, listing):
+    for found in objects(bucket, layout.TWEETS, span, listing):
         if named := tweet_file(found.key):
             by_key.setdefault(named[1], []).append(found.written_at)
-    return {hour: sorted(by_key[hours.key(hour)]) for hour in hours.within(span) if hours.key(hour) in by_key}
+    return {
+        hour: sorted(by_key[layout.hour_folder(hour)])
+        for hour in hours.within(span)
+        if layout.hour_folder(hour) in by_key
+    }
 
 
 def any_file(bucket: str) -> bool:
     """Return whether there is a tweet file at all: one request."""
-    return bool(clients.s3().list_objects_v2(Bucket=bucket, Prefix=FOLDER, MaxKeys=1).get("Contents"))
+    return bool(clients.s3().list_objects_v2(Bucket=bucket, Prefix=layout.TWEETS, MaxKeys=1).get("Contents"))
 
 
 def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, requests: int = 0) -> Listing:
@@ -121,8 +123,8 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
     listing, lines = Listing(requests=requests), Lines(bucket, f"{prefix}files-")
     for span in spans:
         due, reached = hours.within(span), 0
-        for found in objects(bucket, FOLDER, span, listing):
-            while reached < len(due) and found.key >= FOLDER + hours.key(due[reached] + hours.HOUR):
+        for found in objects(bucket, layout.TWEETS, span, listing):
+            while reached < len(due) and found.key >= layout.TWEETS + layout.hour_folder(due[reached] + hours.HOUR):
                 reached += 1
             if listing.files % 1000 == 0 and time.monotonic() > deadline:
                 listing.complete = False
@@ -136,10 +138,10 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
             lines.add(
                 {
                     "s3_key": found.key,
-                    "hour_key": FOLDER + named[1],
+                    "hour_key": layout.TWEETS + named[1],
                     "expected_rows": int(named[2]),
                     "bytes": found.bytes,
-                    "written_at": timestamp(found.written_at),
+                    "written_at": times.sql(found.written_at),
                 }
             )
         listing.hours += due if listing.complete else due[:reached]
@@ -196,8 +198,3 @@ def manifest(bucket: str, key: str, keys: Iterable[str]) -> str:
     entries = [{"url": f"s3://{bucket}/{each}", "mandatory": True} for each in keys]
     clients.s3().put_object(Bucket=bucket, Key=key, Body=orjson.dumps({"entries": entries}))
     return key
-
-
-def timestamp(moment: datetime) -> str:
-    """Write a TIMESTAMP as COPY and CAST read it, UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

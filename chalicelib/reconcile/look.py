@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib import clients, jobs
+from chalicelib import clients, jobs, layout, times
 from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, page, rejected, unanswered
 from chalicelib.reconcile.compare import Compared, Job
 from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
@@ -20,7 +20,7 @@ from chalicelib.reconcile.hours import HOUR, Range
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.outcome import Outcome
 from chalicelib.reconcile.repair import Repairs
-from chalicelib.reconcile.report import Found, build, iso
+from chalicelib.reconcile.report import Found, build
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
 
@@ -105,7 +105,7 @@ def _rest(found: Look, known: Ledger) -> None:
     report = asleep(found, known, job_id)
     alert.measure(report, time.monotonic() - began)
     body = page.render(report, job_id).encode()
-    key = f"reports/{KIND}/{job_id}.html"
+    key = layout.report(KIND, job_id, "html")
     clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
     jobs.store_done(KIND, job_id, {"repair": True, "why": found.decision.why}, report)
     ledger.write(bucket, known._replace(looked_at=found.at))
@@ -123,7 +123,7 @@ def asleep(found: Look, known: Ledger, job_id: str) -> dict[str, Any]:
     report |= {name: last[name] for name in ("outstanding", "resolved", "hours") if name in last}
     report["verdict"] = "trouble" if report["outstanding"]["findings"] else "well"
     report["tweets"]["lost"] = report["outstanding"]["tweets"]
-    woken_at = iso(known.woken_at) if known.woken_at else None
+    woken_at = times.seconds(known.woken_at) if known.woken_at else None
     warehouse = {"woken": False, "why": found.decision.why, "last_woken_at": woken_at}
     return {**report, "warehouse": warehouse, "alerted": False}
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from chalicelib import times
 from chalicelib.reconcile import compare, findings, hours, listing, transaction
 from chalicelib.reconcile.compare import HOUR_TABLE, Compared, Job, write_hours
 from chalicelib.reconcile.findings import Kept
 from chalicelib.reconcile.hours import HOUR, Window, floor
-from chalicelib.reconcile.listing import Listing, timestamp
+from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.repair import Verdict
 from chalicelib.reconcile.unanswered import File
 from chalicelib.settings import settings
@@ -240,10 +241,10 @@ def settle(
     given = {
         "id": job.id,
         **compare.bounds(windows),
-        "strip_start": timestamp(strip_stop - STRIP),
-        "strip_stop": timestamp(strip_stop),
-        "now": timestamp(job.now),
-        "in_an_hour": timestamp(job.now + HOUR),
+        "strip_start": times.sql(strip_stop - STRIP),
+        "strip_stop": times.sql(strip_stop),
+        "now": times.sql(job.now),
+        "in_an_hour": times.sql(job.now + HOUR),
         "swept": str(job.sweep).lower(),
     }
     given = {name: value for name, value in given.items() if any(f":{name}" in sql for sql in asked)}
@@ -271,7 +272,7 @@ def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
     numbers = {name: str(tweets[name]) for name in ("loaded", "waiting", "late", "repaired", "lost")}
     given = {
         "id": job.id,
-        "finished": timestamp(finished),
+        "finished": times.sql(finished),
         "complete": str(report["complete"]).lower(),
         "files": str(report["files"]["listed"]),
         "tweets": str(tweets["expected"]),
@@ -279,7 +280,7 @@ def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
     }
     asked = [CLOSED, *([ORDINARY] if report["new"]["loaded"] else [])]
     if report["alerted"]:
-        transaction.run([*asked, findings.TOLD], {**given, "now": timestamp(job.now)}, answers=0)
+        transaction.run([*asked, findings.TOLD], {**given, "now": times.sql(job.now)}, answers=0)
     else:
         transaction.run(asked, given, answers=0)
 
@@ -292,7 +293,7 @@ def _finding(job: Job, file: File) -> dict[str, Any]:
     found = file.tweets - file.lost
     return {
         "reconciliation_id": job.id,
-        "found_at": timestamp(job.now),
+        "found_at": times.sql(job.now),
         "s3_key": file.key,
         "hour": _hour(file.key),
         "state": "unanswered",

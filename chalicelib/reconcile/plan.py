@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
+from chalicelib import layout
 from chalicelib.reconcile import hours
 
 MOST_FILES = 1000
@@ -49,5 +50,5 @@ def halves(batch: Sequence[File]) -> list[list[File]]:
 
 def bounds(batch: Sequence[File]) -> tuple[datetime, datetime]:
     """Return from when, and until when at the latest, the rows of a batch arrived: see hours.SPREAD."""
-    since = min(datetime.strptime(file.key[:26], "tweets/dt=%Y-%m-%d/hh=%H") for file in batch)
-    return since.replace(tzinfo=UTC), max(file.written_at for file in batch) + hours.SPREAD
+    since = min(layout.hour_of(file.key) for file in batch)
+    return since, max(file.written_at for file in batch) + hours.SPREAD

@@ -17,11 +17,10 @@ from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import bodies, clients
+from chalicelib import bodies, clients, layout
 from chalicelib.reconcile import listing
 from chalicelib.reconcile.hours import Range
 
-FOLDER = "rejected/"
 NAME = re.compile(r"-(\d{1,9})\.ndjson\.gz$")
 MOST_READ = 5000
 """Files read for their reasons; about 20 seconds. Of those before them, the newest being read first, only the number of
@@ -61,7 +60,7 @@ def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
     found = Rejected()
     newest: deque[str] = deque(maxlen=MOST_READ)
     for span in reversed(spans):
-        for each in listing.objects(bucket, FOLDER, span):
+        for each in listing.objects(bucket, layout.REJECTED, span):
             if named := NAME.search(each.key):
                 found.files += 1
                 found.tweets += int(named[1])

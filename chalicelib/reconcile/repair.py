@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import jobs
+from chalicelib import jobs, times
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import examine, listing, plan, transaction
 from chalicelib.reconcile.compare import Job
-from chalicelib.reconcile.listing import timestamp
 from chalicelib.reconcile.plan import File
 from chalicelib.reconcile.whole import SUMS, whole
 from chalicelib.settings import settings
@@ -279,8 +278,8 @@ class _Work:
         asked = statements(lock, keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
         since, until = plan.bounds(batch)
-        now = timestamp(self._job.now)
-        given = {"id": self._job.id, "now": now, "since": timestamp(since), "until": timestamp(until)}
+        now = times.sql(self._job.now)
+        given = {"id": self._job.id, "now": now, "since": times.sql(since), "until": times.sql(until)}
         (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
         self.done.since = min(since, self.done.since or since)
         return {
@@ -295,7 +294,7 @@ def load_error(file: File, since: datetime) -> str:
     Everybody sees the errors of his own loads: docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
     """
     try:
-        rows = data_api.query(LOAD_ERROR, {"key": f"%/{file.key}", "since": timestamp(since)})
+        rows = data_api.query(LOAD_ERROR, {"key": f"%/{file.key}", "since": times.sql(since)})
     except data_api.WarehouseError:
         return ""
     return "".join(

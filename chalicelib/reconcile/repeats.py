@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from chalicelib import times
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import hours, transaction
 from chalicelib.reconcile.compare import SEEN_UNTIL, Job, Known
-from chalicelib.reconcile.listing import timestamp
 
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 OVERLAP = timedelta(days=1)
@@ -129,16 +129,16 @@ def find(job: Job, known: Known, repaired_since: datetime | None, patience: floa
     """
     if job.sweep:
         since = known.last_sweep - OVERLAP if known.last_sweep else ALWAYS
-        given = {"since": timestamp(ALWAYS), "loaded_since": timestamp(since)}
+        given = {"since": times.sql(ALWAYS), "loaded_since": times.sql(since)}
         # Rows are wide: only where the last ones of what is found lie are they read.
         asked = [NEW_AND_KNOWN, REPEATS, LAST_OF_FOUND]
         ((row,),) = transaction.run(asked, given, answers=1, patience=patience)
-        last_since = timestamp(row["since"] or job.now)
+        last_since = times.sql(row["since"] or job.now)
         _write(job, NEW_AND_KNOWN, {**given, "last_since": last_since}, patience)
     elif repaired_since or known.new_rows:
         since = hours.recent(job.now).start
         since = min(since, repaired_since) if repaired_since else since
-        _write(job, NEW, {"since": timestamp(since), "last_since": timestamp(since)}, patience)
+        _write(job, NEW, {"since": times.sql(since), "last_since": times.sql(since)}, patience)
 
 
 def _write(job: Job, new: str, given: dict[str, str], patience: float) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
+from chalicelib import times
 from chalicelib.reconcile import findings
 from chalicelib.reconcile.compare import LOADABLE, Compared, Job
 from chalicelib.reconcile.listing import Listing
@@ -41,12 +41,12 @@ def build(found: Found) -> dict[str, Any]:
         "schema_version": VERSION,
         "verdict": verdict(found),
         "complete": listing.complete and not found.repairs.stopped and not unrepaired(found.outcome.actions),
-        "as_of": iso(job.now),
+        "as_of": times.seconds(job.now),
         "repair": job.repair,
         "grace_seconds": int(job.grace.total_seconds()),
         "looked_at": {
-            "from": iso(listing.hours[0]) if listing.hours else None,
-            "to": iso(listing.hours[-1]) if listing.hours else None,
+            "from": times.seconds(listing.hours[0]) if listing.hours else None,
+            "to": times.seconds(listing.hours[-1]) if listing.hours else None,
             "hours": len(listing.hours),
             "list_requests": listing.requests,
             "swept": job.sweep,
@@ -159,12 +159,12 @@ def _files_after(found: Found) -> dict[str, int]:
 
 def finding(row: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in row.items() if name not in {"hour", "detail"}}
-    return {**plain, "hour": iso(row["hour"]) if row["hour"] else None, "detail": row["detail"]}
+    return {**plain, "hour": times.seconds(row["hour"]) if row["hour"] else None, "detail": row["detail"]}
 
 
 def outstanding(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return an outstanding finding as the report shows it, with what to do about it."""
-    moments = {name: iso(row[name]) if row[name] else None for name in ("hour", "opened_at", "told_at")}
+    moments = {name: times.seconds(row[name]) if row[name] else None for name in ("hour", "opened_at", "told_at")}
     return {**row, **moments, "to_do": findings.TO_DO[row["kind"]]}
 
 
@@ -181,15 +181,10 @@ def unanswered(file: File) -> dict[str, Any]:
 
 
 def hour(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "hour": iso(row["hour"])}
+    return {**row, "hour": times.seconds(row["hour"])}
 
 
 def kind(row: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the tweets of one kind. A row that somebody else wrote may have no label, or one of no kind."""
     code = row["code"] or ""
     return {"code": code, "name": row["name"] or code or "(none)", "tweets": row["tweets"], "relevant": row["relevant"]}
-
-
-def iso(moment: datetime) -> str:
-    """UTC, as `2026-01-31T12:00:00Z`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients, jobs
+from chalicelib import clients, jobs, layout, times
 from chalicelib.classifier import endpoints
 from chalicelib.reconcile import (
     alert,
@@ -71,7 +71,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
         outcome.close(found.job, report, datetime.now(UTC))
         if not lock.lost:
             keep(found, report)
-        key = f"reports/reconciliations/{job_id}.html"
+        key = layout.report("reconciliations", job_id, "html")
         body = page.render(report, job_id).encode()
         clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
     logger.info("reconciled", extra={"verdict": report["verdict"], **report["tweets"]})
@@ -81,7 +81,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Found:
     """Looks, and repairs."""
     bucket, now = settings().bucket, datetime.now(UTC)
-    folder = f"reports/work/{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
+    folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
     known = compare.known(now)
     job = plan(arguments, job_id, now, known)
     jobs.progress("listing tweet files")
@@ -193,17 +193,11 @@ def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -
     bucket = settings().bucket
     stored = seen.days = listing.stored_days(bucket)
     if job.asked_for:
-        start, stop = (moment(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
+        start, stop = (times.parsed(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
         return hours.kept(hours.asked([*stored, *known.days], start, stop, job.now), job.now, settings().row_days)
     due = hours.due(stored, known.days, known.recent, known.again, job.now, job.sweep)
     seen.found = listing.files_of(bucket, hours.recent(job.now), seen)
     return hours.kept(due | hours.changed(seen.found, known.recent), job.now, settings().row_days)
-
-
-def moment(text: str) -> datetime:
-    """ISO 8601 as UTC; without an offset it is UTC already."""
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def compared_with(job: Job, listed: Listing, folder: str, deadline: float) -> Compared:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import bodies, clients
+from chalicelib import bodies, clients, layout, times
 from chalicelib.reconcile import hours, listing, transaction
 from chalicelib.reconcile.hours import Range
 from chalicelib.settings import settings
@@ -27,8 +27,6 @@ from chalicelib.transform.rows import tweet_key
 from chalicelib.transform.unpack import unpack
 from chalicelib.warehouse import copy
 
-FOLDER = "delivery/processing-failed/"
-GIVEN_UP = "delivery/errors/manifests/"
 REFUSED = "Lambda.ProcessingFailedStatus"  # the transform's own answer: those are in its rejected files
 SHOWN = 100  # manifests
 MOST_BYTES = 256 << 20
@@ -38,7 +36,6 @@ MOST_LINE = 16 << 20
 """Bytes of a record with what Firehose says of it: its data in base64 came in a request of 6 MB."""
 MOST_FILES = 1000  # read at a run, the newest first; each has up to some MB
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-HOUR = "%Y/%m/%d/%H/"  # of Firehose's keys, UTC
 
 KEYS_TABLE = "CREATE TEMP TABLE unanswered_tweet (s3_key VARCHAR(1024), tweet_key CHAR(32)) DISTKEY (tweet_key)"
 
@@ -79,13 +76,13 @@ class GivenUp(NamedTuple):
 
 def given_up(bucket: str, spans: Sequence[Range]) -> GivenUp:
     """Return the manifests that Firehose gave up in some ranges."""
-    keys = Keys(bucket, GIVEN_UP, spans, SHOWN)
+    keys = Keys(bucket, layout.GIVEN_UP, spans, SHOWN)
     return GivenUp(keys.count, keys.newest)
 
 
 def failed(bucket: str, span: Range) -> int:
     """Count the files of records without an answer Firehose wrote in the hours of a range."""
-    return sum(1 for _ in of_firehose(bucket, FOLDER, span))
+    return sum(1 for _ in of_firehose(bucket, layout.FAILED, span))
 
 
 class Keys:
@@ -102,7 +99,7 @@ class Keys:
 
 def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Object]:
     """Yield the objects that Firehose wrote to a folder in the hours of a range."""
-    return listing.between(bucket, folder, span.start.strftime(HOUR), span.stop.strftime(HOUR))
+    return listing.between(bucket, folder, layout.firehose_folder(span.start), layout.firehose_folder(span.stop))
 
 
 def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
@@ -112,7 +109,7 @@ def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
     bucket = settings().bucket
     files: list[File] = []
     lines = listing.Lines(bucket, f"{folder}unanswered-")
-    for key in Keys(bucket, FOLDER, spans, MOST_FILES).newest:
+    for key in Keys(bucket, layout.FAILED, spans, MOST_FILES).newest:
         if time.monotonic() > deadline:
             break
         file = File(key)
@@ -162,5 +159,5 @@ def missing(manifest_url: str, since: datetime, deadline: float) -> dict[str, in
         MISSING,
     ]
     patience = max(1.0, deadline - time.monotonic())
-    ((*rows,),) = transaction.run(asked, {"since": listing.timestamp(since)}, answers=1, patience=patience)
+    ((*rows,),) = transaction.run(asked, {"since": times.sql(since)}, answers=1, patience=patience)
     return {row["s3_key"]: int(row["lost"]) for row in rows}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import conditional
+from chalicelib import conditional, layout
 from chalicelib.conditional import BEATEN, code
 
 LEASE = 45.0
@@ -42,7 +42,7 @@ class Lease:
     """
 
     def __init__(self, bucket: str, source: str, holder: str) -> None:
-        self._bucket, self._key = bucket, f"collect/{source}.json"
+        self._bucket, self._key = bucket, f"{layout.COLLECT}{source}.json"
         self._me = f"{holder} {secrets.token_hex(4)}"  # Lambda may run the same event twice
         self._etag, self._writes = "", 0
         self.cursor = Cursor()

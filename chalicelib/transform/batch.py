@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
 
+from chalicelib import layout
 from chalicelib.transform.rows import Draft
 from chalicelib.transform.unpack import Refusal, Tweet, unpack
 
@@ -53,10 +54,10 @@ class Batch:
     bytes_in: int  # records' data, decoded
 
     @cached_property
-    def hour(self) -> str:
-        """Return the folder of its files: `dt=YYYY-MM-DD/hh=HH` of the earliest arrival, UTC."""
+    def folder(self) -> str:
+        """Return the folder of its files: that of the hour of the earliest arrival."""
         earliest = min(record.arrived for record in self.records)
-        return datetime.fromtimestamp(earliest / 1000, UTC).strftime("dt=%Y-%m-%d/hh=%H")
+        return layout.hour_folder(datetime.fromtimestamp(earliest / 1000, UTC))
 
 
 def read(event: dict[str, Any], draft: Drafter = in_python) -> Batch:

@@ -10,7 +10,7 @@ import orjson
 from botocore.exceptions import ClientError
 from isal import igzip
 
-from chalicelib import bodies
+from chalicelib import bodies, layout
 from chalicelib.transform.answer import MOST_BYTES
 from chalicelib.transform.batch import Batch, Record
 from chalicelib.transform.rows import timestamp
@@ -24,11 +24,11 @@ CONFLICTS = 5  # attempts while another invocation is writing the same file
 
 
 def tweets_key(batch: Batch, rows: int) -> str:
-    return f"tweets/{batch.hour}/{batch.name}-{rows}.ndjson.gz"
+    return layout.tweet_file(batch.folder, batch.name, rows)
 
 
 def rejected_key(batch: Batch, lines: int) -> str:
-    return f"rejected/{batch.hour}/{batch.name}-{lines}.ndjson.gz"
+    return layout.rejected_file(batch.folder, batch.name, lines)
 
 
 def refusal_line(record: Record, refusal: Refusal) -> bytes:

@@ -10,14 +10,14 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib import clients
+from chalicelib import clients, times
 from chalicelib.settings import settings
 
 MOST_STATEMENTS = 40  # of one batch
@@ -266,16 +266,11 @@ def _decoder(type_name: str, scale: int) -> Callable[[Mapping[str, Any]], Any]:
     return decode
 
 
-def _utc(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "numeric": Decimal,
     "decimal": Decimal,
-    "timestamp": _utc,
-    "timestamptz": _utc,
+    "timestamp": times.parsed,
+    "timestamptz": times.parsed,
     "date": date.fromisoformat,
     "super": json.loads,
 }
