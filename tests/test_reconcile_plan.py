@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.layout import TWEET_FILE
 from chalicelib.reconcile import examine, plan
-from chalicelib.reconcile.listing import NAME
 from chalicelib.reconcile.plan import File
 
 KEY = "tweets/dt=2026-01-02/hh=03/x-1.ndjson.gz"
@@ -90,5 +90,5 @@ def test_a_bomb_is_unpacked_in_pieces() -> None:
     ],
 )
 def test_a_file_s_rows_are_read_off_its_name(key: str, rows: str | None) -> None:
-    match = NAME.fullmatch(key)
+    match = TWEET_FILE.fullmatch(key)
     assert (match[2] if match else None) == rows
