@@ -50,10 +50,10 @@ TARGETS = {
         "reconcile_steps",
         "reconcile_whole",
     ),
-    "chalicelib/reconcile/charts.py": ("reconciliation_charts", "reconciliation_page"),
+    "chalicelib/pages/charts.py": ("reconciliation_charts", "reconciliation_page"),
     "chalicelib/conditional.py": ("reconcile_lock_clock",),
     "chalicelib/reconcile/lock.py": ("reconcile_lock_clock",),
-    "chalicelib/reconcile/page.py": ("reconciliation_page", "reconciliation_page_parts"),
+    "chalicelib/pages/reconciliation.py": ("reconciliation_page", "reconciliation_page_parts"),
     "producer.py": ("producer*",),
     "readers.py": ("readers", "producer"),
 }

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.classifier import evaluation, evaluation_page
+from chalicelib.classifier import evaluation
 from chalicelib.classifier.labelled import Document
+from chalicelib.pages import evaluation as evaluation_page
 
 TRUE = ["flood"] * 6 + ["storm"] * 3 + ["not_disaster"] * 3
 ONE = ["flood"] * 5 + ["storm"] * 4 + ["not_disaster"] * 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.reconcile import charts
+from chalicelib.pages import charts
 
 
 def hour(at: str, **told: Any) -> dict[str, Any]:

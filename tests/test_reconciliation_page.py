@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,13 @@ import fastjsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
+from page_parts import part
 
-from chalicelib.admin import job_page
-from chalicelib.classifier import evaluation_page
-from chalicelib.reconcile import charts, page
+from chalicelib.pages import charts, templating
+from chalicelib.pages import evaluation as evaluation_page
+from chalicelib.pages import job as job_page
+from chalicelib.pages import reconciliation as page
 from infra.stages import ROOT
 
 REPORT = json.loads((ROOT / "tests" / "events" / "reconciliation_report.json").read_text())
@@ -255,13 +257,13 @@ def test_what_needs_a_person_comes_first_with_why_and_what_to_do() -> None:
 
 
 def test_files_that_need_a_person_stand_before_those_that_were_mended_each_with_what_to_do() -> None:
-    told = text_of(page.findings(REPORT))
+    told = text_of(part("findings", REPORT))
     places = [
         told.index(words) for words in ("could not be loaded", "orphans are never", "the next run", "loaded again")
     ]
     assert places == sorted(places)
     for finding in REPORT["findings"]:
-        assert page.to_do(finding) in told.replace("&quot;", '"')
+        assert page.to_do(finding) in told.replace("&#34;", '"')
 
 
 @pytest.mark.parametrize(
@@ -328,7 +330,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_that_stand_side_by_side_can_be_told_apart(scheme: str) -> None:
-    light, dark, *_ = re.findall(r":root \{(.*?)\}", page.STYLE, re.S)
+    light, dark, *_ = re.findall(r":root \{(.*?)\}", templating.style(), re.S)
     colours = dict(re.findall(r"--(\w+): (#\w+)", light)) | (
         dict(re.findall(r"--(\w+): (#\w+)", dark)) if scheme == "dark" else {}
     )
@@ -377,7 +379,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def measured(profile: Path, width: int, *options: str, html: str = "") -> dict[str, Any]:
     file = profile / f"measure-{width}.html"
     html = html or page.render(report(outstanding=OUTSTANDING), JOB)
-    file.write_text(MEASURE.format(width=width, page=escape(html, quote=True)))
+    file.write_text(MEASURE.format(width=width, page=escape(html)))
     dom = chromium(
         profile,
         file,
@@ -429,3 +431,9 @@ def test_it_prints(profile: Path) -> None:
     chromium(profile, file, f"--print-to-pdf={pdf}", "--no-pdf-header-footer")
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
     assert 1 <= pages <= 4
+
+
+def test_no_value_of_a_template_is_taken_as_html_but_charts_and_the_style() -> None:
+    for template in templating.FOLDER.glob("*.html"):
+        for value in re.findall(r"\{\{([^}]*)\|\s*safe\b", template.read_text()):
+            assert re.match(r"\s*(charts\.\w+\(|style$)", value), (template.name, value)

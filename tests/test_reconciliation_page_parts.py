@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from page_parts import flat, part
 
-from chalicelib.reconcile import charts, page
+from chalicelib.pages import charts, templating
+from chalicelib.pages import reconciliation as page
 
 TWEETS = {"expected": 12_345, "loaded": 12_000, "waiting": 1, "late": 0, "repaired": 0, "lost": 2000}
 REPORT: dict[str, Any] = {
@@ -41,14 +43,16 @@ def note(text: str) -> str:
 
 
 def test_the_header_says_what_happened_and_in_which_hours() -> None:
-    said = SUMMARY.replace("'", "&#x27;")
+    said = SUMMARY.replace("'", "&#39;")
     start = f'<header class="trouble"><h1>A &amp; B</h1><p>{said}</p>'
     looked = (
         "Looked at 3 hours of tweet files, 2026-01-31 08:00 to 2026-01-31 10:24 UTC; as of 2026-01-31 10:24:38 UTC."
     )
-    assert page.header(REPORT, "A & B") == f"{start}{note(looked)}</header>"
+    assert part("header", REPORT, title="A & B") == f"{start}{note(looked)}</header>"
     nothing = {**REPORT, "looked_at": {**REPORT["looked_at"], "from": None, "to": None}}
-    assert page.header(nothing, "A & B") == f"{start}{note('No hour was due; as of 2026-01-31 10:24:38 UTC.')}</header>"
+    assert part("header", nothing, title="A & B") == (
+        f"{start}{note('No hour was due; as of 2026-01-31 10:24:38 UTC.')}</header>"
+    )
 
 
 def test_the_summary_names_only_what_there_is() -> None:
@@ -73,11 +77,11 @@ def test_what_is_lost_or_was_late_stands_out_among_the_numbers() -> None:
     def tile(number: str, words: str, tone: str = "") -> str:
         return f'<div class="{tone}"><b>{number}</b><span>{words}</span></div>'
 
-    assert page.tiles(TWEETS) == (
+    assert part("tiles", REPORT) == (
         f'<div class="tiles">{tile("12,345", "tweets in files")}{tile("12,000", "found loaded")}'
         f"{tile('1', 'on the way')}{tile('0', 'late')}{tile('0', 'repaired')}{tile('2,000', 'lost', 'alarm')}</div>"
     )
-    late = page.tiles({**TWEETS, "late": 5, "lost": 0})
+    late = part("tiles", {"tweets": {**TWEETS, "late": 5, "lost": 0}})
     assert tile("5", "late", "mended") in late
     assert tile("0", "lost") in late
 
@@ -115,18 +119,18 @@ def finding(state: str = "partial", action: str = "none", detail: str | None = N
 )  # fmt: skip
 def test_of_each_file_it_is_said_what_was_done_and_what_to_do(state: str, action: str, done: str, to_do: str) -> None:
     each = finding(state, action)
-    assert page.done(each) == f"<span>{done}</span>"
+    assert f'<td data-name="what was done"><span>{done}</span></td>' in part("findings", {"findings": [each]})
     assert page.to_do(each) == to_do
     detail = '<br><span class="note">&lt;why&gt;</span>'
-    assert page.done({**each, "detail": "<why>"}) == f"<span>{done}{detail}</span>"
+    assert f"<span>{done}{detail}</span>" in part("findings", {"findings": [{**each, "detail": "<why>"}]})
 
 
 def test_files_in_trouble_are_a_table_the_most_urgent_first() -> None:
     nothing = section("Files in trouble", note("None."))
-    assert page.findings({"findings": []}) == nothing
-    assert page.findings({"findings": [finding("unanswered")]}) == nothing
+    assert part("findings", {"findings": []}) == nothing
+    assert part("findings", {"findings": [finding("unanswered")]}) == nothing
     files = [finding("excess", "repaired", s3_key=None), finding("orphaned", "none"), finding("partial", "failed")]
-    shown = page.findings({"findings": files})
+    shown = part("findings", {"findings": files})
     row = '<tr><td data-name="state">{}</td><td data-name="file"><code>{}</code></td><td data-name="found">{}</td>'
     tag = '<span class="tag {}">{}</span>'
     rows = [
@@ -140,8 +144,8 @@ def test_files_in_trouble_are_a_table_the_most_urgent_first() -> None:
         "<th>found</th><th>what was done</th><th>what to do</th></tr></thead><tbody>"
     )
     assert "more in the JSON" not in shown
-    assert page.findings({"findings": [finding("missing")] * 100}).count("<tr>") == 101
-    many = page.findings({"findings": [finding("missing"), finding("unreadable")] * 600})
+    assert part("findings", {"findings": [finding("missing")] * 100}).count("<tr>") == 101
+    many = part("findings", {"findings": [finding("missing"), finding("unreadable")] * 600})
     assert many.count("<tr>") == 101
     assert many.endswith(f"{note('1,100 more in the JSON and in disaster.reconciliation_finding.')}</section>")
 
@@ -154,7 +158,7 @@ def test_files_in_trouble_are_a_table_the_most_urgent_first() -> None:
     ],
 )  # fmt: skip
 def test_a_state_has_the_colour_of_its_weight(state: str, tone: str) -> None:
-    assert f'<span class="tag {tone}">{state}</span>' in page.findings({"findings": [finding(state)]})
+    assert f'<span class="tag {tone}">{state}</span>' in part("findings", {"findings": [finding(state)]})
 
 
 def test_what_needs_a_person_is_a_list_with_why_what_to_do_and_how_to_accept_it() -> None:
@@ -170,13 +174,13 @@ def test_what_needs_a_person_is_a_list_with_why_what_to_do_and_how_to_accept_it(
     tag = '<li><span class="tag bad">unreadable</span>'
     items = (
         f"{tag} <code>tweets/&lt;x&gt;</code><br>1 tweet is in no row."
-        f'<br><span class="note">it&#x27;s cut</span>{accept.format("f1")}'
+        f'<br><span class="note">it&#39;s cut</span>{accept.format("f1")}'
         f"{tag} <code>(no key)</code>{accept.format('f2')}"
     )
     for findings, more in ((2, ""), (1203, note("1,201 more: <code>GET /findings</code> has all."))):
-        said = page.needs({"outstanding": {"findings": findings, "shown": [one, other]}})
+        said = part("needs", {"outstanding": {"findings": findings, "shown": [one, other]}})
         assert lines(said) == lines(section("Needs a person", f"<ul>{items}</ul>{more}", "needs"))
-    assert page.needs({"outstanding": {"findings": 0, "shown": []}}) == ""
+    assert part("needs", {"outstanding": {"findings": 0, "shown": []}}) == ""
 
 
 def cells(**named: str) -> str:
@@ -195,7 +199,7 @@ def test_records_without_an_answer_are_told_with_why_and_how_to_bring_them_back(
     ]
     rows = (
         cells(file="<code>k&lt;1&gt;</code>", why="X (1,200), Z (1)", tweets=number("1,500"), in_no_row=number("1,000"))
-        + cells(file="<code>k2</code>", why="it&#x27;s cut", tweets=number("0"), in_no_row=number("0"))
+        + cells(file="<code>k2</code>", why="it&#39;s cut", tweets=number("0"), in_no_row=number("0"))
         + cells(file="<code>k3</code>", why="", tweets=number("0"), in_no_row=number("0"))
     )
     head = "<tr><th>file</th><th>why</th><th>tweets</th><th>in no row</th></tr>"
@@ -204,9 +208,9 @@ def test_records_without_an_answer_are_told_with_why_and_how_to_bring_them_back(
         "docs/operations.md, “What Firehose gave up”."
     )
     table = f'<table class="wide"><thead>{head}</thead><tbody>{rows}</tbody></table>'
-    said = page.unanswered({"unanswered": {"shown": shown}})
+    said = part("unanswered", {"unanswered": {"shown": shown}})
     assert lines(said) == lines(section("Records without an answer", what + table, "long"))
-    assert page.unanswered({"unanswered": {"shown": []}}) == ""
+    assert part("unanswered", {"unanswered": {"shown": []}}) == ""
 
 
 def test_what_was_refused_is_told_by_reason_with_examples() -> None:
@@ -224,13 +228,13 @@ def test_what_was_refused_is_told_by_reason_with_examples() -> None:
     table = f'<table class=""><thead>{head}</thead><tbody>{rows}</tbody></table>'
     sample = '<code>not_json</code> no &lt;JSON&gt;<br><code class="note">rejected/x</code>, line 1,234'
     content = note("2,001 tweets in 1 file under rejected/.") + table + f"<p>For example:</p><ul><li>{sample}</li></ul>"
-    assert lines(page.refused({"rejected": rejected})) == lines(section("Refused, by reason", content, "long"))
+    assert lines(part("refused", {"rejected": rejected})) == lines(section("Refused, by reason", content, "long"))
     without = {**rejected, "unread_tweets": 0}
     del without["samples"]
-    said = page.refused({"rejected": without})
+    said = part("refused", {"rejected": without})
     assert "not read" not in said
     assert said.endswith("</table></section>")
-    assert page.refused({"rejected": {**rejected, "tweets": 0}}) == ""
+    assert part("refused", {"rejected": {**rejected, "tweets": 0}}) == ""
 
 
 def test_what_idles_and_costs_is_told_with_what_ends_it() -> None:
@@ -242,11 +246,11 @@ def test_what_idles_and_costs_is_told_with_what_ends_it() -> None:
         ends_it="<code>DELETE /classifier/versions/v&lt;1&gt;/endpoint</code>",
     )
     table = f'<table class="wide"><thead>{head}</thead><tbody>{row}</tbody></table>'
-    said = page.idle({"idle_endpoints": [{"version": "v<1>", "idle_seconds": 7200, "cost_usd": 1234.5}]})
+    said = part("idle", {"idle_endpoints": [{"version": "v<1>", "idle_seconds": 7200, "cost_usd": 1234.5}]})
     assert lines(said) == lines(section("Comprehend endpoints that idle, and cost", table))
     unknown = note("Could not be found out; the log says why.")
-    assert page.idle({"idle_endpoints": None}) == section("Idle endpoints", unknown)
-    assert page.idle({"idle_endpoints": []}) == ""
+    assert part("idle", {"idle_endpoints": None}) == section("Idle endpoints", unknown)
+    assert part("idle", {"idle_endpoints": []}) == ""
 
 
 def test_what_else_was_seen_is_a_list() -> None:
@@ -255,8 +259,8 @@ def test_what_else_was_seen_is_a_list() -> None:
     foreign = "<li>{} under tweets/ whose names are no tweet files': <code>{}</code></li>"
 
     def seen(tweets: int, manifests: int, *keys: str) -> str:
-        return page.remarks(
-            {"twice": {"tweets": tweets}, "given_up": {"manifests": manifests}, "foreign_objects": [*keys]}
+        return part(
+            "remarks", {"twice": {"tweets": tweets}, "given_up": {"manifests": manifests}, "foreign_objects": [*keys]}
         )
 
     every = twice + given_up + foreign.format("4 objects", "a&lt;, b, c")
@@ -268,7 +272,7 @@ def test_what_else_was_seen_is_a_list() -> None:
 
 def test_the_footer_says_what_the_run_took() -> None:
     said = "1,234 files listed with 1 request, 2 repair transactions, grace period 15 min."
-    assert page.footer(REPORT, "job<1>") == f'<footer class="note">Reconciliation job&lt;1&gt;: {said}</footer>'
+    assert part("footer", REPORT, "job<1>") == f'<footer class="note">Reconciliation job&lt;1&gt;: {said}</footer>'
 
 
 def test_a_page_is_a_document_of_its_own_for_any_screen() -> None:
@@ -278,15 +282,15 @@ def test_a_page_is_a_document_of_its_own_for_any_screen() -> None:
         "given_up": {"manifests": 0}, "foreign_objects": [],
     }  # fmt: skip
     told = {**REPORT, **quiet}
-    sections = "".join(part(told) for part in (page.strip, page.arrivals, page.lag, page.kinds))
-    assert page.render(told, "job") == (
+    sections = "".join(part(name, told) for name in ("strip", "arrivals", "lag", "kinds"))
+    assert flat(page.render(told, "job")) == flat(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><title>Something needs a person</title>'
-        f"<style>{page.STYLE}</style></head><body>"
-        f"{page.header(told, 'Something needs a person')}{page.tiles(TWEETS)}"
-        f'<main>{page.findings(told)}<div class="charts">{sections}</div></main>'
-        f"{page.footer(told, 'job')}</body></html>"
+        f"<style>\n{templating.style()}\n</style></head><body>"
+        f"{part('header', told)}{part('tiles', told)}"
+        f'<main>{part("findings", told)}<div class="charts">{sections}</div></main>'
+        f"{part('footer', told, 'job')}</body></html>"
     )
     assert [page.VERDICTS[verdict] for verdict in ("well", "repaired", "differs")] == [
         "Every tweet is in the warehouse",
@@ -301,7 +305,7 @@ def test_charts_stand_with_what_their_colours_mean() -> None:
     def drawn(title: str, chart: str, *key: tuple[str, str]) -> str:
         return section(title, chart + charts.legend(key))
 
-    assert page.strip(told) == drawn(
+    assert part("strip", told) == drawn(
         "Hours and their state",
         charts.strip([]),
         ("settled", "all there"),
@@ -311,9 +315,9 @@ def test_charts_stand_with_what_their_colours_mean() -> None:
         ("empty", "no tweets"),
     )
     loaded = (("bar", "loaded"), ("open", "on the way"), ("absent", "not there"))
-    assert page.arrivals(told) == drawn("Tweets an hour", charts.arrivals([]), *loaded)
+    assert part("arrivals", told) == drawn("Tweets an hour", charts.arrivals([]), *loaded)
     mean = (("bar", "mean"), ("range", "longest; a repair counts as a load"))
-    assert page.lag(told) == drawn("From arrival to load", charts.lag([]), *mean)
+    assert part("lag", told) == drawn("From arrival to load", charts.lag([]), *mean)
     real = (("bar", "of a real disaster"), ("weak", "not"))
-    assert page.kinds(told) == drawn("Kinds of disaster", charts.kinds(told["kinds"]), *real)
-    assert page.kinds({"kinds": []}) == section("Kinds of disaster", note("No row in the hours looked at."))
+    assert part("kinds", told) == drawn("Kinds of disaster", charts.kinds(told["kinds"]), *real)
+    assert part("kinds", {"kinds": []}) == section("Kinds of disaster", note("No row in the hours looked at."))

@@ -10,7 +10,6 @@ from typing import Any
 from chalice.app import BadRequestError
 
 from chalicelib import jobs
-from chalicelib.admin import job_page
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,15 @@ class Answer:
 def report(request: Request, job: jobs.Job) -> Answer:
     """Return status and report of a job in one; for Accept: text/html its page, or one that says why none is there."""
     if request.wants_html:
-        page = jobs.page(job) if job["status"] == "succeeded" else job_page.render(job)
+        page = jobs.page(job) if job["status"] == "succeeded" else _without_report(job)
         return Answer(page, content_type="text/html; charset=utf-8")
     return Answer(request.placed(job))
+
+
+def _without_report(job: jobs.Job) -> str:
+    from chalicelib.pages import job as page  # here: no answer in JSON needs Jinja2
+
+    return page.render(job)
 
 
 def accepted(request: Request, job: Mapping[str, Any], status: int = 202, **more: Any) -> Answer:

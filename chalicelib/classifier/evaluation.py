@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import clients, jobs, layout
-from chalicelib.classifier import bundled, evaluation_page, labelled, text, versions
+from chalicelib.classifier import bundled, labelled, text, versions
 from chalicelib.settings import settings
 
 SECONDS = 600.0  # of asking, where the Lambda's own limit isn't known
@@ -54,9 +54,11 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
         "skipped": checked.found,
         **compared,
     }
-    page = evaluation_page.render(report, job_id).encode()
+    from chalicelib.pages import evaluation as page  # here, for a page alone needs Jinja2
+
+    body = page.render(report, job_id).encode()
     key = layout.report("evaluations", job_id, "html")
-    clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=page, ContentType="text/html; charset=utf-8")
+    clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
     return report
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib import clients, jobs, layout, times
-from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, page, rejected, unanswered
+from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, rejected, unanswered
 from chalicelib.reconcile.compare import Compared, Job
 from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
 from chalicelib.reconcile.hours import HOUR, Range
@@ -104,6 +104,8 @@ def _rest(found: Look, known: Ledger) -> None:
     began = time.monotonic()
     report = asleep(found, known, job_id)
     alert.measure(report, time.monotonic() - began)
+    from chalicelib.pages import reconciliation as page  # here, for a page alone needs Jinja2
+
     body = page.render(report, job_id).encode()
     key = layout.report(KIND, job_id, "html")
     clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")

@@ -21,7 +21,6 @@ from chalicelib.reconcile import (
     ledger,
     listing,
     outcome,
-    page,
     rejected,
     repeats,
     unanswered,
@@ -72,6 +71,8 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
         if not lock.lost:
             keep(found, report)
         key = layout.report("reconciliations", job_id, "html")
+        from chalicelib.pages import reconciliation as page  # here, for a page alone needs Jinja2
+
         body = page.render(report, job_id).encode()
         clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
     logger.info("reconciled", extra={"verdict": report["verdict"], **report["tweets"]})

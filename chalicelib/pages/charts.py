@@ -128,6 +128,16 @@ def kinds(rows: Sequence[Mapping[str, Any]], most: int = 12) -> str:
     return svg(30 * len(shown), "Tweets by kind of disaster", parts)
 
 
+def scale(share: float, interval: tuple[float, float], what: str) -> str:
+    """Return a share as a bar from 0 to 1, with a whisker for its interval."""
+    low, high = interval
+    return (
+        f'<svg viewBox="0 0 {WIDTH} 8" role="img" aria-label="{escape(what)}">'
+        f'<rect class="bar" y="0.5" width="{WIDTH * share:.1f}" height="7"/>'
+        f'<path class="whisker" d="M{WIDTH * low:.1f} 4H{WIDTH * high:.1f}"/></svg>'
+    )
+
+
 def legend(entries: Iterable[tuple[str, str]]) -> str:
     """Explain the colours: (class, words)."""
     items = (
