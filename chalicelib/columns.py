@@ -41,6 +41,14 @@ COLUMNS = (
     Column("arrived_at", "TIMESTAMP"),
     _varchar("source", 16),
     Column("erased_at", "TIMESTAMP"),
+    _varchar("place", 256),
+    Column("country_code", "CHAR(2)", 2),
+    Column("latitude", "DOUBLE PRECISION"),
+    Column("longitude", "DOUBLE PRECISION"),
+    _varchar("place_basis", 16),
+    _varchar("information_type", 32),
+    Column("information_score", "DOUBLE PRECISION"),
+    Column("text_key", "CHAR(16)", 16),
 )
 """65,535 is the most a VARCHAR holds; the longest post on X is 25,000 characters, up to 100,000 bytes."""
 

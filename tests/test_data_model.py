@@ -57,6 +57,9 @@ def test_the_first_migration_declares_types_that_are_the_columns_still(house: Sc
     declared = [line.split() for line in body.splitlines()[1:] if line.startswith("    ")]
     types = {name: " ".join(rest).split(" ENCODE")[0] for name, *rest in declared}
     since = {"tweet_id": "VARCHAR(256)", "user_id": "VARCHAR(128)", "source": "VARCHAR(16)", "erased_at": "TIMESTAMP"}
+    since |= {"place": "VARCHAR(256)", "country_code": "CHAR(2)", "place_basis": "VARCHAR(16)", "text_key": "CHAR(16)"}
+    since |= {"information_type": "VARCHAR(32)"}
+    since |= dict.fromkeys(("latitude", "longitude", "information_score"), "DOUBLE PRECISION")
     assert {column.name: column.type for column in COLUMNS} == {
         column.name: {**types, **since}[column.name] for column in COLUMNS
     }
@@ -181,3 +184,22 @@ def test_the_page_names_every_table_and_every_column(house: Scratch) -> None:
     tables = {name for (name,) in house.run(migrations.TABLES)}
     assert [name for name in tables if name not in page] == []
     assert [(table, column) for table, column in columns if table in tables and f"`{column}`" not in page] == []
+
+
+def test_posts_and_distinct_texts_are_counted(house: Scratch) -> None:
+    same = {"text_key": "a" * 16, "user_id": "1", "relevance_label": "relevant"}
+    house.load(
+        {**same, **ago(hours=2), "original_text": "b"},
+        {**same, "user_id": "2", "relevance_label": "not_relevant", **ago(hours=1), "original_text": "a"},
+        {"text_key": "b" * 16, **ago(hours=2)},
+        {"text_key": None, **ago(hours=2)},
+    )
+    counted = house.run(
+        "SELECT tweets, users, relevant, original_text, DATEDIFF(HOUR, first_arrived_at, last_arrived_at)"
+        " FROM disaster.tweet_text WHERE text_key = :key",
+        key="a" * 16,
+    )
+    assert counted == [(2, 2, 1, "a", 1)]
+    assert house.run("SELECT COUNT(*) FROM disaster.tweet_text") == [(2,)]
+    assert house.run("SELECT SUM(tweets), SUM(distinct_texts) FROM disaster.hourly_kind") == [(4, 4)]
+    assert sorted(house.run("SELECT distinct_texts FROM disaster.hourly_kind")) == [(1,), (3,)]

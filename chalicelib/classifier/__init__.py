@@ -22,3 +22,4 @@ class Prediction(NamedTuple):
     relevant: float  # probability that the text speaks of a real disaster
     keywords: tuple[Keyword, ...]
     version: str  # which classifier said so
+    information: tuple[str, float] | None = None  # what a relevant text tells, and how probable that is

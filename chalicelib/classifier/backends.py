@@ -50,8 +50,8 @@ def classify(
 
     With Comprehend, each distinct text is asked for once, but not those without words or in a language it has no
     models for: these are the bundled classifier's. So is, as a fallback, what Comprehend can't answer by `deadline`
-    (time.monotonic()); the version then names both. Keywords stay the bundled classifier's, and relevance does where
-    no endpoint for it is active.
+    (time.monotonic()); the version then names both. Keywords and what the text tells stay the bundled classifier's,
+    and relevance does where no endpoint for it is active.
     """
     if active.backend != "comprehend":
         return Verdicts(own, {"bundled": len(own)})
@@ -97,7 +97,8 @@ def _by_comprehend(
             version += f" (relevance from {ours.prediction.version})"
         label, score = max(answer.scores.items(), key=itemgetter(1))
         return Verdict(
-            Prediction(label, score, relevant, ours.prediction.keywords, version), ours.seconds + answer.seconds
+            ours.prediction._replace(label=label, score=score, relevant=relevant, version=version),
+            ours.seconds + answer.seconds,
         )
 
     by_text = {text: verdict(text, ours) for text, ours in zip(texts, own, strict=True)}

@@ -28,6 +28,7 @@ from chalicelib.classifier import bundled
 from chalicelib.telemetry import logger
 from chalicelib.transform import recipe
 from chalicelib.transform.rows import Draft
+from chalicelib.transform.told import added
 
 PROGRAM = Path(__file__).with_name(f"accelerator-{sys.platform}-{os.uname().machine}")
 MOST_SECONDS = 20.0
@@ -120,7 +121,8 @@ class Accelerator:
         start = 0
         made = []
         for facts, end, label in places:
-            made.append(Draft(written[start:end], facts - start, recipe.LABELS[label], seconds, version))
+            draft = Draft(written[start:end], facts - start, recipe.LABELS[label], seconds, version)
+            made.append(draft.with_told(added(written[start:facts])))
             start = end
         return [made[a:b] if b > a else None for a, b in pairwise(accumulate(tweets, initial=0))]
 

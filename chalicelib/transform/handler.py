@@ -18,6 +18,7 @@ from chalicelib.telemetry import logger, metrics
 from chalicelib.transform import accelerator, answer, files, plan, rows, surge
 from chalicelib.transform.batch import Batch, Drafter, in_python, read
 from chalicelib.transform.put_back import put_back
+from chalicelib.transform.told import told
 from chalicelib.transform.unpack import Tweet
 
 PATIENCE = 0.75  # of the time the invocation has left, for Comprehend; the rest is for S3 and the stream
@@ -119,7 +120,9 @@ def drafts(candidates: list[tuple[int, Tweet]], relevant_share: float) -> list[r
     _cut(candidates, cleaned)
     own = backends.bundled_verdicts(cleaned, relevant_share)
     return [
-        rows.Draft.of(rows.facts(tweet, arrived, text, verdict.prediction.keywords), verdict, text, tweet.lang)
+        rows.Draft.of(
+            rows.facts(tweet, arrived, text, verdict.prediction.keywords) + told(tweet, text), verdict, text, tweet.lang
+        )
         for (arrived, tweet), text, verdict in zip(candidates, cleaned, own, strict=True)
     ]
 

@@ -1,8 +1,8 @@
 """Tweets and what the classifier says of them as lines of JSON, in the columns of `disaster.disaster_tweets`.
 
-A line is made of three parts: what the source and the text alone decide (so that a retry comes to the same), the
-verdict, and the link to the tweet file. The verdict's and the link's sizes are bounded, so how many rows fit an answer
-is known before anyone is asked for a verdict. The accelerator is given the first two parts as `facts` and `said` write
+A line is made of three parts: what the source and the text alone decide (`facts` and `told.py`; so a retry comes to the
+same), the verdict, and the link to the tweet file. The verdict's and the link's sizes are bounded, so how many rows fit
+an answer is known before anyone is asked for a verdict. The accelerator is given `facts` and `said` as Python writes
 them (`recipe.py`): what they say, it says.
 """
 
@@ -22,10 +22,11 @@ from chalicelib.columns import REPLAYED
 from chalicelib.transform.unpack import Tweet
 
 MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
-VERDICT_BYTES = 288  # at most, with its column names: see `verdict`
+VERDICT_BYTES = 384  # at most, with its column names: see `verdict`
 LINK_BYTES = 112
 SMALLEST_ROW = 512  # no row has fewer bytes
 SAID = b',"disaster_label":"%b","classifier_score":%.6f,"relevance_label":"%b","relevance_score":%.6f'
+INFORMATION = b',"information_type":"%b","information_score":%.6f'
 SAID_BY = b',"processing_time":%.6f,"classifier_version":"%b"'
 RELEVANCE = (b"not_relevant", b"relevant")
 EPOCH = 1_288_834_974_657
@@ -55,13 +56,21 @@ class Draft(NamedTuple):
         row = first + said(prediction)
         return cls(row, len(first), prediction.label, seconds, prediction.version, verdict, text, lang)
 
+    def with_told(self, told: bytes) -> Draft:
+        """Return the draft with more at the end of its first part."""
+        row = self.row[: self.size] + told + self.row[self.size :]
+        return self._replace(row=row, size=self.size + len(told))
+
     def judged(self, verdict: Verdict) -> Draft:
         """Return the draft with another verdict."""
         return Draft.of(self.row[: self.size], verdict, self.text, self.lang)
 
 
 def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
-    """Return the first part: all that doesn't depend on which classifier is active. `arrived` in ms since the epoch."""
+    """Return the first part up to `told`: all that doesn't depend on which classifier is active.
+
+    `arrived` in ms since the epoch.
+    """
     raw, text, truncated, tweet_id, user_id, created_at, location, lang, source_keyword, source = tweet
     return orjson.dumps(
         {
@@ -125,8 +134,9 @@ def verdict(prediction: Prediction, seconds: float) -> bytes:
 
 
 def said(prediction: Prediction) -> bytes:
-    label, score, relevant, _, _ = prediction
-    return SAID % (label.encode(), score, RELEVANCE[relevant >= 0.5], relevant)
+    label, score, relevant, _, _, information = prediction
+    found = SAID % (label.encode(), score, RELEVANCE[relevant >= 0.5], relevant)
+    return found + INFORMATION % (information[0].encode(), information[1]) if information else found
 
 
 def said_by(seconds: float, version: str) -> bytes:

@@ -1,0 +1,46 @@
+"""What else a tweet tells, as the part of its row that follows `rows.facts`: where it is about, and its text's key.
+
+Each of these says one thing, and knows nothing of rows:
+
+* `chalicelib.places.find(tweet, cleaned) -> Place | None`: the place that the tweet speaks of;
+* `chalicelib.transform.text_key.text_key(cleaned) -> str`: which texts say the same;
+* `chalicelib.classifier.Prediction.information: tuple[str, float] | None`: what a relevant text tells, and how probable
+  that is. It is the classifier's, so `bundled` tells it and `rows.said` writes it.
+
+Nothing of it depends on which classifier is active. A place or an information type that can't be told isn't written:
+COPY leaves its columns null, and a row is a sixth shorter.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from chalicelib import places
+from chalicelib.places import Place
+from chalicelib.transform.text_key import text_key
+from chalicelib.transform.unpack import Tweet
+
+PLACE = b',"place":"%b","country_code":%b,"latitude":%.4f,"longitude":%.4f,"place_basis":"%b"'
+TEXT_KEY = b',"text_key":"%b"'
+
+
+def told(tweet: Tweet, cleaned: str) -> bytes:
+    """Return the part. `cleaned`: the tweet's cleaned text."""
+    place = places.find(tweet, cleaned)
+    key = TEXT_KEY % text_key(cleaned).encode()
+    return written(place) + key if place else key
+
+
+def written(place: Place) -> bytes:
+    """Return the columns of a place. 4 decimals of a degree are 11 metres."""
+    name, country_code, latitude, longitude, basis = place
+    code = b'"%b"' % country_code.encode() if country_code else b"null"
+    return PLACE % (name.encode(), code, latitude, longitude, basis.encode())
+
+
+def added(first: bytes) -> bytes:
+    """Return what `told` says of a tweet whose `facts` the accelerator has written."""
+    row = orjson.loads(first + b"}")
+    names = ("tweet_id", "user_id", "created_at", "location", "lang", "source_keyword", "source")
+    tweet = Tweet(b"", row["original_text"], row["truncated"], *map(row.get, names))
+    return told(tweet, row["cleaning_text"])
