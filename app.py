@@ -19,7 +19,7 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def reconcile(event: CloudWatchEvent) -> dict[str, Any]:
-    """Looks at S3 and loads, compares and repairs where that is due; or does a job of the admin API."""
+    """Look at S3 and load, compare and repair where that is due; or do a job of the admin API."""
     from chalicelib import jobs
     from chalicelib.reconcile import look
 
@@ -38,7 +38,7 @@ def collect(event: CloudWatchEvent) -> dict[str, Any]:
 
 @app.schedule(Rate(1, unit=Rate.HOURS))
 def erase(event: CloudWatchEvent) -> dict[str, Any]:
-    """Erases what was deleted at its source or over the admin API, and what came back of it; removes old rows."""
+    """Erase what was deleted at its source or over the admin API, and what came back of it; remove old rows."""
     from chalicelib.erasures import run
 
     return run.run(event.context)
@@ -46,14 +46,14 @@ def erase(event: CloudWatchEvent) -> dict[str, Any]:
 
 @app.lambda_function(name="jobs")
 def run_job(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Runs what takes longer than a request of the admin API."""
+    """Run what takes longer than a request of the admin API."""
     from chalicelib import jobs
 
     return jobs.run(event, context)
 
 
 def admin(view: str, **arguments: str) -> Response:
-    """Answers the current request with `chalicelib.admin.<module>.<function>`."""
+    """Answer the current request with `chalicelib.admin.<module>.<function>`."""
     from chalicelib.admin import dispatch
 
     return dispatch.answer(view, app.current_request, arguments)

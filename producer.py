@@ -62,12 +62,12 @@ class Record(NamedTuple):
 
 
 def pack(lines: Iterable[bytes], limit: int = BILLED_UNIT) -> Iterator[Record]:
-    """Fills records with lines up to `limit` bytes, which Direct PUT bills for anyway; a longer line goes alone."""
+    """Fill records with lines up to `limit` bytes, which Direct PUT bills for anyway; a longer line goes alone."""
     return (Record(b"".join(group), len(group)) for group in packed(lines, limit))
 
 
 def batches(records: Iterable[Record | None]) -> Iterator[list[Record]]:
-    """Groups records within the quotas of one call; None asks for what there is so far."""
+    """Group records within the quotas of one call; None asks for what there is so far."""
     batch: list[Record] = []
     size = 0
     for record in records:
@@ -88,7 +88,9 @@ def paced(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Record | None]:
-    """Records at `rate` tweets a second on average, arriving as a Poisson process does; None before each pause."""
+    """Yield records at `rate` tweets a second on average, arriving as a Poisson process does; None before each
+    pause.
+    """
     due = clock()
     for record in records:
         due += jitter.expovariate(rate / record.tweets)

@@ -24,7 +24,7 @@ Version = tuple[int, int]
 
 
 def found() -> dict[Version, str]:
-    """Interpreters that start and can make a virtual environment, by version: on the path, or made by pyenv."""
+    """Return interpreters that start and can make a virtual environment, by version: on the path, or made by pyenv."""
     working: dict[Version, str] = {}
     for candidate in candidates():
         asked = subprocess.run(
@@ -53,7 +53,9 @@ def candidates() -> Iterator[str]:
 
 
 def tests(python: str, version: Version) -> bool:
-    """Whether they pass. What CI does beside them (linters, scanners) is the same for every interpreter."""
+    """Run the tests; return whether they pass. What CI does beside them (linters, scanners) is the same for every
+    interpreter.
+    """
     environment = f".venv-{named(version)}"
     subprocess.run(["make", "setup", f"PYTHON={python}", f"VENV={environment}"], cwd=ROOT, check=True)  # noqa: S607
     command = [
@@ -72,7 +74,7 @@ def tests(python: str, version: Version) -> bool:
 
 
 def resolves(version: Version) -> bool:
-    """Whether every pin that applies to a version has a wheel for it.
+    """Return whether every pin that applies to a version has a wheel for it.
 
     Markers are judged here, for pip judges them by the interpreter that it runs on.
     """

@@ -14,17 +14,17 @@ SAMPLE = ROOT / "data" / "sample_tweets.csv"
 
 
 def source() -> Path:
-    """The CrowdFlower set where it lies beside the repository, else the repository's own sample."""
+    """Return the CrowdFlower set where it lies beside the repository, else the repository's own sample."""
     real = REAL / "crowdflower" / "disasters_on_social_media.csv"
     return real if real.exists() else SAMPLE
 
 
 def records() -> list[bytes]:
-    """What `producer.py` would send: one line of JSON a tweet."""
+    """Return what `producer.py` would send: one line of JSON a tweet."""
     return list(producer.read(source()))
 
 
 @lru_cache
 def tweets() -> list[str]:
-    """Texts of the tweets, as they were written; empty ones left out."""
+    """Return texts of the tweets, as they were written; empty ones left out."""
     return [text for line in records() if (text := json.loads(line).get("text"))]

@@ -39,7 +39,7 @@ AS_KIND = {"fire": "wildfire", "water": "flood", "wind": "storm", "earth": "eart
 
 
 def by_keywords(text: str, kindly: bool) -> str:
-    """The kind that the rules tell; `kindly` maps the word that was found, not its element."""
+    """Return the kind that the rules tell; `kindly` maps the word that was found, not its element."""
     lowered = text.lower()
     for element, words in KEYWORDS.items():
         for word in words:
@@ -50,7 +50,7 @@ def by_keywords(text: str, kindly: bool) -> str:
 
 
 def tweets_of() -> pd.DataFrame:
-    """The real collections, cleaned and labelled."""
+    """Return the real collections, cleaned and labelled."""
     frame = pd.concat(cleaning.frames(REAL, Counter()), ignore_index=True)
     frame["group"] = near.groups([tokens(text) for text in frame["cleaning_text"]], SEED)
     return label.settle(frame)[0]
@@ -61,7 +61,7 @@ Trainer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def held_out(frame: pd.DataFrame, plan: list[evaluate.Fold], trainer: Trainer) -> pd.DataFrame:
-    """Logits of the held-out rows, as `evaluate.held_out` has them."""
+    """Return logits of the held-out rows, as `evaluate.held_out` has them."""
     return pd.concat(
         [
             pd.DataFrame(
@@ -115,8 +115,9 @@ def by_grams(frame: pd.DataFrame, matrix: sp.csr_matrix, of_crises: float) -> Tr
 
 
 def answered(frame: pd.DataFrame, logits: pd.DataFrame) -> pd.DataFrame:
-    """The held-out rows as `evaluate` scores them, by what each was voted; an AUC asks for the order alone, so that the
-    logit does for the probability."""
+    """Return the held-out rows as `evaluate` scores them, by what each was voted; an AUC asks for the order alone, so
+    that the logit does for the probability.
+    """
     rows = frame.iloc[logits["at"]].reset_index(drop=True)
     return rows.assign(relevant=rows["voted"], probability=logits["logit"].to_numpy())
 
@@ -140,7 +141,7 @@ def kind(frame: pd.DataFrame, told: pd.Series) -> str:
 
 
 def speed(console: Console) -> None:
-    """Microseconds a distinct tweet, beside scikit-learn's on the same texts."""
+    """Print microseconds a distinct tweet, beside scikit-learn's on the same texts."""
     texts = list(dict.fromkeys(clean(text) for text in tweets()))
     labels = [prediction.label for prediction in bundled.classify(texts)]
     vectors = TfidfVectorizer()
@@ -182,7 +183,7 @@ def alarms(measured: dict[str, Any]) -> list[Table]:
 
 
 def run(console: Console) -> None:
-    """Prints the tables. Without the real tweets beside the repository, speed alone."""
+    """Print the tables. Without the real tweets beside the repository, speed alone."""
     speed(console)
     if not REAL.exists():
         console.print(f"Quality is measured on the collections in {REAL}, which are not there; see docs/model-card.md")

@@ -76,7 +76,7 @@ WHERE n % 200 IN (99, 199)
 
 
 def measure(rows: int, console: Console) -> dict[str, Any]:
-    """One size, on a home of its own."""
+    """Measure one size, on a home of its own."""
     found: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory() as home,
@@ -124,7 +124,7 @@ def plant(warehouse: Warehouse, now: datetime, rows: int, first: int, last: int)
 
 
 def look(warehouse: Warehouse, job: Job, known: Known) -> float:
-    """Seconds that a run takes to find what came more than once."""
+    """Measure the seconds that a run takes to find what came more than once."""
     books = "(reconciliation_id, started_at, repair, grace_seconds, swept, hours)"
     warehouse.execute(f"INSERT INTO disaster.reconciliation {books} VALUES ('{job.id}', GETDATE(), FALSE, 0, FALSE, 0)")
 
@@ -140,7 +140,7 @@ def look(warehouse: Warehouse, job: Job, known: Known) -> float:
 
 
 def know(warehouse: Warehouse, last: int) -> None:
-    """What former runs have found in the first rows: their copies are known, so only those are looked for."""
+    """Write what former runs have found in the first rows: their copies are known, so only those are looked for."""
     with closing(warehouse._connection.cursor()) as cursor:
         cursor.execute(f"CREATE TABLE main.planted AS {COPIES}", {"last": last})
     with warehouse.session() as session:
@@ -157,7 +157,7 @@ def know(warehouse: Warehouse, last: int) -> None:
 
 
 def ask(warehouse: Warehouse, question: str, home: str) -> dict[str, Any]:
-    """Seconds of a question, the rows that its scans read, and its answer."""
+    """Return seconds of a question, the rows that its scans read, and its answer."""
     (statement,) = migrations.statements(question)
     (sql,) = translate(statement).statements
     profile = Path(home) / "profile.json"
@@ -172,7 +172,7 @@ def ask(warehouse: Warehouse, question: str, home: str) -> dict[str, Any]:
 
 
 def read(profile: Mapping[str, Any]) -> int:
-    """Rows that the scans of the tweets' tables read."""
+    """Return rows that the scans of the tweets' tables read."""
     of_tweets = "tweet" in str(profile.get("extra_info", {}).get("Table", ""))
     own = int(profile.get("rows_scanned", 0)) if of_tweets else 0
     return own + sum(map(read, profile.get("children") or profile.get("operator") or ()))

@@ -55,7 +55,9 @@ print(json.dumps({"rows": rows, "seconds": time.perf_counter() - began, "mb": pe
 
 
 def write(path: Path) -> None:
-    """A file of TWEETS tweets in CrowdFlower's columns, each a real text with a number, so that no two are the same."""
+    """Write a file of TWEETS tweets in CrowdFlower's columns, each a real text with a number, so that no two are the
+    same.
+    """
     texts = tweets()
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -65,7 +67,7 @@ def write(path: Path) -> None:
 
 
 def measure(code: str, path: Path) -> dict[str, float]:
-    """Rows, seconds and the most megabytes resident, in an interpreter of its own."""
+    """Measure rows, seconds and the most megabytes resident, in an interpreter of its own."""
     command = [sys.executable, "-c", MEASURE, str(path), str(path.with_suffix(".parquet")), code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -73,7 +75,7 @@ def measure(code: str, path: Path) -> dict[str, float]:
 
 
 def run(console: Console) -> None:
-    """Prints the table. Takes some minutes and 300 MB of the temporary folder."""
+    """Print the table. Takes some minutes and 300 MB of the temporary folder."""
     table = Table(title=f"{TWEETS:,} tweets cleaned and labelled, to Parquet, one process")
     table.add_column("")
     for column in ("seconds", "tweets a second", "most memory, MB"):

@@ -103,7 +103,7 @@ def measure(
 
 
 def _times(network: Generated, parse: Any, minutes: int) -> list[float]:
-    """When each post of the network was written, in seconds since the epoch: from BEGIN on."""
+    """Return the times at which the posts of the network were written, in seconds since the epoch: from BEGIN on."""
     import orjson
 
     first, last = (network.first(int((BEGIN + MINUTE * at) * 1e6)) for at in (0, minutes))

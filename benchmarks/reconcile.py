@@ -94,7 +94,7 @@ class Forest:
         return datetime.strptime(key[7:26], "dt=%Y-%m-%d/hh=%H").replace(tzinfo=UTC)
 
     def body(self, key: str) -> bytes:
-        """A file's content, so that it can be loaded again."""
+        """Return a file's content, so that it can be loaded again."""
         row = {"s3_key": key, "arrived_at": f"{self.hour(key):%Y-%m-%d %H:%M:%S}", "disaster_label": "flood"}
         first = self.keys.index(key) * ROWS
         lines = ({**row, "tweet_key": f"{first + n:032x}", "s3_line": n} for n in range(1, ROWS + 1))
@@ -132,7 +132,7 @@ def listed(forest: Forest) -> Iterator[None]:
 
 
 def plant(forest: Forest, aws: LocalAws) -> None:
-    """Rows for all files but what the damage took, and the damaged files themselves."""
+    """Load rows for all files but what the damage took, and the damaged files themselves."""
     import boto3
 
     from local.warehouse.responses import LiveRedshiftData
@@ -168,7 +168,7 @@ def plant(forest: Forest, aws: LocalAws) -> None:
 
 
 def function(forest: Forest) -> dict[str, Any]:
-    """One reconciliation of all of it, in a process of its own: what it measured, and its report."""
+    """Run one reconciliation of all of it, in a process of its own: what it measured, and its report."""
     asked = {"from": START.isoformat(), "to": (forest.hours[-1] + timedelta(hours=1)).isoformat()}
     arguments = json.dumps({**asked, "repair": True, "grace_seconds": 0})
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -188,7 +188,7 @@ def found_damage() -> dict[str, str]:
 
 
 def naive(keys: Sequence[str], bucket: str) -> float:
-    """Seconds a file for a HEAD and a count query each, one after the other."""
+    """Return seconds a file for a HEAD and a count query each, one after the other."""
     import boto3
 
     from chalicelib.warehouse import data_api
@@ -203,7 +203,7 @@ def naive(keys: Sequence[str], bucket: str) -> float:
 
 
 def measure(files: int, console: Console) -> dict[str, Any]:
-    """One size, on a home of its own."""
+    """Measure one size, on a home of its own."""
     with (
         tempfile.TemporaryDirectory() as home,
         LocalAws(Path(home), port=0, api_port=0, look_every=86_400, delivery="firehose") as aws,

@@ -33,7 +33,7 @@ Events = list[dict[str, Any]]
 
 
 def events(lines: list[bytes]) -> Events:
-    """The tweets as Firehose would hand them over, `BATCH` at a time."""
+    """Return the tweets as Firehose would hand them over, `BATCH` at a time."""
     encoded = [base64.b64encode(line).decode() for line in lines]
     return [
         {
@@ -50,14 +50,15 @@ def events(lines: list[bytes]) -> Events:
 
 
 def floor(event: dict[str, Any]) -> None:
-    """What any transform must do: decode, parse, serialise, encode."""
+    """Do what any transform must do: decode, parse, serialise, encode."""
     for record in event["records"]:
         base64.b64encode(orjson.dumps(orjson.loads(base64.b64decode(record["data"]))))
 
 
 def scikit_learn(every: Events) -> list[Callable[[dict[str, Any]], object]]:
-    """Its own TF-IDF and logistic regression on ready texts, for the kinds the transform tells: of words, with their
-    defaults; and of words and characters' 3- to 5-grams, which is what scores about as well as ours."""
+    """Return scikit-learn's own TF-IDF and logistic regression on ready texts, for the kinds the transform tells: of
+    words, with their defaults; and of words and characters' 3- to 5-grams, which is what scores about as well as ours.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union
@@ -128,7 +129,7 @@ def cpu() -> float:
 
 
 def whole_with_file(event: dict[str, Any]) -> None:
-    """All of it as Lambda runs it: tweet file, metrics and log line too."""
+    """Run all of it as Lambda does: tweet file, metrics and log line too."""
     from chalicelib.transform import handler
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -136,7 +137,7 @@ def whole_with_file(event: dict[str, Any]) -> None:
 
 
 def another(event: dict[str, Any], turn: int) -> dict[str, Any]:
-    """The same tweets as another batch, whose tweet file is not there yet."""
+    """Return the same tweets as another batch, whose tweet file is not there yet."""
     first, *others = event["records"]
     return {**event, "records": [{**first, "recordId": f"{turn}-{first['recordId']}"}, *others]}
 
@@ -202,7 +203,7 @@ def cold_starts(event: dict[str, Any], where: Path) -> dict[str, float]:
 
 
 def run(console: Console) -> None:
-    """Prints the tables. Needs the ports of a local stack, which it starts itself."""
+    """Print the tables. Needs the ports of a local stack, which it starts itself."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     from chalicelib.transform import accelerator

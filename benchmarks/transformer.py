@@ -91,7 +91,7 @@ class Transformer:
 
 
 def batches(texts: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """The rows in batches at random, the texts of a batch about as long, so that little is padded."""
+    """Return the rows in batches at random, the texts of a batch about as long, so that little is padded."""
     order = rng.permutation(rows)
     some = [order[at : at + 20 * BATCH] for at in range(0, len(order), 20 * BATCH)]
     alike = np.concatenate([each[np.argsort([len(text) for text in texts[each]], kind="stable")] for each in some])
@@ -99,7 +99,7 @@ def batches(texts: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> li
 
 
 def lessons(frame: pd.DataFrame, rest: np.ndarray) -> np.ndarray:
-    """The rows to learn from: of near-duplicates of a crisis one, of CrisisLexT6 no more than MOST_T6."""
+    """Return the rows to learn from: of near-duplicates of a crisis one, of CrisisLexT6 no more than MOST_T6."""
     rng = np.random.default_rng(SEED)
     some = frame.iloc[rest]
     source = some["source"].to_numpy()
@@ -109,7 +109,7 @@ def lessons(frame: pd.DataFrame, rest: np.ndarray) -> np.ndarray:
 
 
 def run(console: Console) -> None:
-    """Prints a row of `classifier`'s table."""
+    """Print a row of `classifier`'s table."""
     if not REAL.exists():
         console.print(f"Quality is measured on the collections in {REAL}, which are not there.")
         return
@@ -143,7 +143,7 @@ def run(console: Console) -> None:
 
 
 def within(frame: pd.DataFrame, logits: pd.DataFrame) -> list[str]:
-    """The AUC within each event that is held out, or within everyday tweets."""
+    """Return the AUC within each event that is held out, or within everyday tweets."""
     return [
         f"{source} {event} {evaluate.auc(some):.3f}"
         for (source, event), some in answered(frame, logits).groupby(["source", "event"])

@@ -183,7 +183,9 @@ def latest(kind: str) -> Job | None:
 
 
 def _newest(kind: str, most: int) -> list[str]:
-    """Ids begin with their time: looking back a day, then a month, spares listing years of them."""
+    """Return the newest ids. They begin with their time, so that a day, then a month, is listed before years of
+    them.
+    """
     today, found = datetime.now(UTC).date(), []
     for since in (today - timedelta(days=1), today - timedelta(days=31), date.min):
         found = sorted(_ids(kind, since), reverse=True)

@@ -52,7 +52,9 @@ def parameter_path(stage: str) -> str:
 
 
 def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
-    """Settings from parameter names (without the path) and values. Raises SettingsError naming what is missing."""
+    """Return settings from parameter names (without the path) and values. Raises SettingsError naming what is
+    missing.
+    """
     known = {f.name: f for f in fields(Settings)}
     values: dict[str, str | int | float] = {k: v for k, v in parameters.items() if k in known}
     for name in {"grace_seconds", "load_seconds", "row_days", "erasure_days"} & set(values):
@@ -79,7 +81,7 @@ def _share(value: str) -> float:
 
 @lru_cache
 def settings() -> Settings:
-    """This stage's settings, read once a process. Raises SettingsError."""
+    """Return this stage's settings, read once a process. Raises SettingsError."""
     stage = os.environ["STAGE"]
     pages = clients.ssm().get_paginator("get_parameters_by_path").paginate(Path=parameter_path(stage))
     found = {p["Name"].rsplit("/", 1)[-1]: p["Value"] for page in pages for p in page["Parameters"]}

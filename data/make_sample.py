@@ -155,7 +155,7 @@ def soil(text: str, rng: random.Random) -> str:
 
 
 def lossy(digits: int, rng: random.Random) -> str:
-    """A tweet id after a spreadsheet had it."""
+    """Return a tweet id as a spreadsheet leaves it."""
     return f"{digits:.5E}" if rng.random() < 0.8 else ""
 
 

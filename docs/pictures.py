@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def photograph(page: Path, picture: Path, profile: Path) -> None:
-    """What headless Chromium shows of a page at 1,000 pixels' width."""
+    """Photograph a page in headless Chromium at 1,000 pixels' width."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or sys.exit("Chromium is not installed")
     quiet = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
     command = [chromium, "--headless", "--no-sandbox", *quiet, "--disable-sync", f"--user-data-dir={profile}"]

@@ -27,7 +27,7 @@ class Admin:
     url: str
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The JSON that it answers. Raises InfraError with the API's own message."""
+        """Call the API; return the JSON that it answers. Raises InfraError with the API's own message."""
         for attempt in range(NEW_API):
             answer = self._send(method, path, None if body is None else json.dumps(body))
             if answer.status_code not in {403, 500, 502} or attempt + 1 == NEW_API:
@@ -68,7 +68,7 @@ class Admin:
 
 
 def curl(url: str, region: str) -> str:
-    """A line for the shell that calls the API; curl 7.75 or later signs on its own."""
+    """Return a line for the shell that calls the API; curl 7.75 or later signs on its own."""
     return (
         'eval "$(aws configure export-credentials --format env)"; '
         f"curl --aws-sigv4 aws:amz:{region}:execute-api "

@@ -23,7 +23,7 @@ class Context:
 
 
 def rest(method: str, path: str) -> dict[str, object]:
-    """What API Gateway hands to the admin API's function."""
+    """Return what API Gateway hands to the admin API's function."""
     return {
         "resource": path,
         "path": path,

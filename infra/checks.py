@@ -49,7 +49,7 @@ def report(of: Stage, console: Console | None = None) -> None:
 
 
 def look(of: Stage) -> Iterator[Finding]:
-    """All findings in order; without credentials and region there is nothing more to see."""
+    """Yield all findings in order; without credentials and region there is nothing more to see."""
     yield parameters(of)
     yield retention(of)
     yield capacity(of)
@@ -70,7 +70,7 @@ def look(of: Stage) -> Iterator[Finding]:
 
 
 def parameters(of: Stage) -> Finding:
-    """The one rule that CloudFormation can't check: it needs a sum. Only where Firehose loads is there a grace."""
+    """Check the one rule that CloudFormation can't: it needs a sum. Only where Firehose loads is there a grace."""
     if of.delivery != "firehose":
         return Finding(f"a tweet is a row within {of.parameters.get('LoadSeconds') or default('LoadSeconds')} s", True)
     grace = int(of.parameters.get("GraceSeconds") or default("GraceSeconds"))
@@ -82,7 +82,9 @@ def parameters(of: Stage) -> Finding:
 
 
 def retention(of: Stage) -> Finding:
-    """Rows go first: a row whose file has gone counts as orphaned. Hours go by days, and a row by its file's hour."""
+    """Check that rows go before their files: a row whose file has gone counts as orphaned. A row goes by its file's
+    hour, and hours go by days.
+    """
     rows, files = (int(of.parameters.get(name) or default(name)) for name in ("RowDays", "TweetDays"))
     what = f"rows are kept for {rows} days, tweet files for {files}"
     return Finding(what, files >= rows + 3, f"set TweetDays of stage {of.name} to {rows + 3} at least")
@@ -139,7 +141,7 @@ def state(of: Stage) -> Finding:
 
 
 def names(of: Stage) -> Iterator[Finding]:
-    """What the data plane makes must not be there yet, but for what `make destroy` keeps: that is taken over."""
+    """Find what has a name that the data plane gives; what `make destroy` keeps is taken over."""
     account = boto3.client("sts").get_caller_identity()["Account"]
     here = boto3.Session().region_name
     if not of.parameters.get("ExistingBucket"):
@@ -184,7 +186,7 @@ def roles(of: Stage) -> Iterator[Finding]:
 
 
 def functions(of: Stage) -> Iterator[Finding]:
-    """Functions of that name that aren't this app's would be overwritten."""
+    """Find functions of the app's names that aren't the app's: they would be overwritten."""
     api = boto3.client("lambda")
     for function in map(of.function_name, FUNCTIONS):
         try:
@@ -196,7 +198,7 @@ def functions(of: Stage) -> Iterator[Finding]:
 
 
 def existing(of: Stage) -> Iterator[Finding]:
-    """What is to be used instead of something new has to be there, and reachable for the functions."""
+    """Check that what is used instead of something new is there, and that the functions can reach it."""
     account = boto3.client("sts").get_caller_identity()["Account"]
     if bucket := of.parameters.get("ExistingBucket"):
         s3 = boto3.client("s3")
@@ -292,7 +294,7 @@ def exists(look: Callable[[], Any]) -> bool:
 
 
 def template() -> dict[str, Any]:
-    """The data plane's parameters and mappings; its short forms (`!Ref`) are left out."""
+    """Return the data plane's parameters and mappings; its short forms (`!Ref`) are left out."""
 
     class Loader(yaml.SafeLoader):
         pass

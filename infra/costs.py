@@ -109,7 +109,9 @@ def plain(number: float) -> str:
 
 
 def gigabytes(records: float) -> float:
-    """What Direct PUT bills for so many records of up to 5 KB; a GB has 1,048,576 KB, as in AWS's own examples."""
+    """Return what Direct PUT bills for so many records of up to 5 KB; a GB has 1,048,576 KB, as in AWS's own
+    examples.
+    """
     return records * 5 / 1_048_576
 
 
@@ -120,7 +122,7 @@ def ingestion(tweets: int, a_record: int) -> Line:
 
 
 def transform(of: Simulated) -> Line:
-    """One invocation a file."""
+    """Price one invocation a file."""
     seconds = (of.tweets * ASSUMED.transform_ms + of.files * ASSUMED.start_ms) / 1000
     used = seconds * 1769 / 1024
     how = f"{seconds:,.0f} s x 1.73 GB x {plain(usd('gb_second'))} + {of.files:,} requests"
@@ -128,7 +130,7 @@ def transform(of: Simulated) -> Line:
 
 
 def loader(of: Simulated) -> Line:
-    """A look a minute, and the runs."""
+    """Price a look a minute, and the runs."""
     seconds = of.looks * ASSUMED.look_seconds + of.lists * ASSUMED.page_seconds + of.billed_seconds * bool(of.runs)
     calls = DAY / COLLECT
     how = f"{of.looks:,} looks, {of.runs} runs: {seconds:,.0f} s x 0.5 GB x {plain(usd('gb_second'))}"
@@ -136,7 +138,7 @@ def loader(of: Simulated) -> Line:
 
 
 def others() -> Line:
-    """The collector, which is off, and erasing, which has nothing to do: they cost no more than their calls."""
+    """Price the collector, which is off, and erasing, which has nothing to do: they cost no more than their calls."""
     calls = DAY / COLLECT + DAY / ERASE
     seconds = calls * ASSUMED.idle_seconds
     how = f"{calls:,.0f} calls x {ASSUMED.idle_seconds} s x 0.5 GB x {plain(usd('gb_second'))}"
@@ -144,7 +146,7 @@ def others() -> Line:
 
 
 def collector() -> Line:
-    """A run a minute, which writes its cursor three times. What it reads from Bluesky comes in for nothing."""
+    """Price a run a minute, which writes its cursor three times. What it reads from Bluesky comes in for nothing."""
     runs = DAY / COLLECT
     used = runs * ASSUMED.collect_seconds * 0.5
     puts = 3 * runs
@@ -153,7 +155,7 @@ def collector() -> Line:
 
 
 def warehouse(of: Simulated) -> Line:
-    """What analysts ask comes on top."""
+    """Price the warehouse; what analysts ask comes on top."""
     hours = of.billed_seconds / 3600
     how = f"{of.wakes} wakes, {of.billed_seconds / 60:,.0f} min = {hours:.2f} h x {BASE_RPU} RPU x {usd('rpu_hour')}"
     return Line("Redshift Serverless", how, hours * BASE_RPU * usd("rpu_hour"))
@@ -176,8 +178,9 @@ def logs(of: Simulated) -> Line:
 
 
 def storage(of: Simulated, days: int = 30) -> Line:
-    """The storage of one day when so many days of tweets have gathered. Tweet files and rows stay, the source backup
-    goes after 90 days; a retention (`RowDays`) ends the growth."""
+    """Price the storage of one day when so many days of tweets have gathered. Tweet files and rows stay, the source
+    backup goes after 90 days; a retention (`RowDays`) ends the growth.
+    """
     files = of.tweets * days * ASSUMED.file_bytes / 1e9
     source = of.tweets * min(days, 90) * ASSUMED.source_bytes / 1e9
     rows = of.tweets * days * ASSUMED.row_bytes / 1e9
@@ -208,8 +211,9 @@ def kinesis(tweets: int) -> Line:
 
 
 def former() -> Line:
-    """The default before, at any number of tweets: a delivery every 300 s, a reconciliation every 900 s, 8 RPU. An
-    upper bound, as if none of them ever found the warehouse awake."""
+    """Price the former default, at any number of tweets: a delivery every 300 s, a reconciliation every 900 s, 8 RPU.
+    An upper bound, as if none of them ever found the warehouse awake.
+    """
     wakes = DAY // BUFFER + DAY // SCHEDULE
     hours = wakes * LEAST_BILLED / 3600
     how = f"{wakes} wakes x 60 s = {hours:.1f} h x {FORMER_RPU} RPU x {usd('rpu_hour')}"
@@ -217,32 +221,34 @@ def former() -> Line:
 
 
 def comprehend(tweets: int) -> Line:
-    """Units are for the average; a peak needs more or is throttled."""
+    """Price inference units for the average; a peak needs more or is throttled."""
     units = max(1, math.ceil(tweets * ASSUMED.characters / DAY / 100))
     how = f"{units} units (100 characters/s each) x {DAY:,} s x {usd('unit_second')}"
     return Line("Comprehend", how, units * DAY * usd("unit_second"))
 
 
 def waiting(tweets: int) -> Line:
-    """The proof of concept's transform asks Comprehend for a tweet at a time; 128 MB."""
+    """Price the proof of concept's transform, which asks Comprehend for a tweet at a time; 128 MB."""
     seconds = tweets * ASSUMED.comprehend_ms / 1000
     how = f"{seconds:,.0f} s x 0.125 GB x {plain(usd('gb_second'))}"
     return Line("Lambda, transform", how, seconds * 0.125 * usd("gb_second"))
 
 
 def cluster() -> Line:
-    """The proof of concept had a dc2.large, which can't be bought any more; this is the smallest node that can."""
+    """Price the proof of concept's cluster. Its dc2.large can't be bought any more; this is the smallest node that
+    can.
+    """
     return Line("Redshift, 1 ra3.large", f"24 h x {usd('node_hour')}", 24 * usd("node_hour"))
 
 
 @cache
 def simulated(rate: float, delivery: str = "reconcile") -> Simulated:
-    """A day, simulated once a process."""
+    """Simulate a day, once a process."""
     return day.simulate(rate, delivery)
 
 
 def ours(of: Simulated) -> list[Line]:
-    """A day, of tweets that were sent with `producer.py --pack`."""
+    """Price a day of tweets that were sent with `producer.py --pack`."""
     packed = 5 * 1024 // ASSUMED.record_bytes
     lines = [ingestion(of.tweets, packed), transform(of), loader(of), others(), warehouse(of), requests(of), logs(of)]
     return [*lines, storage(of), watching(of), *([addresses()] if of.delivery == "firehose" else [])]
@@ -288,7 +294,7 @@ def table() -> str:
 
 
 def days() -> list[str]:
-    """The simulated days, for each delivery, beside the default before."""
+    """Return the simulated days, for each delivery, beside the default before."""
     written = [
         "| tweets a second | delivery | wakes | billed, min | warehouse, USD | all, USD | slowest, s | surge, s |"
     ]

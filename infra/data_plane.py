@@ -30,7 +30,7 @@ NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
 def outputs(of: Stage) -> dict[str, str]:
-    """The stack's outputs by name. Raises InfraError when there is no stack."""
+    """Return the stack's outputs by name. Raises InfraError when there is no stack."""
     found = stack(of)
     if found is None:
         raise InfraError(f"The stack {of.stack} does not exist: make deploy STAGE={of.name}")
@@ -38,7 +38,7 @@ def outputs(of: Stage) -> dict[str, str]:
 
 
 def stack(of: Stage) -> Any | None:
-    """The stack as CloudFormation describes it; None when there is none, or one that only was planned."""
+    """Return the stack as CloudFormation describes it; None when there is none, or one that only was planned."""
     try:
         found = client().describe_stacks(StackName=of.stack)["Stacks"][0]
     except ClientError as error:
@@ -185,7 +185,7 @@ _Loader.add_multi_constructor("!", _long_form)
 
 
 def changes(cloudformation: CloudFormationClient, of: Stage, change_set: str) -> Iterator[str]:
-    """The plan, a line a resource: what is done to it, its name and its type."""
+    """Yield the plan, a line for each resource: what is done to it, its name and its type."""
     pages = cloudformation.get_paginator("describe_change_set").paginate(StackName=of.stack, ChangeSetName=change_set)
     for change in (change for page in pages for change in page.get("Changes", [])):
         resource = change["ResourceChange"]
@@ -209,7 +209,7 @@ def settle(of: Stage, console: Console, kind: str) -> None:
 
 
 def failures(of: Stage) -> list[str]:
-    """What failed in the last change, first cause first."""
+    """Return what failed in the last change, first cause first."""
     found = []
     for event in client().describe_stack_events(StackName=of.stack)["StackEvents"]:
         if event["LogicalResourceId"] == of.stack and event.get("ResourceStatusReason") == "User Initiated":
@@ -220,7 +220,7 @@ def failures(of: Stage) -> list[str]:
 
 
 def after(status: str, of: Stage) -> str:
-    """What the operator does next."""
+    """Return what the operator does next."""
     if status == "ROLLBACK_COMPLETE":
         return (
             f"Put the cause right, then run make deploy STAGE={of.name} again: it deletes this stack and makes it anew"

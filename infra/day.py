@@ -79,7 +79,9 @@ class World:
         self.rows = self.rate * self.buffer.total_seconds()
 
     def begin(self) -> None:
-        """The hours before the day, as far back as a look goes: all is loaded, and of their files the number counts."""
+        """Store the hours before the day, as far back as a look goes: all is loaded, and of their files the number
+        counts.
+        """
         files = int(HOUR / self.buffer) if self.rate else 0
         for number in range(1, int(RECENT / HOUR) + 1 if files else 0):
             hour = START - number * HOUR
@@ -88,7 +90,7 @@ class World:
         self.next = START + self.buffer
 
     def write_until(self, stop: datetime) -> None:
-        """All files up to a moment."""
+        """Write all files up to a moment."""
         while self.rate and self.next <= stop:
             hour = floor(self.next - self.buffer)
             times, until = self.written.setdefault(hour, []), min(stop, hour + HOUR + self.buffer)
@@ -101,12 +103,12 @@ class World:
                 self.next += self.buffer
 
     def write(self, at: datetime) -> None:
-        """A file, by the name of the hour in which its first tweet arrived."""
+        """Write a file into the folder of the hour in which its first tweet arrived."""
         self.written.setdefault(floor(at - self.buffer), []).append(at)
         self.waiting.append(at)
 
     def load(self, now: datetime, seconds: float) -> datetime:
-        """All files that are there get their rows; return when that is done."""
+        """Load all files that are there; return when that is done."""
         done = now + timedelta(seconds=seconds + len(self.waiting) * self.rows / ASSUMED.rows_a_second)
         if self.waiting:
             self.slowest = max(self.slowest, (done - self.waiting[0] + self.buffer).total_seconds())

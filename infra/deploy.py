@@ -11,7 +11,7 @@ SLACK = 300  # seconds beside all buffers: a warehouse that wakes, a COPY, cold 
 
 
 def deploy(of: Stage) -> None:
-    """Raises InfraError; whatever was done by then stays, and the next run goes on from there."""
+    """Deploy the stage. Raises InfraError; what was done by then stays, and the next run goes on from there."""
     console = Console()
     policies_are_written(of)
     checks.report(of, console)
@@ -57,7 +57,7 @@ def deploy(of: Stage) -> None:
 
 
 def policies_are_written(of: Stage) -> None:
-    """Raises InfraError where `.chalice/policy-*.json` is not what infra/policies.py says."""
+    """Raise InfraError where `.chalice/policy-*.json` is not what infra/policies.py says."""
     stale = [policies.path(of, function) for function in FUNCTIONS if not policies.written(of, function)]
     if stale:
         names = ", ".join(path.name for path in stale)
@@ -67,5 +67,5 @@ def policies_are_written(of: Stage) -> None:
 
 
 def patience(of: Stage) -> float:
-    """Seconds that a tweet may take to its row: the buffers of transform and delivery, and some slack."""
+    """Return seconds that a tweet may take to its row: the buffers of transform and delivery, and some slack."""
     return checks.TRANSFORM_BUFFER + checks.buffer_seconds(of) + SLACK

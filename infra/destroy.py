@@ -18,7 +18,7 @@ POLL = 30.0  # seconds between looks at the stream
 
 
 def destroy(of: Stage, *, ask: bool, data: bool) -> None:
-    """Raises InfraError, and where the operator doesn't agree. What is left can be destroyed by the next run.
+    """Destroy the stage. Raises InfraError, also where the operator doesn't agree; the next run destroys what is left.
 
     Without `data` the bucket and the warehouse's namespace stay, and the next `make deploy` takes them over.
     """
@@ -79,7 +79,7 @@ def since_last_record(stream: str, window: float) -> float:
 
 
 def bucket_of(of: Stage, exists: bool) -> str:
-    """The stage's bucket; without a stack the one that an earlier run has kept; empty where there is none."""
+    """Return the stage's bucket; without a stack the one that an earlier run has kept; empty where there is none."""
     if exists:
         found = data_plane.outputs(of).get("Bucket")
         if found:
@@ -91,20 +91,20 @@ def bucket_of(of: Stage, exists: bool) -> str:
 
 
 def endpoints(of: Stage) -> list[str]:
-    """ARNs of the stage's Comprehend endpoints: the admin API made them, so no stack knows them."""
+    """Return ARNs of the stage's Comprehend endpoints: the admin API made them, so no stack knows them."""
     pages = boto3.client("comprehend").get_paginator("list_endpoints").paginate()
     arns = [endpoint["EndpointArn"] for page in pages for endpoint in page["EndpointPropertiesList"]]
     return [arn for arn in arns if arn.rsplit("/", 1)[-1].startswith(f"{of.prefix}-")]
 
 
 def agree(console: Console, of: Stage, what: str) -> None:
-    """Raises InfraError unless the operator types the stage's name."""
+    """Raise InfraError unless the operator types the stage's name."""
     if console.input(f"{what} of stage {of.name} will be deleted. Type the stage's name to go on: ").strip() != of.name:
         raise InfraError(f"Not agreed: {what} of stage {of.name} stay as they are")
 
 
 def forget_settings(of: Stage) -> None:
-    """Which classifier is active was written by the admin API."""
+    """Delete the parameter of the active classifier, which the admin API wrote."""
     ssm = boto3.client("ssm")
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/{APP}/{of.name}/", Recursive=True)
     left = [parameter["Name"] for page in pages for parameter in page["Parameters"]]

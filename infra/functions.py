@@ -51,7 +51,9 @@ def called_by(api: str) -> str:
 
 
 def fingerprint(of: Stage, bundle: Path) -> str:
-    """Of all that decides what `chalice deploy` makes: the bundle's files, the stage's settings, the policies."""
+    """Return the digest of all that decides what `chalice deploy` makes: the bundle's files, the stage's settings, the
+    policies.
+    """
     with ZipFile(bundle) as files:
         # Bytecode follows from the sources, but not to the same bytes at each compilation.
         sources = [entry for entry in files.infolist() if not entry.filename.endswith(".pyc")]
@@ -62,7 +64,7 @@ def fingerprint(of: Stage, bundle: Path) -> str:
 
 
 def url(bucket: str) -> str:
-    """Where the admin API is, without a slash at its end. Raises InfraError when it was not deployed."""
+    """Return the URL of the admin API, without a slash at its end. Raises InfraError when it was not deployed."""
     for resource in state.read(bucket).get("chalice", {}).get("resources", []):
         if resource["resource_type"] == "rest_api":
             return cast("str", resource["rest_api_url"]).rstrip("/")

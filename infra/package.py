@@ -109,7 +109,7 @@ def staged() -> Iterator[Path]:
 
 
 def accelerated() -> Path:
-    """The accelerator, built for Lambda. Raises InfraError."""
+    """Return the accelerator, built for Lambda. Raises InfraError."""
     machine = str(chalice_config()["lambda_architecture"]).replace("arm64", "aarch64")
     try:
         return accelerator.build(machine, accelerator.HOME, "linux")
@@ -210,7 +210,9 @@ def run_alone(path: Path) -> None:
 
 @contextmanager
 def local_aws(home: Path) -> Iterator[str]:
-    """The endpoint URL of a local AWS in a process of its own: in this one, boto3 may be talking to the real one."""
+    """Start a local AWS in a process of its own; yield its endpoint URL: in this one, boto3 may be talking to the real
+    one.
+    """
     home.mkdir()
     command = [sys.executable, "-m", "local", "serve", "--port", "0", "--api-port", "0", "--home", str(home)]
     with Path(home, "said").open("w+") as said:

@@ -36,7 +36,7 @@ def objects(sid: str, action: str, *prefixes: str) -> Grant:
 
 
 def within(*prefixes: str) -> Condition:
-    """Of this account's bucket the keys of some prefixes."""
+    """Return an ARN for each prefix of this account's bucket."""
     return {**OWN_ACCOUNT, "StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}  # type: ignore[dict-item]
 
 
@@ -207,7 +207,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
 
 
 def logs(function: str) -> Grant:
-    """The data plane makes the log groups, so no function may."""
+    """Allow to write logs. The data plane makes the log groups, so no function may."""
     name = "disaster-tweets-{stage}" if function == "api_handler" else f"disaster-tweets-{{stage}}-{function}"
     return Grant(
         "Log",
@@ -218,7 +218,7 @@ def logs(function: str) -> Grant:
 
 
 def policy(of: Stage, function: str) -> dict[str, Any]:
-    """The policy document of a function in a stage."""
+    """Return the policy document of a function in a stage."""
     cluster = of.parameters.get("ExistingCluster", "")
     grants = [*GRANTS[function], logs(function)]
     if of.parameters.get("Source") != "Kinesis":
@@ -267,7 +267,7 @@ def text(of: Stage, function: str) -> str:
 
 
 def written(of: Stage, function: str) -> bool:
-    """Whether the file says what this module says."""
+    """Return whether the file says what this module says."""
     file = path(of, function)
     return file.exists() and file.read_text() == text(of, function)
 

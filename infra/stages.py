@@ -34,12 +34,12 @@ class Stage:
 
     @property
     def owns_warehouse(self) -> bool:
-        """Whether the warehouse is the stage's own, and not one that was there."""
+        """Return whether the warehouse is the stage's own, and not one that was there."""
         return not (self.parameters.get("ExistingWorkgroup") or self.parameters.get("ExistingCluster"))
 
     @property
     def protected(self) -> bool:
-        """Whether `make destroy` has to be told to lift the stack's termination protection first."""
+        """Return whether `make destroy` has to be told to lift the stack's termination protection first."""
         return self.name == "prod"
 
     @property
@@ -47,12 +47,12 @@ class Stage:
         return f"{APP}-{self.name}"
 
     def function_name(self, function: str) -> str:
-        """As Chalice names them: the handler of the REST API has no suffix."""
+        """Return the function's name as Chalice gives it: the handler of the REST API has no suffix."""
         return self.prefix if function == "api_handler" else f"{self.prefix}-{function}"
 
 
 def stage(name: str) -> Stage:
-    """A stage that both files know. Raises InfraError."""
+    """Return a stage that both files know. Raises InfraError."""
     parameters = cast("dict[str, dict[str, str]]", json.loads((ROOT / "infra" / "stages.json").read_text()))
     if name not in parameters or name not in chalice_config()["stages"]:
         known = ", ".join(sorted(parameters))

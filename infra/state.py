@@ -35,7 +35,7 @@ def write(bucket: str, **changed: Any) -> None:
 
 
 def fingerprint(parts: Iterable[str | bytes]) -> str:
-    """One SHA-256 in hex of all the parts, in order."""
+    """Return one SHA-256 in hex of all the parts, in order."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

@@ -50,7 +50,7 @@ class Administrator:
     target: dict[str, str]
 
     def run(self, statements: Sequence[str]) -> None:
-        """All of them as one transaction. Raises InfraError with Redshift's message."""
+        """Run statements as one transaction. Raises InfraError with Redshift's message."""
         if statements:
             self._finish(self._api().batch_execute_statement(Sqls=list(statements), **self.target)["Id"])  # type: ignore[arg-type]
 
@@ -59,7 +59,7 @@ class Administrator:
         self._finish(self._api().execute_statement(Sql=sql, **self.target)["Id"])  # type: ignore[arg-type]
 
     def column(self, sql: str) -> list[str]:
-        """The first column of a SELECT, as text. Raises InfraError."""
+        """Run a SELECT; return its first column as text. Raises InfraError."""
         statement = self._api().execute_statement(Sql=sql, **self.target)["Id"]  # type: ignore[arg-type]
         self._finish(statement)
         pages = self._api().get_paginator("get_statement_result").paginate(Id=statement)
@@ -84,7 +84,7 @@ class Administrator:
 
 
 def apply(of: Stage, bucket: str, administrator: Administrator, admin: Admin, login: Login | None) -> bool:
-    """Users, migrations, grants; whether anything was to do. `login` is Firehose's, where Firehose copies."""
+    """Set up users, migrations and grants; whether anything was to do. `login` is Firehose's, where Firehose copies."""
     wanted = fingerprint(of, login)
     if state.read(bucket).get("warehouse") == wanted:
         return False
@@ -98,7 +98,7 @@ def apply(of: Stage, bucket: str, administrator: Administrator, admin: Admin, lo
 
 
 def fingerprint(of: Stage, login: Login | None) -> str:
-    """Of all that decides what is done here."""
+    """Return the digest of all that decides what is done here."""
     planned = [*grants(of, login), *migrator(of, ()), login.version if login else ""]
     return state.fingerprint([*planned, *(migration.checksum for migration in migrations.read())])
 
@@ -109,7 +109,7 @@ def database_user(of: Stage, function: str) -> str:
 
 
 def users(of: Stage, known: Collection[str], login: Login | None) -> list[str]:
-    """Makes the users that are missing; Firehose's gets the secret's password, as a hash."""
+    """Return what makes the users that are missing; Firehose's gets the secret's password, as a hash."""
     wanted = {database_user(of, function) for function in ("jobs", "reconcile", "erase", "api_handler")}
     made = [f'CREATE USER "{user}" PASSWORD DISABLE' for user in sorted(wanted - set(known))]
     if login:
@@ -119,7 +119,7 @@ def users(of: Stage, known: Collection[str], login: Login | None) -> list[str]:
 
 
 def hashed(password: str, salt: bytes) -> str:
-    """A password as Redshift takes it, so that it is in no statement and in no log.
+    """Return a password as Redshift takes it, so that it is in no statement and in no log.
 
     `sha256|<digest>|<salt>`, both in hex; what is digested is the password and then the salt's bytes.
     docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
@@ -128,7 +128,7 @@ def hashed(password: str, salt: bytes) -> str:
 
 
 def migrator(of: Stage, roles: Collection[str]) -> list[str]:
-    """The jobs function may make the schema and its roles: what it makes it owns, and so may change later."""
+    """Let the jobs function make the schema and its roles: what it makes it owns, and so may change later."""
     jobs = database_user(of, "jobs")
     made = [] if MIGRATOR in roles else [f"CREATE ROLE {MIGRATOR}"]
     return [
@@ -140,7 +140,7 @@ def migrator(of: Stage, roles: Collection[str]) -> list[str]:
 
 
 def grants(of: Stage, login: Login | None) -> list[str]:
-    """What the others may, once the schema is there. Each may be granted again."""
+    """Grant what the others may do, once the schema is there. Each may be granted again."""
     reconcile, erase, api = (database_user(of, function) for function in ("reconcile", "erase", "api_handler"))
     granted = [
         # What the roles may is in sql/migrations/. It loads, compares, and repairs:

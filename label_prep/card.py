@@ -34,7 +34,7 @@ ROWS = {
 
 
 def table(measured: dict[str, Any]) -> Table:
-    """What was measured, for a terminal."""
+    """Print what was measured."""
     found = Table(title="On near-duplicates and events not trained on, with 95 % intervals", title_justify="left")
     for column in ("", "score", "from", "to"):
         found.add_column(column, justify="right" if column else "left")

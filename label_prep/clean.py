@@ -78,7 +78,9 @@ def frames(data: Path, report: Counter[tuple[str, str]]) -> Iterator[pd.DataFram
 
 
 def tidy(raw: pd.DataFrame, source: Source, report: Counter[tuple[str, str]]) -> pd.DataFrame:
-    """A piece of a collection in COLUMNS. Rows without words or without a usable vote are dropped, and counted."""
+    """Put a piece of a collection into COLUMNS. Rows without words or without a usable vote are dropped, and
+    counted.
+    """
     name = source.name
     frame = raw.copy()
     for column in source.columns:
@@ -121,7 +123,8 @@ def kind_of_event(event: str) -> str | None:
 
 
 def key(words: list[str]) -> int:
-    """The same for texts of the same words in any order and number, whatever their digits: retweets, with or without
-    links and mentions, and the counters that news repeat with."""
+    """Return a key that is the same for texts of the same words in any order and number, whatever their digits:
+    retweets, with or without links and mentions, and the counters that news repeat with.
+    """
     joined = " ".join(sorted({word for word in words if not _DIGITS.fullmatch(word)}))
     return int.from_bytes(hashlib.blake2b(joined.encode(), digest_size=8).digest(), "big", signed=True)

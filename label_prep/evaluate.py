@@ -75,7 +75,7 @@ def of_crises(frame: pd.DataFrame) -> pd.Series:
 
 
 def apart(frame: pd.DataFrame, fold: Fold) -> np.ndarray:
-    """The rows that may be trained on: neither held out nor a near-duplicate of one that is."""
+    """Return the rows that may be trained on: neither held out nor a near-duplicate of one that is."""
     alike = frame["group"].isin(set(frame["group"].to_numpy()[fold.test])).to_numpy()
     return np.flatnonzero(~alike & ~np.isin(np.arange(len(frame)), fold.test))
 
@@ -134,7 +134,9 @@ def in_stream(rows: pd.DataFrame) -> pd.Series:
 
 
 def measure(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Each score as {"value", "low", "high"}: the mean over the choices of events, the bootstrap's 95 % interval."""
+    """Return each score as {"value", "low", "high"}: the mean over the choices of events, the bootstrap's 95 %
+    interval.
+    """
     everyday = rows[rows["source"] == "crowdflower"]
     t26 = rows[(rows["source"] == "t26")]
     crisis = t26[t26["relevant"] == 1]
@@ -249,7 +251,9 @@ def at_share(rows: pd.DataFrame, share: float) -> dict[str, float]:
 
 
 def estimate(rows: pd.DataFrame, function: Callable[[pd.DataFrame], float], unit: str, seed: int) -> dict[str, float]:
-    """A score and its 95 % interval when whole near-duplicate groups, or whole events, are drawn again (Efron 1979)."""
+    """Return a score and its 95 % interval when whole near-duplicate groups, or whole events, are drawn again (Efron
+    1979).
+    """
     choices = [some for _, some in rows.groupby("choice")]
     value = float(np.mean([function(some) for some in choices]))
     first = choices[0]

@@ -67,7 +67,7 @@ class Features:
         return np.vstack([self.own[:, None] * known, part_rows @ of_tokens, self.by_meaning.T @ known])
 
     def split(self, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Weights of words, parts, meanings and lexicon."""
+        """Return weights of words, parts, meanings and lexicon."""
         n = len(self.tokens)
         return tuple(np.split(weights, [n, n + PARTS, n + PARTS + self.by_meaning.shape[1]]))
 
@@ -119,8 +119,9 @@ def _parts(tokens: Sequence[str]) -> sp.csr_matrix:
 
 
 def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.ndarray, seed: int) -> np.ndarray:
-    """Places of tokens by the company they keep: SVD of the positive pointwise mutual information of standing in the
-    same text (Levy & Goldberg 2014, https://papers.nips.cc/paper/5477)."""
+    """Place tokens by the company they keep: SVD of the positive pointwise mutual information of standing in
+    the same text (Levy & Goldberg 2014, https://papers.nips.cc/paper/5477).
+    """
     chosen = np.flatnonzero(often >= RAREST_WITH_MEANING)
     dimensions = min(MEANINGS, max(0, len(chosen) - 1))
     places = np.zeros((len(tokens), dimensions))
@@ -141,7 +142,7 @@ def _meanings(corpus: Sequence[Sequence[str]], tokens: Sequence[str], often: np.
 
 
 def _lent(tokens: Sequence[str]) -> np.ndarray:
-    """Places of tokens by the company they keep elsewhere, their `'s` aside; 0 where that is not known."""
+    """Place tokens by the company they keep elsewhere, their `'s` aside; 0 where that is not known."""
     known = vectors.load()
     unknown = np.zeros(vectors.DIMENSIONS)
     found = np.array([known.get(token.removesuffix("'s"), unknown) for token in tokens], dtype=np.float64)

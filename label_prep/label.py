@@ -13,7 +13,7 @@ UNSPECIFIED, NOT_DISASTER = "unspecified", "not_disaster"
 
 
 def kinds(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with `kind`, the `rule` that gave it and the `words` that the rule saw, joined by `|`.
+    """Return the frame with `kind`, the `rule` that gave it and the `words` that the rule saw, joined by `|`.
 
     Rules: `gold` the event's kind, for its relevant tweets; `names` the lexicon, by words that name a kind; `hints`
     it too, by words that only go with one, in a relevant tweet; `vote` where it finds neither.

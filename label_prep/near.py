@@ -14,7 +14,7 @@ PRIME = np.uint64(4_294_967_291)
 
 
 def groups(texts: Sequence[Sequence[str]], seed: int) -> np.ndarray:
-    """A number for each tokenised text; near-duplicates have the same one. Texts without words are all alike."""
+    """Return a number for each tokenised text; near-duplicates have the same one. Texts without words are all alike."""
     rng = np.random.default_rng(seed)
     factor = rng.integers(1, 1 << 31, HASHES, dtype=np.uint64)
     shift = rng.integers(0, 1 << 31, HASHES, dtype=np.uint64)

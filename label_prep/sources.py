@@ -81,7 +81,7 @@ SOURCES = (
 
 
 def pieces(path: Path, columns: dict[str, str], size: int = PIECE) -> Iterator[pd.DataFrame]:
-    """Frames of at most `size` rows with our columns, texts all, and `row`, counted from 1.
+    """Yield frames of at most `size` rows with our columns, texts all, and `row`, counted from 1.
 
     UTF-8, cp1252 or latin-9; CR, LF or CRLF between rows, any of them within quotes. Raises producer.InputError for a
     file without a column it should have.

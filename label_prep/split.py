@@ -15,7 +15,7 @@ REST = "other_disaster"
 
 
 def assign(frame: pd.DataFrame, seed: int) -> pd.Series:
-    """The part of each row, or `left out` where a near-duplicate lies in a part of the lesser size.
+    """Return the part of each row, or `left out` where a near-duplicate lies in a part of the lesser size.
 
     Whole events, and near-duplicates (`group`) of tweets of no event, are drawn at random.
     """

@@ -81,7 +81,8 @@ def fit(
 
 
 def doubtful(evidence: lex.Evidence) -> bool:
-    """Whether an everyday post may well speak of a real disaster: it names a kind and its consequences, or two names.
+    """Return whether an everyday post may well speak of a real disaster: it names a kind and its consequences, or two
+    names.
 
     Nobody has judged such a post, so that nothing is learnt from it.
     """
@@ -184,8 +185,9 @@ def pack(
     metrics: dict[str, Any],
     about: dict[str, Any],
 ) -> bytes:
-    """The model file: a line of JSON; the tokens, a line each; little-endian arrays of each token's weight (int16) and
-    norm (uint16), and each part's weight (int8)."""
+    """Return the model file: a line of JSON; the tokens, a line each; little-endian arrays of each token's weight
+    (int16) and     norm (uint16), and each part's weight (int8).
+    """
     of_token, of_part = features.token_weights(linear.weights)
     of_lexicon = features.split(linear.weights)[3]
     unknown = of_part * features.idf[-1]
@@ -213,7 +215,7 @@ def pack(
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to 9 significant digits, so that the last bits of a sum, which differ by machine, don't show."""
+    """Round floats to 9 significant digits, so that the last bits of a sum, which differ by machine, don't show."""
     if isinstance(value, float):
         return float(f"{value:.9g}")
     if isinstance(value, dict):

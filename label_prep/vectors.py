@@ -23,13 +23,13 @@ DIMENSIONS = 100
 
 @lru_cache
 def load() -> dict[str, np.ndarray]:
-    """Each word's vector, DIMENSIONS signed bytes, in the order of how frequent the words are."""
+    """Return each word's vector, DIMENSIONS signed bytes, in the order of how frequent the words are."""
     with np.load(FILE) as stored:
         return dict(zip(stored["words"].tobytes().decode().split("\n"), stored["vectors"], strict=True))
 
 
 def shrink(published: Path, words: int) -> dict[str, np.ndarray]:
-    """The first words made of plain letters, their vectors centred and of one length, rounded to signed bytes.
+    """Return the first words made of plain letters, their vectors centred and of one length, rounded to signed bytes.
 
     `published`: JSON with `words`, the most frequent first, and `vectors`, each with its DIMENSIONS first.
     """

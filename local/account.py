@@ -48,7 +48,7 @@ def install(made: Mapping[str, Function], stage: str, region: str, topic_arn: st
 
 
 def _functions(made: Mapping[str, Function], stage: str, account: str, region: str) -> None:
-    """As `chalice deploy` makes them, with a role each; moto lists them, `functions.py` runs them."""
+    """Create the functions as `chalice deploy` does, with a role each: moto lists them, `functions.py` runs them."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("app.py", "# The local Lambda runs the repository's app.py\n")
@@ -69,7 +69,7 @@ def _functions(made: Mapping[str, Function], stage: str, account: str, region: s
 
 
 def _rules(stage: str, account: str, region: str) -> None:
-    """The rule of each function that has a schedule, as Chalice calls it."""
+    """Create the rule of each function that has a schedule, under the name that Chalice gives it."""
     events = events_backends[account][region]
     for name, expression in schedule.expressions().items():
         function = f"disaster-tweets-{stage}-{name}"
@@ -96,7 +96,7 @@ def _logs(made: Mapping[str, Function], account: str, region: str) -> Callable[[
 
 
 def _messages(queue: str, topic_arn: str, account: str, region: str) -> None:
-    """A queue that is subscribed to the topic, so that what the topic was sent can be read."""
+    """Subscribe a queue to the topic, so that what the topic was sent can be read."""
     made = sqs_backends[account][region].create_queue(queue)
     sns_backends[account][region].subscribe(topic_arn, made.queue_arn, "sqs")
 
@@ -105,7 +105,7 @@ def _messages(queue: str, topic_arn: str, account: str, region: str) -> None:
 
 
 def _alarms(stage: str, topic_arn: str, account: str, region: str) -> None:
-    """The alarms of the data plane. They are shown; nothing evaluates them here."""
+    """Create the alarms of the data plane. They are shown; nothing evaluates them here."""
     for alarm in alarms(stage, topic_arn):
         cloudwatch_backends[account][region].put_metric_alarm(
             name=alarm["AlarmName"],

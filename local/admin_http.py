@@ -35,7 +35,7 @@ CREDENTIAL = re.compile(r"(?P<key>[\w.-]{1,128})/\d{8}/[a-z0-9-]+/(?P<service>[a
 
 
 def application(logs: Logs) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
-    """The admin API as a WSGI application."""
+    """Return the admin API as a WSGI application."""
     app = import_module("app").app
     app.__class__ = LocalChalice  # the current request is the thread's own then
     events = LambdaEventConverter(RouteMatcher(list(app.routes)), app.api.binary_types)
@@ -61,7 +61,7 @@ def application(logs: Logs) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
 
 
 def event_of(events: LambdaEventConverter, request: Request) -> dict[str, Any]:
-    """The request as API Gateway hands it to Lambda. Raises ValueError when there is no such path."""
+    """Return the request as API Gateway hands it to Lambda. Raises ValueError when there is no such path."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     path = "/" + request.environ["RAW_URI"].lstrip("/")
     event: dict[str, Any] = events.create_lambda_event(request.method, path, headers, request.get_data() or None)

@@ -99,7 +99,7 @@ class Arrivals:
         self._thread.join()
 
     def latencies(self) -> list[float]:
-        """Seconds from a tweet's arrival in Firehose to the first query that saw it, one a tweet."""
+        """Return seconds from a tweet's arrival in Firehose to the first query that saw it, one a tweet."""
         from chalicelib.warehouse import data_api
 
         arrivals = data_api.query("SELECT s3_key, arrived_datetime_from_kinesis AS ms FROM disaster.disaster_tweets")

@@ -60,7 +60,7 @@ class Faults:
         return cls(rates, seed, file)
 
     def strikes(self, name: str) -> bool:
-        """Whether the fault happens this time."""
+        """Return whether the fault happens this time."""
         if name not in KINDS:
             raise FaultsError(f"There is no fault {name!r}; there are {', '.join(KINDS)}")
         with self._lock:
@@ -125,12 +125,12 @@ def checked(rates: Mapping[str, float]) -> None:
 
 
 def tally_of(home: Path) -> Path:
-    """Where the faults of a local AWS that struck are counted: a line each, its name."""
+    """Return the file in which the faults of a local AWS that struck are counted: a line each, its name."""
     return home / "faults.struck"
 
 
 def of(home: Path) -> Faults:
-    """The switch of a local AWS: LOCAL_FAULTS if it is set, else `faults.json` in its home."""
+    """Return the switch of a local AWS: LOCAL_FAULTS if it is set, else `faults.json` in its home."""
     if text := os.environ.get("LOCAL_FAULTS"):
         return Faults.from_json(text)
     return Faults(file=home / "faults.json")

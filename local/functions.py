@@ -130,12 +130,14 @@ class Functions:
         self._closing = threading.Event()
 
     def find(self, name: str) -> str | None:
-        """The function's full name, from any way of naming it; None if there is no such function."""
+        """Return the function's full name, from any way of naming it; None if there is no such function."""
         given = re.sub(r":\$LATEST$", "", name).rsplit(":function:", 1)[-1]
         return given if given in self.functions else None
 
     def invoke(self, name: str, event: Any) -> Any:
-        """The function's answer. Raises FunctionError when it raises, KeyError when there is no such function."""
+        """Invoke the function; return its answer. Raises FunctionError when it raises, KeyError when there is no such
+        function.
+        """
         known = self.find(name)
         if known is None:
             raise KeyError(f"There is no function {name}; there are {', '.join(self.functions)}")
@@ -156,7 +158,7 @@ class Functions:
         return parsed(answer)
 
     def invoke_later(self, name: str, event: Any) -> None:
-        """An asynchronous invocation: two more attempts when it fails."""
+        """Invoke the function asynchronously: with two more attempts when it fails."""
         self._events.submit(self._attempts, name, event)
 
     def close(self) -> None:
@@ -180,7 +182,7 @@ class LiveLambda(LambdaResponse):  # type: ignore[misc]
     functions: ClassVar[Functions]
 
     def get_account_settings(self) -> Any:
-        """The limits of a new account: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+        """Return the limits of a new account: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
         limit = {"ConcurrentExecutions": ACCOUNT_CONCURRENCY, "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY}
         return answer(
             200, json.dumps({"AccountLimit": limit, "AccountUsage": {"FunctionCount": len(self.functions.functions)}})
@@ -213,7 +215,7 @@ class LiveLambda(LambdaResponse):  # type: ignore[misc]
 
 
 def answer(status: int, body: str = "", headers: Mapping[str, str] | None = None) -> tuple[str, dict[str, Any]]:
-    """As moto takes it, which reads the status from the headers alone."""
+    """Return the answer as moto takes it, which reads the status from the headers alone."""
     return body, {"status": status, "content-type": "application/json", **(headers or {})}
 
 

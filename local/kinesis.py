@@ -70,14 +70,14 @@ class Read(NamedTuple):
 
 
 def newest(stream_arn: str) -> dict[str, int]:
-    """The shards of a stream, each with its newest record's sequence number (0: it has none)."""
+    """Return the shards of a stream, each with its newest record's sequence number (0: it has none)."""
     stream = _find(stream_arn)
     with changing:
         return {name: last(shard) for name, shard in stream.shards.items()} if stream else {}
 
 
 def read(stream_arn: str, shard_id: str, after: int, most: int) -> list[Read]:
-    """A shard's first records after sequence number `after`."""
+    """Return a shard's first records after sequence number `after`."""
     stream = _find(stream_arn)
     records = stream.shards[shard_id].records if stream else {}
     with changing:
@@ -91,7 +91,7 @@ def read(stream_arn: str, shard_id: str, after: int, most: int) -> list[Read]:
 
 
 def last(shard: Shard) -> int:
-    """Its newest record's sequence number, 0 if it has none."""
+    """Return its newest record's sequence number, 0 if it has none."""
     return next(reversed(shard.records), 0)
 
 
@@ -186,7 +186,7 @@ class Kinesis:
 
 
 def shard_for(stream: Stream, partition_key: str, hash_key: str | None) -> Shard:
-    """The open shard that takes the key. Raises moto's errors for a key that is none."""
+    """Return the open shard that takes the key. Raises moto's errors for a key that is none."""
     closed = stream.shards
     stream.shards = {name: shard for name, shard in closed.items() if shard.is_open}
     try:
@@ -267,7 +267,7 @@ class KeptKinesis(KinesisResponse):  # type: ignore[misc]
 
 
 def size(entry: dict[str, Any], member: str) -> int:
-    """Bytes that a record counts for. Raises SerializationException."""
+    """Return bytes that a record counts for. Raises SerializationException."""
     try:
         return len(b64decode(entry["Data"], validate=True)) + len(entry["PartitionKey"].encode())
     except (Error, KeyError, TypeError, ValueError) as error:

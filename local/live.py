@@ -66,7 +66,7 @@ class Shown(NamedTuple):
 
 
 def look(since: datetime) -> Shown:
-    """What has arrived since a moment."""
+    """Return what has arrived since a moment."""
     from chalicelib.warehouse import data_api
 
     totals = {name: int(_statistic(name, "Sum", since)) for name in COUNTED}
@@ -77,7 +77,7 @@ def look(since: datetime) -> Shown:
 
 
 def _statistic(name: str, kind: Any, since: datetime) -> float:
-    """A metric of the collector since a moment, 0 where it has none yet."""
+    """Return a metric of the collector since a moment, 0 where it has none yet."""
     from chalicelib import clients
 
     found = clients.cloudwatch().get_metric_statistics(
@@ -94,7 +94,7 @@ def _statistic(name: str, kind: Any, since: datetime) -> float:
 
 
 def page(shown: Shown, source: str, seconds: float, width: int) -> Group:
-    """The terminal's page: a line on the collector, a table of kinds."""
+    """Return the terminal's page: a line on the collector, a table of kinds."""
     seen, forwarded, deleted = (shown.counts[name] for name in COUNTED)
     share = f" ({forwarded / seen:.1%})" if seen else ""
     lag = f", {shown.lag:.0f} s behind" if shown.lag is not None else ""

@@ -113,7 +113,7 @@ class Logs:
 
     @contextmanager
     def of(self, function: str) -> Iterator[TextIO]:
-        """What this thread prints and logs within is `function`'s."""
+        """Attribute what this thread prints and logs within to `function`."""
         file = self._file(function)
         token = _current.set(file)
         try:
@@ -137,6 +137,6 @@ def tell(message: str) -> None:
 
 
 def running() -> str | None:
-    """The function whose code this is (`transform`, `api_handler`, ...), None outside of any."""
+    """Return the function whose code this is (`transform`, `api_handler`, ...), None outside of any."""
     log = _current.get()
     return Path(log.name).stem if log else None

@@ -128,7 +128,7 @@ def import_chalices_api() -> None:
 
 
 def as_openapi3(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with what moto insists on; its paths are the same in both versions."""
+    """Return the OpenAPI document with what moto insists on; its paths are the same in both versions."""
     document = {**document, "info": {"description": "", **document.get("info", {})}}
     if document.pop("swagger", None):
         document["openapi"] = "3.0.1"

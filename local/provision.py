@@ -87,7 +87,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str 
 
 
 def create(firehose: Any, name: str, kind: str, wanted: dict[str, Any], **how: Any) -> None:
-    """Makes the stream; one of a former run gets the destination that it has in this version and delivery.
+    """Make the stream; one of a former run gets the destination that it has in this version and delivery.
 
     `kind` of destination: `Redshift` or `ExtendedS3`.
     """
@@ -138,7 +138,9 @@ def says(known: Any, wanted: Any) -> bool:
 
 
 def redshift(transform_arn: str) -> dict[str, Any]:
-    """The destination of the delivery `firehose`, with shorter buffers: nobody here pays for a warehouse that wakes."""
+    """Return the destination of the delivery `firehose`, with shorter buffers: nobody here pays for a warehouse that
+    wakes.
+    """
     return {
         "RoleARN": role("firehose"),
         "ClusterJDBCURL": f"jdbc:redshift://{NAME}.{ACCOUNT}.us-east-1.redshift-serverless.amazonaws.com:5439/{DATABASE}",
@@ -158,8 +160,9 @@ def redshift(transform_arn: str) -> dict[str, Any]:
 
 
 def into_s3(transform_arn: str) -> dict[str, Any]:
-    """The destination of the delivery `reconcile`: the transform drops what it has stored, so nothing but what failed
-    gets there."""
+    """Return the destination of the delivery `reconcile`: the transform drops what it has stored, so nothing but what
+    failed gets there.
+    """
     return {
         **s3_destination("delivery/", 0),
         "ProcessingConfiguration": processing(transform_arn),

@@ -53,7 +53,7 @@ class S3:
             self.keep(bucket, key)
 
     def read(self, bucket: str, key: str) -> bytes:
-        """An object's bytes. Raises FileNotFoundError."""
+        """Return an object's bytes. Raises FileNotFoundError."""
         found = self._moto.get_object(bucket, key) if bucket in self._moto.buckets else None
         if found is None:
             raise FileNotFoundError(f"There is no s3://{bucket}/{key}")
@@ -61,7 +61,7 @@ class S3:
         return value
 
     def list_keys(self, bucket: str, prefix: str) -> list[str]:
-        """All keys under a prefix, in order; none if there is no such bucket."""
+        """Return all keys under a prefix, in order; none if there is no such bucket."""
         found = self._moto.buckets.get(bucket)
         return sorted(key for key in list(found.keys) if key.startswith(prefix)) if found else []
 
@@ -121,7 +121,7 @@ class S3:
 
 
 def properties(key: FakeKey) -> dict[str, Any]:
-    """What is to be known of an object besides its bytes."""
+    """Return what is to be known of an object besides its bytes."""
     return {
         "last_modified": key.last_modified.isoformat(),
         "etag": key.etag.strip('"'),
@@ -135,7 +135,7 @@ def properties(key: FakeKey) -> dict[str, Any]:
 
 
 def restored(moto: S3Backend, bucket: str, key: str, kept: dict[str, Any], body: bytes) -> FakeKey:
-    """The object as it was."""
+    """Return the object as it was."""
     found = FakeKey(
         name=key,
         bucket_name=bucket,

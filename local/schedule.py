@@ -14,7 +14,7 @@ UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def seconds(expression: str) -> int:
-    """The period of `rate(15 minutes)`. Raises ValueError: nothing else is run here."""
+    """Return the period of `rate(15 minutes)`. Raises ValueError: nothing else is run here."""
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if not match:
         raise ValueError(f"The local schedule knows rate(…) only, not {expression}")

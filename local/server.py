@@ -62,7 +62,7 @@ class LocalAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client's environment needs, besides what it has."""
+        """Return what a client's environment needs, besides what it has."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ACCESS_KEY_ID": "local",
@@ -72,7 +72,7 @@ class LocalAws:
         }
 
     def flush(self) -> None:
-        """Has Firehose deliver all it buffers and the loader load it, and waits until that is done."""
+        """Let Firehose deliver all that it buffers and the loader load it; wait until that is done."""
         self._deliveries.flush()
         if self._delivery == "reconcile":
             self._load()
@@ -87,7 +87,7 @@ class LocalAws:
                 time.sleep(LOAD_PAUSE)
 
     def __enter__(self) -> LocalAws:
-        """Raises HomeError, AlreadyServingError and wsgi.PortTakenError."""
+        """Start the services. Raises HomeError, AlreadyServingError and wsgi.PortTakenError."""
         if not _serving.acquire(blocking=False):
             raise AlreadyServingError("One local AWS a process: start another with python -m local serve")
         self._end.callback(_serving.release)
@@ -198,7 +198,7 @@ class LocalAws:
         return server
 
     def _lock_home(self) -> None:
-        """A lock that ends with the process, however that ends."""
+        """Lock the home. The lock ends with the process, however that ends."""
         lock = self._end.enter_context((self.home / "lock").open("a+"))
         _take(lock, self.home)
         lock.truncate(0)
@@ -207,7 +207,7 @@ class LocalAws:
         (self.home / "server.json").unlink(missing_ok=True)  # of one that was killed
 
     def _set_environment(self) -> None:
-        """The functions run in this process: it is their environment, and nothing of the user's own AWS may leak in."""
+        """Set this process' environment, which is the functions': nothing of the user's own AWS may be in it."""
         before = dict(os.environ)
         for name in before:
             if name.startswith(("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_IGNORE")):
@@ -279,7 +279,7 @@ def fresh(home: Path) -> None:
 
 
 def forget() -> None:
-    """What the app remembers of the AWS that it talked to."""
+    """Drop what the app remembers of the AWS that it talked to."""
     from chalicelib import clients, settings
     from chalicelib.classifier import active
 
@@ -289,7 +289,7 @@ def forget() -> None:
 
 
 def running(home: Path) -> Mapping[str, str] | None:
-    """What the server of this home announced (`endpoint_url`, `admin_url`), None if none runs."""
+    """Return what the server of this home announced (`endpoint_url`, `admin_url`), None if none runs."""
     try:
         announced: dict[str, str] = json.loads((home / "server.json").read_text())
         os.kill(int(announced["pid"]), 0)

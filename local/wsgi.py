@@ -150,10 +150,10 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
         return True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Thousands a minute: nobody reads them."""
+        """Log nothing: there are thousands a minute."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Clients that go away, idle connections that are closed: not worth a line."""
+        """Log nothing of clients that go away and of idle connections that are closed."""
 
 
 class Server:

@@ -94,7 +94,7 @@ def sample(found: Sequence[Mutant], size: int | None) -> list[Mutant]:
 
 
 def targets() -> dict[str, list[str]]:
-    """The sources, each with its test files."""
+    """Return the sources, each with its test files."""
     tests = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("test_*.py"))
     return {
         path.relative_to(ROOT).as_posix(): [t for t in tests if any(fnmatch(t, f"tests/test_{n}.py") for n in names)]
@@ -109,7 +109,7 @@ def _within(file: str, path: str) -> bool:
 
 @cache
 def digest(*names: str) -> str:
-    """Of the contents of files."""
+    """Return of the contents of files."""
     found = hashlib.sha256()
     for name in names:
         with contextlib.suppress(OSError):
@@ -118,7 +118,7 @@ def digest(*names: str) -> str:
 
 
 def _helpers() -> list[str]:
-    """What tests share."""
+    """Return what tests share."""
     return sorted(
         p.relative_to(ROOT).as_posix() for p in (ROOT / "tests").glob("*.py") if not p.name.startswith("test_")
     )
@@ -128,7 +128,7 @@ def _helpers() -> list[str]:
 
 
 def measure(sources: Sequence[str], workers: int) -> dict[str, lines.Measured]:
-    """What each test file runs, as measured now or, where neither it nor what it runs has changed, before."""
+    """Return what each test file runs, as measured now or, where neither it nor what it runs has changed, before."""
     by_source = targets()
     files = sorted({test for source in sources for test in by_source[source]})
     every = list(by_source)
@@ -186,7 +186,7 @@ def _fresh(file: str) -> bool:
 def try_all(
     chosen: Sequence[Mutant], measured: dict[str, lines.Measured], workers: int, most: float
 ) -> dict[Mutant, trial.Outcome]:
-    """Each mutant's outcome, known from before or found now."""
+    """Return each mutant's outcome, known from before or found now."""
     results, this_run = STATE / "results.jsonl", secrets.token_hex(8)
     before = {tuple(each["name"]): each for each in trial.told(results)}
     outcomes: dict[Mutant, trial.Outcome] = {}
@@ -258,7 +258,9 @@ def tests_for(mutant: Mutant, measured: dict[str, lines.Measured], killer: str) 
 
 
 def _users(mutant: Mutant, measured: dict[str, lines.Measured]) -> set[str]:
-    """The tests that run a line of any source with a name that the mutant's statement assigns; else of its file."""
+    """Return the tests that run a line of any source with a name that the mutant's statement assigns; else of its
+    file.
+    """
     import re
 
     source = (ROOT / mutant.file).read_text().splitlines()
@@ -333,7 +335,7 @@ def estimated(files: Sequence[tuple[int, int, int]]) -> tuple[float, float]:
 
 @contextlib.contextmanager
 def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar without a thread, for processes are forked beside it."""
+    """Show a progress bar without a thread, for processes are forked beside it."""
     out = os.fdopen(os.dup(2), "w")  # pytest takes the other one
     columns = (
         TextColumn("{task.description}"),

@@ -45,12 +45,12 @@ class Mutant:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What identifies it while the function's other lines change."""
+        """Return what identifies it while the function's other lines change."""
         return self.file, self.where, self.before, self.after
 
     @property
     def name(self) -> tuple[str, str, str, str, int]:
-        """What identifies it among all: there may be several of one key, in lines of the same text."""
+        """Return what identifies it among all: there may be several of one key, in lines of the same text."""
         return *self.key, self.nth
 
     def applied(self, source: bytes) -> bytes:
@@ -212,7 +212,9 @@ class _Walk:
         return Mutant(self.file, where, position.start.line, lines, start, stop, text, before, after, around)
 
     def _lines(self, statement: Any, changed: Any) -> tuple[int, ...]:
-        """Lines whose running tells that the change was met: those of the statement, of a block only its head."""
+        """Return lines whose running tells that the change was met: those of the statement, of a block only its
+        head.
+        """
         position = self.positions[statement]
         body = getattr(statement, "body", None)
         last = position.end.line

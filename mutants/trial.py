@@ -311,7 +311,7 @@ def preload(modules: Iterable[str]) -> None:
 
 
 def told(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a JSON Lines file; the last may be cut."""
+    """Yield the lines of a JSON Lines file; the last may be cut."""
     with contextlib.suppress(OSError), path.open() as file:
         for line in file:
             with contextlib.suppress(ValueError):

@@ -157,7 +157,7 @@ def evaluate(request: Request) -> Answer:
 
 
 def show_evaluation(request: Request, job_id: str) -> Answer:
-    """Status and report in one; a page for Accept: text/html once it has succeeded."""
+    """Return status and report in one; a page for Accept: text/html once it has succeeded."""
     job = jobs.get("evaluations", job_id)
     if not job:
         raise NotFoundError(f"There is no evaluation {job_id}")
@@ -193,7 +193,7 @@ def existing(version: str) -> dict[str, Any]:
 
 
 def trained(version: str) -> dict[str, Any]:
-    """DocumentClassifierProperties of a Comprehend version; 404 or 409 otherwise."""
+    """Return DocumentClassifierProperties of a Comprehend version; 404 or 409 otherwise."""
     if bundled.resolve(version) == bundled.version():
         raise ConflictError("The bundled classifier runs in the Lambda itself and needs no endpoint")
     properties = versions.find(version)

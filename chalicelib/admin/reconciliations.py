@@ -68,7 +68,9 @@ def list_all(request: Request) -> Answer:
 
 
 def show(request: Request, job_id: str) -> Answer:
-    """Status and report in one; a page for Accept: text/html once it has succeeded. `latest`: the newest that ended."""
+    """Return status and report in one; a page for Accept: text/html once it has succeeded. `latest`: the newest that
+    ended.
+    """
     job = jobs.latest("reconciliations") if job_id == "latest" else jobs.get("reconciliations", job_id)
     if not job:
         what = "no reconciliation yet: POST /reconciliations" if job_id == "latest" else f"no reconciliation {job_id}"

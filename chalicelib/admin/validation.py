@@ -40,7 +40,9 @@ def validate(body: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def complaint(name: str, rule: str, definition: Mapping[str, Any], value: Any) -> str:
-    """One sentence that names the field (`data.versions[0]` → `versions[0]`), what is wrong and what is allowed."""
+    """Return one sentence that names the field (`data.versions[0]` → `versions[0]`), what is wrong and what is
+    allowed.
+    """
     field = shown(name.removeprefix("data").removeprefix(".")).strip('"')
     if rule in {"additionalProperties", "required"}:
         allowed = sorted(definition.get("properties", {}))

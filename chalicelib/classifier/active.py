@@ -42,7 +42,7 @@ def default() -> Active:
 
 
 def from_json(value: str) -> Active:
-    """Raises ValueError naming what is wrong with the parameter's value."""
+    """Raise ValueError naming what is wrong with the parameter's value."""
     found = json.loads(value)
     if not isinstance(found, dict):
         raise ValueError(f"not a JSON object: {value[:80]!r}")

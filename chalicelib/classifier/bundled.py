@@ -80,7 +80,7 @@ def version_of(content: bytes) -> str:
 
 
 def metrics() -> dict[str, Any]:
-    """Scores measured on tweets and events never trained on, as in the model card."""
+    """Return scores measured on tweets and events never trained on, as in the model card."""
     found: dict[str, Any] = _model().header["metrics"]
     return found
 
@@ -149,7 +149,7 @@ class Model:
     """A model file, read."""
 
     def __init__(self, content: bytes) -> None:
-        """Raises ValueError for what is no model file."""
+        """Raise ValueError for what is no model file."""
         self.header, body = split(content)
         names = body[: self.header["names"]].decode().split("\n")
         weights, norms, of_parts = array("h"), array("H"), array("b")

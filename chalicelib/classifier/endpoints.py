@@ -112,7 +112,8 @@ WHERE classifier_version = :version AND arrived_at >= CAST(:since AS TIMESTAMP)
 
 
 def idle() -> list[dict[str, Any]]:
-    """Endpoints that labelled no tweet for an hour: `{"version", "endpoint_arn", "idle_seconds", "cost_usd"}`.
+    """Return the endpoints that labelled no tweet for an hour: `{"version", "endpoint_arn", "idle_seconds",
+    "cost_usd"}`.
 
     Use is read off the warehouse: the arrival of the latest tweet that the endpoint's version labelled, else the
     endpoint's creation. (CloudWatch counts calls, but also probes and evaluations, and wants another permission.)

@@ -160,7 +160,7 @@ def hosted_label(cleaned: str, endpoint_arn: str, deadline: float) -> str | None
 
 
 def compare(true: Sequence[str], answers: Mapping[str, Labels]) -> dict[str, Any]:
-    """Scores a version, and for each pair whether their difference could be chance."""
+    """Score each version, and say for each pair whether their difference could be chance."""
     common = [i for i in range(len(true)) if all(labels[i] is not None for labels in answers.values())]
     expected = [true[i] for i in common]
     given = {version: [str(labels[i]) for i in common] for version, labels in answers.items()}

@@ -165,7 +165,9 @@ class Lexicon:
             (anchored.after if by > at else anchored.before).setdefault(words[by], []).append(phrase)
 
     def find(self, tokens: Sequence[str]) -> list[Match]:
-        """Terms in order. A longer term wins over those inside it, so that a phrase can overrule its words."""
+        """Return the terms in order. A longer term wins over those inside it, so that a phrase can overrule its
+        words.
+        """
         for token in tokens:
             if token not in self._met:
                 self._met.add(token)

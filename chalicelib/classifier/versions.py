@@ -48,7 +48,7 @@ def classifier_name(stage: str) -> str:
 
 
 def trained_here() -> list[dict[str, Any]]:
-    """DocumentClassifierProperties of this stage's versions, newest first."""
+    """Return DocumentClassifierProperties of this stage's versions, newest first."""
     pages = (
         clients.comprehend()
         .get_paginator("list_document_classifiers")
@@ -59,12 +59,12 @@ def trained_here() -> list[dict[str, Any]]:
 
 
 def find(version: str) -> dict[str, Any] | None:
-    """DocumentClassifierProperties of a version."""
+    """Return DocumentClassifierProperties of a version."""
     return next((p for p in trained_here() if p.get("VersionName") == version), None)
 
 
 def endpoints() -> dict[str, dict[str, Any]]:
-    """EndpointProperties of this stage's endpoints, by the ARN of their model; one a version."""
+    """Return EndpointProperties of this stage's endpoints, by the ARN of their model; one a version."""
     pages = clients.comprehend().get_paginator("list_endpoints").paginate()
     ours = f"document-classifier-endpoint/{classifier_name(settings().stage)}-"
     properties = [cast("dict[str, Any]", p) for page in pages for p in page["EndpointPropertiesList"]]
@@ -79,7 +79,7 @@ def head(version: str) -> str:
 
 
 def all_versions() -> list[dict[str, Any]]:
-    """Summaries of all versions, the bundled one first, then the newest."""
+    """Return summaries of all versions, the bundled one first, then the newest."""
     hosted, active = endpoints(), activation.current()
     trained = [summary(p, hosted.get(p["DocumentClassifierArn"]), active) for p in trained_here()]
     return [bundled_summary(active), *trained]

@@ -125,7 +125,7 @@ def run(context: Any = None) -> dict[str, Any]:
 
 
 def _passes(bucket: str, deadline: float) -> dict[str, Any]:
-    """Pass after pass, until no request came meanwhile."""
+    """Run pass after pass, until no request came meanwhile."""
     tried: set[str] = set()
     while True:
         report, handled = _pass(bucket, deadline)

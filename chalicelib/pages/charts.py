@@ -29,7 +29,7 @@ STATES = {
 
 
 def strip(hours: Hours) -> str:
-    """Hours × state: a line a day, a cell an hour. Trouble is red and has a mark, for those who don't see red."""
+    """Draw hours × state: a line a day, a cell an hour. Trouble is red and has a mark, for those who don't see red."""
     by_day: dict[str, list[Mapping[str, Any]]] = {}
     for hour in hours:
         by_day.setdefault(hour["hour"][:10], []).append(hour)
@@ -58,7 +58,7 @@ def _cell(hour: Mapping[str, Any], x: float, y: float, size: float) -> str:
 
 
 def arrivals(hours: Hours) -> str:
-    """Tweets an hour as bars: loaded, on the way, and on top in red what isn't there."""
+    """Draw tweets an hour as bars: loaded, on the way, and on top in red what isn't there."""
     top = nice(max((hour["tweets"] for hour in hours), default=0))
     step = step_of(hours)
     parts = [*axis([(0.0, "0"), (0.5, short(top / 2)), (1.0, short(top))]), *times(hours, step)]
@@ -81,7 +81,9 @@ def arrivals(hours: Hours) -> str:
 
 
 def lag(hours: Hours) -> str:
-    """Seconds from arrival to load: the mean of each hour as a line, its longest as a thin column behind it."""
+    """Draw the seconds from arrival to load: the mean of each hour as a line, its longest as a thin column behind
+    it.
+    """
     known = [(n, hour) for n, hour in zip(places(hours), hours, strict=True) if hour["lag_seconds"] is not None]
     top = nice_seconds(max((hour["longest_lag_seconds"] for _, hour in known), default=0))
     step = step_of(hours)
@@ -107,7 +109,7 @@ def lag(hours: Hours) -> str:
 
 
 def kinds(rows: Sequence[Mapping[str, Any]], most: int = 12) -> str:
-    """Tweets by kind as bars, those that speak of a real disaster in the stronger colour."""
+    """Draw tweets by kind as bars, those that speak of a real disaster in the stronger colour."""
     shown = [*rows[:most]]
     if rest := rows[most:]:
         shown.append(
@@ -162,7 +164,7 @@ def top_of(height: float) -> float:
 
 
 def axis(marks: Iterable[tuple[float, str]]) -> list[str]:
-    """Lines across the plot at shares of its height, each with its label."""
+    """Draw lines across the plot at shares of its height, each with its label."""
     return [
         f'<path class="grid" d="M{LEFT} {top_of(HEIGHT * share):.1f}H{WIDTH}"/>'
         f"{label(LEFT - 6, top_of(HEIGHT * share) + 4, text, 'end')}"

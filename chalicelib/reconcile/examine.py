@@ -64,7 +64,7 @@ def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def check(found: Iterable[bytes], file: File) -> None:
-    """Raises UnreadableError unless these are the lines of that file, numbered through, as many as its name says.
+    """Raise UnreadableError unless these are the lines of that file, numbered through, as many as its name says.
 
     Their times must be those that a repair looks at (plan.bounds), so that none is loaded that it would not find again.
     """

@@ -254,7 +254,8 @@ class _Work:
         return False
 
     def _load(self, batch: list[File]) -> dict[str, str]:
-        """One transaction: the keys of the files that are not whole after it, and how many rows they have.
+        """Load files in one transaction; return the keys of the files that are not whole after it, and how many rows
+        they have.
 
         Raises WarehouseError when nothing was done (or, for StillRunningError, may be yet); _StopError.
         """

@@ -134,7 +134,7 @@ def repaired(found: Found) -> int:
 
 
 def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
-    """Files that are still to be repaired when the run ends."""
+    """Return the files that are still to be repaired when the run ends."""
     return sum(int(row["files"]) for row in actions if row["action"] == "to_repair")
 
 
@@ -150,7 +150,7 @@ def verdict(found: Found) -> str:
 
 
 def _files_after(found: Found) -> dict[str, int]:
-    """States that the run changed its mind about: files it found unreadable, orphans beyond the hours looked at."""
+    """Return states that the run corrected: files it found unreadable, orphans beyond the hours looked at."""
     by_state: dict[str, int] = {}
     for row in found.outcome.actions:
         by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["files"])

@@ -80,7 +80,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 
 
 def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Found:
-    """Looks, and repairs."""
+    """Compare the warehouse with the tweet files, and repair it."""
     bucket, now = settings().bucket, datetime.now(UTC)
     folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
     known = compare.known(now)
@@ -169,7 +169,7 @@ def share(kinds: Sequence[Mapping[str, Any]], otherwise: float) -> float:
 
 
 def left(deadline: float) -> float:
-    """Seconds until then, at least one."""
+    """Return the seconds until then, at least one."""
     return max(1.0, deadline - time.monotonic())
 
 

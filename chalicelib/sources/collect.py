@@ -222,7 +222,7 @@ def _save(chunk: Chunk, server: str, lease: Lease, target: int) -> None:
 
 
 def _report(outcome: Outcome) -> None:
-    """One line in the log, and one of metrics in CloudWatch's embedded format."""
+    """Write one line in the log, and one of metrics in CloudWatch's embedded format."""
     measured = metrics()
     counts = {
         "PostsSeen": outcome.seen,

@@ -73,7 +73,7 @@ class Accelerator:
     """The process, and the memory shared with it. One batch at a time."""
 
     def __init__(self, program: Path = PROGRAM) -> None:
-        """Raises OSError where the program can't be started, and DiedError where it doesn't work."""
+        """Raise OSError where the program can't be started, and DiedError where it doesn't work."""
         self.owner = os.getpid()
         descriptor = os.memfd_create("accelerator") if hasattr(os, "memfd_create") else os.dup(_scratch())
         try:
@@ -127,7 +127,7 @@ class Accelerator:
         return [made[a:b] if b > a else None for a, b in pairwise(accumulate(tweets, initial=0))]
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._line.close()
         self._process.kill()
         self._process.wait()

@@ -32,7 +32,7 @@ def rejected_key(batch: Batch, lines: int) -> str:
 
 
 def refusal_line(record: Record, refusal: Refusal) -> bytes:
-    """One line of a rejected file: why, from where, and the source itself in base64."""
+    """Return one line of a rejected file: why, from where, and the source itself in base64."""
     line = {
         "reason": refusal.reason,
         "message": refusal.message,

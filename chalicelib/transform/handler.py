@@ -158,7 +158,7 @@ def _deadline(context: Any) -> float:
 
 
 def _report(outcome: Outcome, repeated: bool, bytes_out: int, seconds: float) -> None:
-    """One line in the log, and one of metrics in CloudWatch's embedded format."""
+    """Write one line in the log, and one of metrics in CloudWatch's embedded format."""
     results = Counter(share.result for share in outcome.shares)
     kinds = Counter(outcome.labels)
     counts = {

@@ -113,7 +113,7 @@ def written(tweet_id: str, arrived: int) -> str | None:
 
 
 def timestamp(ms: int) -> str:
-    """Milliseconds since the epoch as `YYYY-MM-DD HH:MM:SS.mmm`, UTC."""
+    """Write milliseconds since the epoch as `YYYY-MM-DD HH:MM:SS.mmm`, UTC."""
     return f"{_second(ms // 1000)}.{ms % 1000:03}"
 
 

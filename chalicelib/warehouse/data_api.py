@@ -142,7 +142,7 @@ def decoded(columns: Sequence[Mapping[str, Any]], records: Iterable[Sequence[Map
 
 
 def _run(submit: Callable[[str], str], token: str, patience: float) -> str:
-    """Submits, waits, and starts over where Redshift says that doing it again may work."""
+    """Submit, wait, and start over where Redshift says that doing it again may work."""
     deadline = time.monotonic() + patience
     token = token or secrets.token_hex(16)
     for attempt in range(ATTEMPTS):

@@ -24,7 +24,7 @@ TABLES = (
 
 
 def overview(patience: float) -> dict[str, Any]:
-    """Migrations and rows a table, within `patience` seconds.
+    """Return the migrations and the rows of each table, within `patience` seconds.
 
     `status` is `ready`, `not_set_up`, `behind` (migrations are pending) or `waking_up` (then nothing else is known).
     Raises MigrationError if an applied migration was changed; WarehouseError.

@@ -33,7 +33,7 @@ def install(
     from local.comprehend.service import Comprehend
 
     def read_all(bucket: str, prefix: str) -> bytes:
-        """All objects under the prefix, one after the other: to Comprehend an S3Uri is a prefix."""
+        """Return all objects under the prefix, one after the other: to Comprehend an S3Uri is a prefix."""
         keys = list_keys(bucket, prefix)
         if not keys:
             raise KeyError(prefix)

@@ -26,7 +26,7 @@ class LiveComprehend(ComprehendResponse):  # type: ignore[misc]
         return f"arn:aws:comprehend:{self.region}:{self.current_account}:"
 
     def _page(self, key: str, found: list[dict[str, Any]]) -> ActionResult:
-        """MaxResults from NextToken on, which is where the last page ended."""
+        """Return MaxResults items from NextToken on, which is where the last page ended."""
         start, most = int(self._request.get("NextToken") or 0), int(self._request.get("MaxResults") or 100)
         more = {"NextToken": str(start + most)} if start + most < len(found) else {}
         return ActionResult({key: found[start : start + most]} | more)

@@ -130,7 +130,7 @@ class Comprehend:
         return public(self._find("classifiers", arn))
 
     def classifiers(self, wanted: dict[str, Any], owner: str) -> list[dict[str, Any]]:
-        """ListDocumentClassifiers of `owner` (an ARN's beginning), newest last."""
+        """Return ListDocumentClassifiers of `owner` (an ARN's beginning), newest last."""
         name, status = wanted.get("DocumentClassifierName"), wanted.get("Status")
         found = [record for arn, record in self._state["classifiers"].items() if arn.startswith(owner)]
         return [
@@ -240,7 +240,7 @@ class Comprehend:
         return public(self._find("endpoints", arn))
 
     def endpoints(self, wanted: dict[str, Any], owner: str) -> list[dict[str, Any]]:
-        """ListEndpoints of `owner` (an ARN's beginning)."""
+        """Return ListEndpoints of `owner` (an ARN's beginning)."""
         model, status = wanted.get("ModelArn"), wanted.get("Status")
         found = [record for arn, record in self._state["endpoints"].items() if arn.startswith(owner)]
         return [public(r) for r in found if model in (None, r["ModelArn"]) and status in (None, r["Status"])]
@@ -356,7 +356,7 @@ class Comprehend:
 
 
 def check_units(units: int) -> None:
-    """Raises ResourceLimitExceededException above what one endpoint may have."""
+    """Raise ResourceLimitExceededException above what one endpoint may have."""
     if units < 1:
         raise invalid("DesiredInferenceUnits must be at least 1.")
     if units > MAX_UNITS:
@@ -372,5 +372,5 @@ def public(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_times(record: dict[str, Any]) -> dict[str, Any]:
-    """Timestamps back from their JSON form: every property whose name ends in Time is one."""
+    """Restore timestamps from their JSON form: every property whose name ends in Time is one."""
     return {key: datetime.fromisoformat(value) if key.endswith("Time") else value for key, value in record.items()}

@@ -24,7 +24,7 @@ class Throughput:
         self._at = clock()
 
     def admits(self, characters: int) -> bool:
-        """Whether a document of this many characters may pass now; if so, it counts."""
+        """Return whether a document of this many characters may pass now; if so, it counts."""
         with self._lock:
             now = self._clock()
             seconds, self._at = now - self._at, now

@@ -32,7 +32,9 @@ class TrainingError(Exception):
 
 
 def read(data: bytes) -> tuple[list[str], list[str], int]:
-    """Labels, texts and how many rows were skipped (not two columns, no label, no text). Raises TrainingError."""
+    """Return labels, texts and how many rows were skipped (not two columns, no label, no text). Raises
+    TrainingError.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -44,7 +46,7 @@ def read(data: bytes) -> tuple[list[str], list[str], int]:
 
 
 def check(labels: Sequence[str], least: int = MIN_PER_CLASS) -> None:
-    """Raises TrainingError for what Comprehend refuses to train on."""
+    """Raise TrainingError for what Comprehend refuses to train on."""
     count = Counter(labels)
     if not 2 <= len(count) <= MAX_CLASSES:
         raise TrainingError(f"INVALID_INPUT: from 2 to {MAX_CLASSES} classes are needed; the file has {len(count)}.")
@@ -55,7 +57,7 @@ def check(labels: Sequence[str], least: int = MIN_PER_CLASS) -> None:
 
 
 def train(train_csv: bytes, test_csv: bytes | None) -> tuple[Any, dict[str, Any], dict[str, Any], int]:
-    """The fitted pipeline, ClassifierMetadata, the confusion matrix as Comprehend writes it, rows skipped."""
+    """Return the fitted pipeline, ClassifierMetadata, the confusion matrix as Comprehend writes it, rows skipped."""
     labels, texts, skipped = read(train_csv)
     check(labels)
     if find_spec("sklearn") is None:  # it is not among what make local installs
@@ -102,7 +104,9 @@ def metrics(true: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
 
 
 def confusion(true: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """As in https://docs.aws.amazon.com/comprehend/latest/dg/conf-matrix.html: rows are actual, columns predicted."""
+    """Return the confusion matrix as in https://docs.aws.amazon.com/comprehend/latest/dg/conf-matrix.html: rows are
+    actual, columns predicted.
+    """
     count = Counter(zip(true, predicted, strict=True))
     matrix = [[count[actual, guess] for guess in labels] for actual in labels]
     return {"type": "multi_class", "confusion_matrix": matrix, "labels": list(labels), "all_labels": list(labels)}

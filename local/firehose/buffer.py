@@ -32,7 +32,9 @@ class Buffer(Generic[T]):
             self.bytes += size
 
     def wait(self, hints: Hints, now: float, most_items: int | None = None) -> float | None:
-        """Seconds until it is to be emptied: 0 when it is full or old enough, None while there is nothing in it."""
+        """Return seconds until it is to be emptied: 0 when it is full or old enough, None while there is nothing in
+        it.
+        """
         if not self._items:
             return None
         if self.bytes >= hints.bytes or (most_items is not None and len(self._items) >= most_items):
@@ -40,7 +42,7 @@ class Buffer(Generic[T]):
         return max(0.0, self._items[0][2] + hints.seconds - now)
 
     def take(self, most_bytes: int, most_items: int | None = None) -> list[T]:
-        """The first items, within the limits; the very first one whatever its size."""
+        """Return the first items, within the limits; the very first one whatever its size."""
         taken: list[T] = []
         size = 0
         while self._items and (most_items is None or len(taken) < most_items):

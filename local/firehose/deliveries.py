@@ -49,7 +49,7 @@ class Deliveries:
         self._start(journal, stream, account, region)
 
     def update(self, stream: DeliveryStream, account: str, region: str) -> None:
-        """A stream's settings have changed."""
+        """Give a stream its changed settings."""
         running = self._streams[region, stream.delivery_stream_name]
         running.change(settings(stream, region), described(stream, account, region))
 
@@ -83,7 +83,7 @@ class Deliveries:
 
 
 def undelivered(home: Path) -> int:
-    """How much of this home's streams is still on its way: shards to read, puts, batches, objects to copy.
+    """Return how much of this home's streams is still on its way: shards to read, puts, batches, objects to copy.
 
     May be asked beside a running server.
     """

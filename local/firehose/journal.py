@@ -66,7 +66,7 @@ class Journal:
 
     @property
     def description(self) -> dict[str, Any]:
-        """What the API was told of the stream; empty if it was never created."""
+        """Return what the API was told of the stream; empty if it was never created."""
         found: dict[str, Any] = json.loads(self._known("description") or "{}")
         return found
 
@@ -87,7 +87,7 @@ class Journal:
         origins: Sequence[dict[str, Any]] | None = None,
         position: tuple[str, int] | None = None,
     ) -> list[Record]:
-        """Records with their sequence numbers, by then on disk, together with the position they were read up to
+        """Return records with their sequence numbers, by then on disk, together with the position they were read up to
         (shard, sequence number) where a data stream is the source. Raises sqlite3.Error: then they are not.
         """
         first = self.next
@@ -104,7 +104,7 @@ class Journal:
         return records(first, arrived, datas, origins)
 
     def read(self, first: int, stop: int) -> list[Record]:
-        """Records [first, stop), as far as they are still needed."""
+        """Return records [first, stop), as far as they are still needed."""
         found: list[Record] = []
         query = "SELECT first, head, data FROM put WHERE stop > ? AND first < ? ORDER BY first"
         for start, head, data in self._disk.execute(query, (first, stop)):
@@ -140,7 +140,7 @@ class Journal:
         self.objects = [key for key in self.objects if key not in set(keys)]
 
     def back_up(self, stop: int) -> None:
-        """All records before `stop` are in the backup, or need none."""
+        """Note that all records before `stop` are in the backup, or need none."""
         self._keep(backed_up=stop)
         self.backed_up = stop
 
@@ -191,7 +191,7 @@ class _Transaction:
 
 
 def records(first: int, arrived: int, datas: Sequence[bytes], origins: Sequence[dict[str, Any]] | None) -> list[Record]:
-    """Records in sequence; each one's own arrival, where its origin knows it."""
+    """Return records in sequence; each one's own arrival, where its origin knows it."""
     if origins is None:
         return [Record(first + n, arrived, data) for n, data in enumerate(datas)]
     return [

@@ -31,7 +31,7 @@ def manifest(bucket: str, keys: Iterable[str]) -> bytes:
 
 
 def copy_statement(copy: Copy, bucket: str, manifest_key: str) -> str:
-    """The COPY as Firehose issues it; table, columns and options are the stream's own, unchanged."""
+    """Return the COPY as Firehose issues it; table, columns and options are the stream's own, unchanged."""
     columns = f" ({copy.columns})" if copy.columns else ""
     source, role = f"s3://{bucket}/{manifest_key}", f"aws_iam_role={copy.role_arn}"
     return f"COPY {copy.table}{columns} FROM '{source}' CREDENTIALS '{role}' MANIFEST {copy.options}".rstrip()

@@ -125,7 +125,7 @@ class LiveFirehose(FirehoseResponse):  # type: ignore[misc]
 
 
 def decoded(record: Any, member: str) -> bytes:
-    """A record's data. Raises SerializationException, ValidationException."""
+    """Return a record's data. Raises SerializationException, ValidationException."""
     given = record.get("Data") if isinstance(record, dict) else None
     if given is None:
         raise constraint(member, "null", "not be null")

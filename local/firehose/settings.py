@@ -115,7 +115,7 @@ def place(given: Mapping[str, Any]) -> Place:
 
 
 def processor(given: Mapping[str, Any]) -> Processor | None:
-    """The Lambda processor, if there is one and it is enabled."""
+    """Return the Lambda processor, if there is one and it is enabled."""
     if not given.get("Enabled"):
         return None
     for each in given.get("Processors") or ():

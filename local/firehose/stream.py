@@ -126,7 +126,7 @@ class Stream:
         return bool(self._unread() or journal.uncut < journal.next or journal.batches or journal.objects or to_back_up)
 
     def _unread(self) -> dict[str, int]:
-        """The data stream's shards that have more, each with the sequence number read up to."""
+        """Return the data stream's shards that have more, each with the sequence number read up to."""
         source, positions = self.settings.source_arn, self._journal.positions
         shards = kinesis.newest(source) if source else {}
         return {shard: positions.get(shard, 0) for shard, last in shards.items() if last > positions.get(shard, 0)}
@@ -243,7 +243,7 @@ class Stream:
         return None
 
     def _ready(self, buffer: Buffer[Any], hints: Hints, most_items: int | None = None) -> bool:
-        """Whether the buffer is to be emptied now; if not, waits until something changes or it may be time."""
+        """Return whether the buffer is to be emptied now; if not, wait until something changes or it may be time."""
         left = buffer.wait(hints, time.monotonic(), most_items)
         if left is not None and (left == 0 or self._flushes):
             return True
@@ -340,7 +340,7 @@ class Stream:
 
 
 def origin(shard: str, record: kinesis.Read) -> dict[str, Any]:
-    """A record's kinesisRecordMetadata: docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html"""
+    """Return a record's kinesisRecordMetadata: docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html"""
     return {
         "sequenceNumber": str(record.sequence),
         "subsequenceNumber": 0,

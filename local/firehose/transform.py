@@ -63,7 +63,7 @@ class InvocationError(Exception):
 
 
 def most_records(hints_bytes: int, from_kinesis: bool) -> int:
-    """How many records of so many bytes in all fit into one event."""
+    """Return how many records of so many bytes in all fit into one event."""
     return (MOST_EVENT_BYTES - hints_bytes * 4 // 3) // (ENVELOPE_FROM_KINESIS if from_kinesis else ENVELOPE)
 
 
@@ -73,7 +73,7 @@ def record_id(stream_id: str, record: Record) -> str:
 
 
 def event(settings: Settings, stream_id: str, records: Sequence[Record]) -> dict[str, Any]:
-    """As in docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html."""
+    """Return the event as in docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html."""
     source = {"sourceKinesisStreamArn": settings.source_arn} if settings.source_arn else {}
     return {
         "invocationId": str(uuid.uuid4()),
@@ -93,7 +93,8 @@ def event(settings: Settings, stream_id: str, records: Sequence[Record]) -> dict
 
 
 def sort(records: Sequence[Record], ids: Sequence[str], answer: Any) -> Outcome:
-    """What the function's answer says of each record. Raises InvocationError when the answer as a whole can't be read.
+    """Return what the function's answer says of each record. Raises InvocationError when the answer as a whole can't be
+    read.
 
     What it says of ids that nobody asked for is passed over. An id answered twice or not at all fails its own record.
     """

@@ -37,7 +37,7 @@ class Crisis(NamedTuple):
     end: int
 
     def share(self, time_us: int) -> float:
-        """The share of the posts that are about it: it leaps up, and dies down slowly."""
+        """Return the share of the posts that are about it: it leaps up, and dies down slowly."""
         if not self.start <= time_us < self.end:
             return 0.0
         past = (time_us - self.start) / (self.end - self.start)
@@ -71,18 +71,18 @@ class Generated:
 
     @property
     def step(self) -> int:
-        """Microseconds from an event to the next."""
+        """Return microseconds from an event to the next."""
         return round(1e6 * POSTS / self.rate)
 
     def time_us(self, number: int) -> int:
         return BEGIN_US + number * self.step
 
     def first(self, time_us: int) -> int:
-        """The number of the first event at this time or later."""
+        """Return the number of the first event at this time or later."""
         return max(0, -((BEGIN_US - time_us) // self.step))
 
     def event(self, number: int) -> dict[str, Any] | None:
-        """The event as `/subscribe` sends it, None where there is none."""
+        """Return the event as `/subscribe` sends it, None where there is none."""
         time_us, chance = self.time_us(number), _Chance(self.seed, number)
         what = chance.below(100)
         if what < 100 * POSTS:
@@ -108,11 +108,11 @@ class Generated:
         return _Chance(self.seed, number).below(100) < 100 * POSTS
 
     def leaver(self, number: int) -> bool:
-        """Whether the post is by an account that is deleted later."""
+        """Return whether the post is by an account that is deleted later."""
         return _Chance(self.seed, number, "author").below(50) == 0
 
     def did(self, number: int) -> str:
-        """Who does what an event tells."""
+        """Return the account that does what an event tells."""
         if self.leaver(number):
             return self._leaving(number // BLOCK)
         return self._user(_Chance(self.seed, number, "user").below(USERS))
@@ -121,7 +121,7 @@ class Generated:
         return f"at://{self.did(number)}/app.bsky.feed.post/{self._rkey(number)}"
 
     def crisis(self, time_us: int) -> Crisis | None:
-        """The crisis in the window of a time, if there is one."""
+        """Return the crisis in the window of a time, if there is one."""
         return _crisis(self.seed, time_us // WINDOW_US)
 
     def _post(self, number: int, chance: _Chance) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class Generated:
         return record
 
     def _text(self, time_us: int, chance: _Chance) -> tuple[str, str, str]:
-        """A text, its language, and what its picture shows, if it has one."""
+        """Return a text, its language, and what its picture shows, if it has one."""
         crisis = self.crisis(time_us)
         if crisis and chance.share() < crisis.share(time_us):
             lang = crisis.lang if chance.below(4) else "en"
@@ -150,7 +150,7 @@ class Generated:
         return _filled(chance.of(some[lang]), lang, chance, ""), lang, ""
 
     def _deletion(self, number: int, chance: _Chance) -> dict[str, Any] | None:
-        """Of a post of the last hour."""
+        """Return the deletion of a post of the last hour."""
         post = number - 1 - chance.below(DELETED_WITHIN // self.step)
         while post >= 0 and not self.is_post(post):
             post -= 1

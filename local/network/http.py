@@ -75,7 +75,7 @@ class HttpSource:
         self._server.server_close()
 
     def events(self, since_us: int) -> Iterator[dict[str, Any] | None]:
-        """The network's events from a moment on, as they happen; None where it is time for a sign of life."""
+        """Yield the network's events from a moment on, as they happen; None where a sign of life is due."""
         number, latest = self.network.first(since_us), time.monotonic()
         while not self.closing.is_set():
             if self.network.time_us(number) > self.clock() * 1e6:
@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _tweets(self, event: dict[str, Any] | None) -> list[bytes]:
-        """An event as X's stream sends it: only posts that match a rule."""
+        """Return an event as X's stream sends it: only posts that match a rule."""
         if event is None:
             return [b"\r\n"]
         record = _record(event)
@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
         ]
 
     def _statuses(self, event: dict[str, Any] | None) -> list[bytes]:
-        """An event as Mastodon's stream sends it."""
+        """Return an event as Mastodon's stream sends it."""
         if event is None:
             return [b":thump\n\n"]
         if event["kind"] == "commit" and event["commit"]["operation"] == "delete":
@@ -277,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _record(event: dict[str, Any]) -> dict[str, Any] | None:
-    """The post that an event creates, if it does."""
+    """Return the post that an event creates, if it does."""
     if event["kind"] != "commit":
         return None
     record = event["commit"].get("record") or {}
@@ -285,14 +285,14 @@ def _record(event: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def matches(rule: str, text: str) -> bool:
-    """Whether a text has a word of a rule; of X's operators the local server knows OR and quotes alone."""
+    """Return whether a text has a word of a rule; of X's operators the local server knows OR and quotes alone."""
     words = re.findall(r'"([^"]+)"|(\S+)', rule)
     wanted = [(quoted or word).lower() for quoted, word in words if word != "OR"]
     return any(word in text.lower() for word in wanted)
 
 
 def snowflake(time_us: int) -> int:
-    """The ID that X would give at a time."""
+    """Return the ID that X would give at a time."""
     return ((time_us // 1000 - TWITTER_EPOCH) << 22) | (time_us % 1000)
 
 
@@ -301,5 +301,5 @@ def _status_id(rkey: str) -> str:
 
 
 def iso(seconds: float) -> str:
-    """A time as Mastodon's rate-limit headers have it."""
+    """Return a time as Mastodon's rate-limit headers have it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

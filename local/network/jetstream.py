@@ -72,7 +72,7 @@ class Jetstream:
         return self.url.removesuffix(FIRST) + SECOND
 
     def __enter__(self) -> Jetstream:
-        """Raises OSError where the port is taken."""
+        """Start the server. Raises OSError where the port is taken."""
         self._server: Server = serve(
             self._serve, "127.0.0.1", self._port, process_request=self._process, compression=None, max_size=10_000_000
         )
@@ -195,7 +195,7 @@ class Subscription:
         return True
 
     def frame(self, number: int, event: dict[str, Any]) -> str | bytes | None:
-        """What is sent of an event; None where it is not wanted."""
+        """Return what is sent of an event; None where it is not wanted."""
         kind = event["kind"]
         if self.dids and event["did"] not in self.dids:
             return None
@@ -226,7 +226,7 @@ class Subscription:
         return zstandard.ZstdCompressor(dict_data=zstandard.ZstdCompressionDict(dictionary()))
 
     def _start(self, server: Jetstream, given: str) -> int:
-        """The number of the first event to send, from 0."""
+        """Return the number of the first event to send, from 0."""
         now_us = int(server.clock() * 1e6)
         live = server.network.first(now_us)
         if not given:
@@ -246,7 +246,7 @@ class Subscription:
 
 
 def second_form(number: int, event: dict[str, Any]) -> dict[str, Any]:
-    """An event as `subscribeEvents` frames it."""
+    """Return an event as `subscribeEvents` frames it."""
     kind = event["kind"]
     moment = datetime.fromtimestamp(event["time_us"] // 1_000_000, UTC).replace(
         microsecond=event["time_us"] % 1_000_000
@@ -262,7 +262,7 @@ def second_form(number: int, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def dictionary() -> bytes:
-    """What both sides of a compressed connection know beforehand: the words that events are made of.
+    """Return what both sides of a compressed connection know beforehand: the words that events are made of.
 
     Not the dictionary of the real servers: a client fetches the one of the server that it talks to.
     """

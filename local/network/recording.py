@@ -17,7 +17,7 @@ class Recording:
     """The first event of `file` happens at `begin_us` (microseconds since the epoch), the others as far after it."""
 
     def __init__(self, file: Path, begin_us: int) -> None:
-        """Raises RecordingError, OSError."""
+        """Read a recording. Raises RecordingError, OSError."""
         try:
             self._events = sorted(map(json.loads, file.read_text().splitlines()), key=lambda each: int(each["time_us"]))
         except (ValueError, KeyError, TypeError) as error:
@@ -34,11 +34,11 @@ class Recording:
         return self._begin + rounds * self._length + self._after[at]
 
     def first(self, time_us: int) -> int:
-        """The number of the first event at this time or later."""
+        """Return the number of the first event at this time or later."""
         rounds, rest = divmod(max(0, time_us - self._begin), self._length)
         at = next((n for n, after in enumerate(self._after) if after >= rest), len(self._after))
         return int(rounds) * len(self._events) + at
 
     def event(self, number: int) -> dict[str, Any] | None:
-        """The event as `/subscribe` sends it."""
+        """Return the event as `/subscribe` sends it."""
         return {**self._events[number % len(self._events)], "time_us": self.time_us(number)}

@@ -159,7 +159,7 @@ Complaints = Iterator[tuple[str, Iterable[object]]]
 
 
 def _names(case: _Case) -> Complaints:
-    """A file's name says how many lines it has, a tweet file's also the hour of its earliest arrival."""
+    """Check that a file's name says how many lines it has, a tweet file's also the hour of its earliest arrival."""
     arrivals: dict[str, int] = {}
     for line in case.lines:
         arrived = _arrived(line)
@@ -178,7 +178,7 @@ def _names(case: _Case) -> Complaints:
 
 
 def _sources(case: _Case) -> Complaints:
-    """Every line is of a tweet that was sent, says what its source says, and where it stands itself."""
+    """Check that every line is of a tweet that was sent, says what its source says, and where it stands itself."""
     moved, strange, differing, late = [], [], [], []
     for line in case.lines:
         said = line.said
@@ -201,7 +201,7 @@ def _sources(case: _Case) -> Complaints:
 
 
 def _labels(case: _Case) -> Complaints:
-    """What the classifier says of a line is possible."""
+    """Check that what the classifier says of a line is possible."""
     yield "lines with a label or a score that can't be", (line for line in case.lines if not _plausible(line.said))
 
 
@@ -226,7 +226,7 @@ def _plausible(said: Row) -> bool:
 
 
 def _rows(case: _Case) -> Complaints:
-    """Every line has one row, which says the same in every column; and there are no other rows."""
+    """Check that every line has one row, which says the same in every column; and there are no other rows."""
     absent, doubled, differing = [], [], []
     for line in case.lines:
         found = case.rows.get((line.key, line.number), [])
@@ -259,7 +259,7 @@ def _same(name: str, said: Any, stored: Any) -> bool:
 
 
 def _view(case: _Case) -> Complaints:
-    """The view shows each tweet that has rows once, as one of them."""
+    """Check that the view shows each tweet that has rows once, as one of them."""
     shown = Counter(row["tweet_key"] for row in case.evidence.view)
     yield "tweets more than once in the view", (f"{key} ({times})" for key, times in shown.items() if times > 1)
     yield "tweets with rows that the view doesn't show", case.files_of.keys() - shown.keys()
@@ -272,7 +272,7 @@ def _view(case: _Case) -> Complaints:
 
 
 def _refusals(case: _Case) -> Complaints:
-    """What the transform refused is junk that was sent, and refused for the right reason."""
+    """Check that what the transform refused is junk that was sent, and refused for the right reason."""
     good: list[object] = []
     strange: list[object] = []
     wrong: list[object] = []
@@ -323,7 +323,7 @@ def _accounts(case: _Case) -> Complaints:
 
 
 def _known_files(case: _Case) -> Complaints:
-    """The reconciler knows every tweet file once, with its number of rows, as loaded."""
+    """Check that the reconciler knows every tweet file once, with its number of rows, as loaded."""
     known = Counter(row["s3_key"] for row in case.evidence.known)
     yield "tweet files that the reconciler knows more than once", (key for key, times in known.items() if times > 1)
     yield "tweet files that the reconciler doesn't know", case.evidence.files.keys() - known.keys()
@@ -338,7 +338,7 @@ def _known_files(case: _Case) -> Complaints:
 
 
 def _one_at_a_time(case: _Case) -> Complaints:
-    """No two reconciliations are at work at once, unless the first may have lost its lock by then."""
+    """Check that no two reconciliations are at work at once, unless the first may have lost its lock by then."""
     time = datetime.fromisoformat
     spans = sorted(
         (time(row["started_at"]), time(row["finished_at"]), row["reconciliation_id"])

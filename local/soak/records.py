@@ -31,7 +31,7 @@ class Tweet:
 
     @cached_property
     def key(self) -> str:
-        """The `tweet_key` that its row must have: 32 hex digits of BLAKE2b over its source."""
+        """Return the `tweet_key` that its row must have: 32 hex digits of BLAKE2b over its source."""
         return hashlib.blake2b(self.raw, digest_size=16).hexdigest()
 
 

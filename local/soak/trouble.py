@@ -184,7 +184,7 @@ def deliver(aws: Server, patience: float = SETTLE_SECONDS) -> None:
 
 
 def settle(aws: Server, trouble: Trouble, patience: float = SETTLE_SECONDS) -> None:
-    """The faults stop, Firehose delivers what it has, the reconciler mends the rest. Raises SoakError.
+    """Stop the faults, let Firehose deliver what it has and the reconciler mend the rest. Raises SoakError.
 
     The reconciler is asked for all hours of the soak: one that has just ended may be settled, and not due again yet.
     """

@@ -25,7 +25,7 @@ ORDER BY column_index
 
 
 def schemas(warehouse: Warehouse, pattern: str = "%") -> list[str]:
-    """Names that match a LIKE pattern."""
+    """Return names that match a LIKE pattern."""
     return [name for (name,) in warehouse.ask(SCHEMAS, {"schema": pattern})]
 
 
@@ -38,7 +38,9 @@ def tables(warehouse: Warehouse, schema: str = "%", table: str = "%") -> list[di
 
 
 def columns(warehouse: Warehouse, schema: str, table: str) -> list[tuple[Column, dict[str, Any]]]:
-    """The columns of a table in order, none if there is no such table; with what the column's type doesn't say."""
+    """Return the columns of a table in order, none if there is no such table; with what the column's type doesn't
+    say.
+    """
     found = warehouse.ask(COLUMNS, {"schema": schema, "table": table})
     limits = warehouse.limits(schema, table)
     return [

@@ -60,7 +60,7 @@ class Copy:
 
 
 def parse(sql: str) -> Copy:
-    """Raises WarehouseError with a syntax error, UnsupportedError."""
+    """Parse a COPY. Raises WarehouseError with a syntax error, UnsupportedError."""
     tokens = tokenize(sql.strip().rstrip(";"), read="redshift")
     at = next((n for n, token in enumerate(tokens) if token.text.upper() == "FROM"), 0)
     if not at or at + 1 >= len(tokens):
@@ -350,7 +350,7 @@ def _may_have_nul(data: bytes) -> bool:
 
 
 def _lower_keys(line: bytes) -> bytes:
-    """A JSON object with its own keys in lower case; what is none stays, to be refused where it is read."""
+    """Return a JSON object with its own keys in lower case; what is none stays, to be refused where it is read."""
     try:
         found = json.loads(line)
         return json.dumps({key.lower(): value for key, value in found.items()}).encode()
@@ -373,7 +373,7 @@ def _duckdb_path(path: str) -> str:
 
 
 def jsonpaths(text: bytes, columns: int) -> list[str]:
-    """The paths in a jsonpaths file. Raises WarehouseError."""
+    """Return the paths in a jsonpaths file. Raises WarehouseError."""
     try:
         paths = [str(path) for path in json.loads(text)["jsonpaths"]]
     except (ValueError, KeyError, TypeError) as error:

@@ -95,7 +95,7 @@ class Warehouse:
             self._connection.close()
 
     def execute(self, sql: str, user: str | None = None) -> int:
-        """One statement in a transaction of its own; return how many rows it loaded or changed.
+        """Run one statement in a transaction of its own; return how many rows it loaded or changed.
 
         Raises WarehouseError. `user` is None for the administrator.
         """
@@ -104,7 +104,7 @@ class Warehouse:
 
     @contextmanager
     def session(self, user: str | None = None) -> Iterator[Session]:
-        """A connection of its own; temporary tables live as long as it does. `user` is None for the administrator."""
+        """Open a connection; temporary tables live as long as it does. `user` is None for the administrator."""
         cursor = self._connection.cursor()
         try:
             cursor.execute("SET search_path = 'public,main'")
@@ -135,7 +135,7 @@ class Warehouse:
             self._writing.release()
 
     def ask(self, sql: str, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT in DuckDB's own SQL."""
+        """Run a SELECT in DuckDB's own SQL; return its rows."""
         cursor = self._connection.cursor()
         try:
             return cursor.execute(sql, dict(values)).fetchall()
@@ -143,7 +143,7 @@ class Warehouse:
             cursor.close()
 
     def limits(self, schema: str, table: str) -> dict[str, int]:
-        """The bytes that each text column of a table holds."""
+        """Return the bytes that each text column of a table holds."""
         return dict(self.ask(LIMITS, {"schema": schema, "table": table}))
 
     def load(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -470,7 +470,7 @@ WHERE NOT internal AND regexp_matches(sql, $table) AND regexp_matches(sql, $colu
 
 
 def _create_like(cursor: duckdb.DuckDBPyConnection, like: Like, sizes: Mapping[str, int] = MappingProxyType({})) -> str:
-    """The table as Redshift makes it: types, lengths and NOT NULL are taken over, defaults where that was said.
+    """Return the table as Redshift makes it: types, lengths and NOT NULL are taken over, defaults where that was said.
 
     `sizes`: bytes of columns that are to have others than the source's.
     """
@@ -496,7 +496,7 @@ WHERE constraint_text ILIKE '%strlen(%<=%' AND table_name = $table AND ($schema 
 
 
 def _targets(cursor: duckdb.DuckDBPyConnection, copy: copying.Copy) -> list[copying.Target]:
-    """The columns a COPY fills, in its order. Raises WarehouseError if one isn't the table's."""
+    """Return the columns a COPY fills, in its order. Raises WarehouseError if one isn't the table's."""
     schema, _, table = copy.table.rpartition(".")
     described = cursor.execute(f"DESCRIBE {copy.table}").fetchall()
     types = {row[0]: row[1] for row in described}

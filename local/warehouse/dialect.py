@@ -138,7 +138,7 @@ def _translated(text: str) -> tuple[Translation, tuple[str, ...]]:
 
 
 def names(sql: str) -> set[str]:
-    """The parameters a statement has. Raises WarehouseError for a syntax error."""
+    """Return the parameters a statement has. Raises WarehouseError for a syntax error."""
     text = bare(sql)
     if ":" not in text or is_copy(text) or NOTHING.match(text) or ROLE.match(text) or REFUSED.match(text):
         return set()
@@ -151,7 +151,7 @@ def read(sql: str) -> exp.Expr:
 
 
 def _role(verb: str, name: str) -> str:
-    """Roles are rows here: names to be asked for in svv_roles, with no rights to check."""
+    """Write roles as rows: names to be asked for in svv_roles, with no rights to check."""
     if verb == "DROP":
         return f"DELETE FROM main.local_roles WHERE role_name = '{name}'"  # noqa: S608 - \w+ alone
     there = f"SELECT 1 FROM main.local_roles WHERE role_name = '{name}'"  # noqa: S608
@@ -222,7 +222,7 @@ _ONE_MORE = {"DISTSTYLE", "ENCODE", "BACKUP", "AUTHORIZATION"}
 
 
 def _without_physical_design(sql: str) -> str:
-    """The text without DISTSTYLE, SORTKEY, ENCODE and the like; what stands in strings and comments stays."""
+    """Return the text without DISTSTYLE, SORTKEY, ENCODE and the like; what stands in strings and comments stays."""
     tokens = tokenize(sql, read="redshift")
     words = [token.text.upper() for token in tokens]
     cuts: list[tuple[int, int]] = []
@@ -244,7 +244,7 @@ def _without_physical_design(sql: str) -> str:
 
 
 def _end_of_design(words: list[str], at: int) -> int | None:
-    """Where the clause that begins at a word ends; None if it is about no physical design."""
+    """Return the end of the clause that begins at a word; None if it is about no physical design."""
     word, following = words[at], words[at + 1] if at + 1 < len(words) else ""
     if word in _ONE_MORE and following:
         return at + 1
@@ -293,7 +293,7 @@ def _table(tree: exp.Create, sequences: list[str]) -> exp.Create:
 
 
 def _widths(tree: exp.Expr) -> Widths | None:
-    """Raises WarehouseError for a new type that Redshift does not take: it alters the size of VARCHAR alone.
+    """Raise WarehouseError for a new type that Redshift does not take: it alters the size of VARCHAR alone.
 
     docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
     """
@@ -415,7 +415,7 @@ def _unnest_with_index(node: exp.AtIndex) -> exp.Join:
 
 
 def _sources(tree: exp.Expr) -> Iterator[str]:
-    """Every name that a column may be qualified with, in any scope: tables, aliases, schemas."""
+    """Yield every name that a column may be qualified with, in any scope: tables, aliases, schemas."""
     for table in tree.find_all(exp.Table):
         yield table.alias or table.name
         yield table.name
@@ -487,7 +487,7 @@ def _path(node: exp.Expr, sources: set[str]) -> tuple[exp.Expr, Path] | None:
 
 
 def _name_columns(tree: exp.Select) -> None:
-    """Results without a name are called as in Redshift: by their function, or `?column?`."""
+    """Name results that have no name as Redshift does: by their function, or `?column?`."""
     for each in list(tree.expressions):
         called = each.this if isinstance(each, exp.Window) else each
         if isinstance(called, exp.CurrentTimestamp):
@@ -546,7 +546,7 @@ def _functions(tree: exp.Expr) -> None:
 
 
 def _average(average: exp.Avg) -> None:
-    """As sum by count: of integers that is an integer, cut off, as in Redshift."""
+    """Write AVG as a sum by a count: of integers that is an integer, cut off, as in Redshift."""
     whole: exp.Expr = average
     while isinstance(whole.parent, exp.Window | exp.Filter) and whole.parent.this is whole:
         whole = whole.parent

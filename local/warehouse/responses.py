@@ -194,7 +194,7 @@ ROLE = re.compile(rf"Credential={callers.ROLE_KEY}([^/]+)/")
 
 
 def _check_parameters(sqls: list[str], parameters: list[dict[str, str]]) -> None:
-    """Every parameter must occur, and every one that occurs be given; COPY takes none."""
+    """Check that every parameter occurs and every one that occurs is given; COPY takes none."""
     given = {each["name"] for each in parameters}
     if given and all(map(is_copy, sqls)):
         raise invalid("Parameters are not supported in COPY")

@@ -110,7 +110,7 @@ def _column_of(words: list[str], at: int) -> tuple[str, str]:
 
 
 def check(tree: exp.Expr) -> None:
-    """Raises WarehouseError in Redshift's words. `tree` is as it was parsed."""
+    """Raise WarehouseError in Redshift's words. `tree` is as it was parsed."""
     if isinstance(tree, exp.Create) and tree.kind == "INDEX":
         raise WarehouseError('ERROR: SQL command "CREATE INDEX" not supported on Redshift tables.')
     for kind, words in ((exp.Filter, "FILTER"), (exp.OnConflict, "ON CONFLICT"), (exp.Returning, "RETURNING")):

@@ -83,7 +83,7 @@ def _field(value: Any, kind: str) -> dict[str, Any]:
 
 
 def _timestamp(moment: datetime) -> str:
-    """As Redshift writes it: no zeros at the end of its fraction, `+00` where it has a zone."""
+    """Write a timestamp as Redshift does: no zeros at the end of its fraction, `+00` where it has a zone."""
     text = moment.replace(tzinfo=None).isoformat(" ")
     if "." in text:
         text = text.rstrip("0")
