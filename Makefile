@@ -17,7 +17,7 @@ export DATA LOCAL_HOME SOURCE
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
 
-.PHONY: help setup ready demo test lint local live bench package deploy destroy soak mutants pins recording bench-compare
+.PHONY: help setup ready demo test test-unit lint local live bench package deploy destroy soak mutants pins recording bench-compare
 .DEFAULT_GOAL := help
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,6 +64,9 @@ lint: setup ## check style and types
 
 test: lint ## lint, then run every test
 	@$(PY) -m pytest --numprocesses auto --dist loadfile
+
+test-unit: setup ## run the tests that need no local AWS, process or warehouse
+	@$(PY) -m pytest --numprocesses auto tests/unit
 
 bench: setup ## print the benchmark tables
 	@$(PY) -m benchmarks

@@ -26,7 +26,7 @@ COLUMNS = 80
 
 
 def main() -> None:
-    from tests.pseudo_terminal import in_terminal
+    from tests.support.pseudo_terminal import in_terminal
 
     blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
     beside = next(block for block in blocks if "report.html" in block)  # what the README has typed beside make local

@@ -1,7 +1,7 @@
 """Policies to copy for people: who deploys a stage without being administrator, who sends tweets, who asks questions.
 
-`python -m infra policies --stage dev --copy deployer` prints one. `tests/test_people.py` compares the deployer's with
-the calls that a deployment and a destruction make, and the producer's with those of producer.py.
+`python -m infra policies --stage dev --copy deployer` prints one. `tests/integration/test_people.py` compares the
+deployer's with the calls that a deployment and a destruction make, and the producer's with those of producer.py.
 """
 
 from __future__ import annotations

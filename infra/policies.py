@@ -1,7 +1,8 @@
 """One least-privilege policy a function, as data with its reasons, in `.chalice/policy-<stage>-<function>.json`.
 
 JSON has no comments, so this is where they are: `why` stands beside every grant whose resource is wider than one name.
-`python -m infra policies` writes the files again. `tests/test_policies.py` compares them with the calls that are made.
+`python -m infra policies` writes the files again. `tests/integration/test_policies.py` compares them with the
+calls that are made.
 """
 
 from __future__ import annotations

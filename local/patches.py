@@ -1,6 +1,6 @@
 """What is changed in moto itself, each with its reason. What replaces a whole service stands in that service's module.
 
-tests/test_local_patches.py fails when a new moto no longer has what is changed here, or no longer needs it.
+tests/local/test_local_patches.py fails when a new moto no longer has what is changed here, or no longer needs it.
 """
 
 from __future__ import annotations

@@ -57,9 +57,9 @@ TARGETS = {
     "producer.py": ("producer*",),
     "readers.py": ("readers", "producer"),
 }
-"""Source files, and the tests that describe them: `tests/test_<name>.py`; others aren't tried. Of several patterns that
-a file matches the last one counts. Tests with a local AWS of their own are mostly left out: a trial takes ten times as
-long with them."""
+"""Source files, and the tests that describe them: `test_<name>.py` of whichever tier; others aren't tried. Of several
+patterns that a file matches the last one counts. Tests with a local AWS of their own are mostly left out: a trial takes
+ten times as long with them."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,9 +95,9 @@ def sample(found: Sequence[Mutant], size: int | None) -> list[Mutant]:
 
 def targets() -> dict[str, list[str]]:
     """Return the sources, each with its test files."""
-    tests = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py"))
     return {
-        path.relative_to(ROOT).as_posix(): [t for t in tests if any(fnmatch(t, f"tests/test_{n}.py") for n in names)]
+        path.relative_to(ROOT).as_posix(): [t for t in tests if any(fnmatch(t, f"tests/*/test_{n}.py") for n in names)]
         for pattern, names in TARGETS.items()
         for path in sorted(ROOT.glob(pattern))
     }
@@ -120,7 +120,7 @@ def digest(*names: str) -> str:
 def _helpers() -> list[str]:
     """Return what tests share."""
     return sorted(
-        p.relative_to(ROOT).as_posix() for p in (ROOT / "tests").glob("*.py") if not p.name.startswith("test_")
+        p.relative_to(ROOT).as_posix() for p in (ROOT / "tests").rglob("*.py") if not p.name.startswith("test_")
     )
 
 

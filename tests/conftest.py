@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-import requests
-from answers import checked
 from hypothesis import HealthCheck, settings
-from pseudo_terminal import NOT_INHERITED
 
 from chalicelib import clients
 from chalicelib.transform import accelerator
 from local.server import LocalAws
+from tests.support.admin_api import finished
+from tests.support.answers import checked
+from tests.support.pseudo_terminal import NOT_INHERITED
 
 for _variable in NOT_INHERITED:  # a test, and what it starts, is the same under `make test` and under pytest
     os.environ.pop(_variable, None)
@@ -41,20 +40,6 @@ def answers_are_as_aws_models_them(answers: list[str]) -> Iterator[None]:
     wrong = sorted(set(answers))
     answers.clear()
     assert not wrong
-
-
-def finished(admin_url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Starts a job of the admin API and waits for its end: the job, succeeded."""
-    started = requests.post(admin_url + path, json=body or {}, timeout=30)
-    assert started.status_code == 202, started.text
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        job: dict[str, Any] = requests.get(admin_url + started.json()["status_url"], timeout=30).json()
-        if job["status"] != "running":
-            assert job["status"] == "succeeded", job
-            return job
-        time.sleep(0.05)
-    raise AssertionError(f"{path} did not end within a minute")
 
 
 @pytest.fixture(scope="session")

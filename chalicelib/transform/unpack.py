@@ -28,7 +28,7 @@ NAMES = frozenset((*TEXT, *TWEET_ID, *USER_ID, *KEYWORD)) | {
     *("data", "includes", "user", "extended_tweet", "note_tweet"),
 }
 """Every key of a record's JSON object that means something. The accelerator leaves records with one that it doesn't
-know to this module; `tests/test_accelerator.py` compares it with the keys that are looked up."""
+know to this module; `tests/integration/test_accelerator.py` compares it with the keys that are looked up."""
 
 REFUSALS = 16
 BYTES_A_REFUSAL = 64

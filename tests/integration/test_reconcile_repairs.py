@@ -1,0 +1,116 @@
+"""What a repair loads, in which order, until when; and what it makes of what it has loaded."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import orjson
+import pytest
+
+from chalicelib import clients, layout
+from chalicelib.reconcile import listing, plan, repair, transaction
+from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.lock import Lock
+from chalicelib.reconcile.plan import File
+from chalicelib.settings import settings
+from chalicelib.warehouse import data_api
+from tests.support import tweet_files as files
+
+pytestmark = pytest.mark.usefixtures("stack")
+WRITTEN = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
+JOB = Job("20260102T080000Z-abcdef", datetime(2026, 1, 2, 8, tzinfo=UTC), timedelta(0), True, False, sweep=False)
+
+
+def test_page_after_page_is_repaired_the_newest_hours_first() -> None:
+    first, second = files.an_hour(), files.an_hour()
+    keys = sorted(files.put(hour, 1) for hour in (first, first, second, second, second))
+    order: list[str] = []
+    load = repair._Work._load
+
+    def noted(self: Any, batch: list[File]) -> Any:
+        order.extend(file.key for file in batch)
+        return load(self, batch)
+
+    small = repair.TO_REPAIR.replace(f"LIMIT {repair.PAGE}", "LIMIT 2")
+    assert small != repair.TO_REPAIR
+    smaller = mock.patch.multiple(repair, TO_REPAIR=small, PAGE=2)
+    with smaller, mock.patch.object(repair._Work, "_load", noted):
+        report = files.reconcile(first, second, repair=True)
+    assert order == keys[::-1]
+    assert report["repairs"]["files"] == 5 and report["complete"]
+
+
+def test_a_run_whose_lock_was_taken_over_repairs_nothing_more() -> None:
+    hour = files.an_hour()
+    key = files.put(hour)
+    enter = Lock.__enter__
+
+    def lost(self: Lock) -> Lock:
+        entered = enter(self)
+        entered.lost = True
+        return entered
+
+    with mock.patch.object(Lock, "__enter__", lost):
+        report = files.reconcile(hour, repair=True)
+    clients.s3().delete_object(Bucket=settings().bucket, Key="reports/reconciliations/lock.json")
+    assert report["repairs"]["stopped"] == "Another run took over" and not report["complete"]
+    assert files.rows_of(key) == []
+
+
+def test_a_repair_waits_for_the_warehouse_no_longer_than_its_deadline() -> None:
+    patience: list[float] = []
+
+    def asked(*_: Any, **given: Any) -> list[list[Any]]:
+        patience.append(given["patience"])
+        return [[]]
+
+    work = repair._Work(JOB, "reports/work/test/", time.monotonic() + 30, lambda: True)
+    with mock.patch.object(transaction, "run", asked):
+        work.mend([File("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1, WRITTEN)], 1)
+    assert 0 < patience[0] <= 30
+
+
+def test_as_many_rows_as_promised_are_not_whole_where_a_line_is_there_twice() -> None:
+    hour = files.an_hour()
+    key = files.put(hour)
+    lines = files.lines(key, 5, hour)
+    files.put_object(key, files.body_of([lines[0], lines[0], *lines[2:]]))  # first and last line are right, too
+    report = files.reconcile(hour, repair=True)
+    assert files.rows_of(key) == [1, 1, 3, 4, 5]
+    assert files.states(report) == {key: "unreadable"} and report["tweets"]["lost"] == 1
+
+
+def test_a_file_that_a_repair_has_loaded_says_when() -> None:
+    hour = files.an_hour()
+    key = files.put(hour)
+    files.reconcile(hour, repair=True)
+    (file,) = data_api.query("SELECT loaded_at FROM disaster.tweet_file WHERE s3_key = :key", {"key": key})
+    assert abs(datetime.now(UTC) - file["loaded_at"]) < timedelta(minutes=10)
+
+
+def test_a_file_that_has_gone_fails_a_load_and_is_not_passed_over() -> None:
+    hour = files.an_hour()
+    there, gone = files.put(hour), files.put(hour)
+    clients.s3().delete_object(Bucket=settings().bucket, Key=gone)
+    key = listing.manifest(settings().bucket, "reports/work/tests/mandatory.manifest", [there, gone])
+    body = clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read()
+    assert [entry["mandatory"] for entry in orjson.loads(body)["entries"]] == [True, True]
+    with pytest.raises(data_api.WarehouseError):
+        files.load(there, gone)
+    assert files.rows_of(there) == []
+
+
+def test_a_key_too_long_for_its_column_is_no_tweet_file_and_is_named() -> None:
+    hour = files.an_hour()
+    folder = f"tweets/{layout.hour_folder(hour)}"
+    fits, longer = (f"{folder}{'a' * (size - len(folder) - 12)}-5.ndjson.gz" for size in (256, 257))
+    assert [bool(listing.tweet_file(key)) for key in (fits, longer)] == [True, False]
+    files.put_object(longer, b"")
+    report = files.reconcile(hour)
+    assert report["foreign_objects"] == [longer] and report["files"]["listed"] == 0
+
+
+def test_batches_are_loaded_by_as_few_transactions_as_the_limits_allow() -> None:
+    many = [File(f"tweets/{n}", 1, 1, WRITTEN) for n in range(plan.MOST_FILES + 1)]
+    assert [len(batch) for batch in plan.batches(many)] == [plan.MOST_FILES, 1]

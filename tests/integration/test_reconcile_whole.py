@@ -1,0 +1,139 @@
+"""A file's rows are told to be its lines, each once, from sums alone; where the sums can't tell, lines are counted."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import duckdb
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import layout
+from chalicelib.reconcile import compare, hours
+from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.hours import HOUR, Window
+from chalicelib.reconcile.listing import Listing
+from chalicelib.reconcile.whole import MOST_LINES, SUMS, whole
+from tests.support.warehouses import ROLE, Scratch, packed, scratch
+
+DUCKDB = duckdb.connect()
+DUCKDB.execute("SET integer_division = true")
+
+
+def told(lines: Sequence[int], expected: int) -> bool:
+    table = ", ".join(f"({line})" for line in lines)
+    sql = f"SELECT {whole(str(expected))} FROM (SELECT {SUMS} FROM (VALUES {table}) AS found (s3_line))"
+    (answer,) = DUCKDB.execute(sql).fetchone() or (None,)
+    return bool(answer)
+
+
+@given(st.integers(1, 30).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.integers(1, n), max_size=2))))
+def test_up_to_two_lost_lines_and_as_many_doubled_ones_are_told(given: tuple[int, list[int]]) -> None:
+    expected, others = given
+    lines = [*others, *range(len(others) + 1, expected + 1)][:expected]
+    assert told(lines, expected) == (sorted(lines) == list(range(1, expected + 1)))
+
+
+@pytest.mark.parametrize(
+    ("lost", "doubled"),
+    [((3,), (4,)), ((2, 5), (3, 4)), ((2, 9), (6, 7))],
+    ids=["by their sum", "by the sum of their squares", "by their sum, for the squares add up the same"],
+)
+def test_lost_and_doubled_lines_of_equal_number_are_told(lost: Sequence[int], doubled: Sequence[int]) -> None:
+    assert not told([line for line in range(1, 11) if line not in lost] + list(doubled), 10)
+
+
+def test_of_a_file_too_large_for_its_sums_lines_are_counted() -> None:
+    """None of the sums leaves a BIGINT up to there."""
+    n = MOST_LINES
+    sums = (
+        f"SELECT CAST({n} AS BIGINT) AS found_rows, 1 AS first_line, {n} AS last_line, "
+        f"CAST({n * (n + 1) // 2} AS BIGINT) AS sum_of_lines, "
+        f"CAST({n * (n + 1) * (2 * n + 1) // 6} AS BIGINT) AS sum_of_squares"
+    )
+    assert n * (n + 1) * (2 * n + 1) < 2**63
+    assert DUCKDB.execute(f"SELECT {whole(str(n))} FROM ({sums})").fetchone() == (True,)
+    more = DUCKDB.execute(f"SELECT {whole('999999999')} FROM ({sums.replace(str(n), '999999999')})").fetchone()
+    assert more == (False,)
+
+
+# ------------------------------------------------------------------ where rows are looked for
+
+FIRST = datetime(2025, 1, 2, 3, tzinfo=UTC)
+YEARS = [FIRST + timedelta(days=365) * n for n in range(3)]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    with scratch(tmp_path_factory.mktemp("house")) as made:
+        yield made.set_up()
+
+
+def test_hours_a_year_apart_are_compared_each_where_its_rows_lie(house: Scratch) -> None:
+    """Also rows that arrived hours after their file's hour; and a file that was written days later."""
+    listed, rows = [], []
+    for hour, lines in zip(YEARS, ([1, 2, 3], [1, 2, 2], [1, 3, 4]), strict=True):
+        folder = f"tweets/{layout.hour_folder(hour)}"
+        key = f"{folder}a-3.ndjson.gz"
+        listed.append(
+            {
+                "s3_key": key,
+                "hour_key": folder,
+                "expected_rows": 3,
+                "bytes": 100,
+                "written_at": f"{hour + timedelta(days=2):%Y-%m-%d %H:%M:%S}",
+            }
+        )
+        rows += [(key, line, hour + timedelta(hours=23) * n) for n, line in enumerate(lines)]
+    for key, line, arrived in rows:
+        house.load({"s3_line": line, "arrived_at": f"{arrived:%Y-%m-%d %H:%M:%S}"}, key=key)
+    house.objects |= {
+        "work/hours.gz": packed(
+            *({"hour": f"{hour:%Y-%m-%d %H:%M:%S}", "hour_key": f"tweets/{layout.hour_folder(hour)}"} for hour in YEARS)
+        ),
+        "work/files.gz": packed(*listed),
+        "work/files.manifest": orjson.dumps({"entries": [{"url": "s3://bucket/work/files.gz", "mandatory": True}]}),
+    }
+    windows = hours.windows(YEARS, {hour: hour + timedelta(days=2) for hour in YEARS})
+    job = Job("20260102T080000Z-abcdef", datetime(2028, 1, 1, tzinfo=UTC), timedelta(0), True, False, sweep=False)
+    asked = compare.statements(
+        job,
+        Listing(list(YEARS), 3, manifest="work/files.manifest"),
+        "s3://bucket/work/hours.gz",
+        "bucket",
+        ROLE,
+        len(windows),
+    )
+    house.run(*asked, **compare.parameters(job, windows))
+    found = "SELECT state, found_rows, found_lines FROM disaster.reconciliation_finding ORDER BY s3_key"
+    assert house.run(found) == [("partial", 3, 2), ("partial", 3, 3)]
+    assert house.run("SELECT state FROM disaster.tweet_file ORDER BY s3_key") == [
+        ("loaded",),
+        ("partial",),
+        ("partial",),
+    ]
+
+
+def test_a_window_lasts_until_its_newest_file_was_written_and_a_day() -> None:
+    day = timedelta(days=1)
+    late = FIRST + 3 * day
+    assert hours.windows([FIRST, FIRST + HOUR], {FIRST: late, FIRST + HOUR: FIRST + HOUR}) == [
+        Window(FIRST, FIRST + 2 * HOUR, late + day)
+    ]
+    assert hours.windows([FIRST], {}) == [Window(FIRST, FIRST + HOUR, FIRST + HOUR + day)]
+    assert hours.windows([], {}) == []
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, unique=True), st.integers(1, 6))
+def test_few_windows_hold_all_hours(numbers: list[int], most: int) -> None:
+    listed = [FIRST + n * HOUR for n in numbers]
+    written: dict[datetime, Any] = {hour: hour + HOUR * (1 + n % 5) for n, hour in enumerate(listed)}
+    found = hours.windows(listed, written, most)
+    assert len(found) <= most
+    assert found == sorted(found)
+    assert all(first.stop < second.start for first, second in pairwise(found))
+    for hour in listed:
+        assert any(each.start <= hour < each.stop and written[hour] < each.until for each in found)

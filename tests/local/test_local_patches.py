@@ -1,0 +1,130 @@
+"""What is changed in moto is still there to be changed, and still needs it; each test is about one patch."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import patches
+from tests.support import ROOT
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:disaster-tweets-local"
+
+
+def unpatched(code: str) -> str:
+    """What a moto prints that nobody has changed."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def patched() -> None:
+    patches.install()
+
+
+def test_modules_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from moto import backends
+
+    monkeypatch.setattr(Path, "iterdir", None)
+    monkeypatch.setattr("os.listdir", None)
+    assert "s3" in backends.list_of_moto_modules()
+    code = (
+        "import inspect; from moto import backends; print(inspect.isgeneratorfunction(backends.list_of_moto_modules))"
+    )
+    assert unpatched(code) == "True", "moto remembers its modules itself now: drop cache_modules"
+    from moto.moto_server import werkzeug_app
+
+    assert "backends.list_of_moto_modules()" in inspect.getsource(werkzeug_app), "moto asks elsewhere now"
+
+
+def test_hosts_are_recognised_once() -> None:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    application = DomainDispatcherApplication(create_backend_app)
+    for _ in range(2):
+        assert application.get_backend_for_host("firehose.us-east-1.amazonaws.com") == "firehose"
+    assert DomainDispatcherApplication.get_backend_for_host.cache_info().hits >= 1
+    assert "self.get_backend_for_host(" in inspect.getsource(DomainDispatcherApplication.get_application)
+
+
+def test_an_object_has_its_etag_before_anybody_can_see_it() -> None:
+    key = "from moto.s3.models import FakeKey; key = FakeKey('k', b'x', '123456789012', 'us-east-1'); "
+    assert unpatched(key + "print(key._etag)") == "None", "moto computes it at once itself now: drop etag_at_birth"
+    from moto.s3.models import FakeKey
+
+    assert FakeKey("k", b"x", "123456789012", "us-east-1")._etag == "9dd4e461268c8034f5c8564e155c67a6"
+
+
+def test_pages_of_objects_are_what_motos_own_are() -> None:
+    code = """
+import sys
+if sys.argv[1:]:
+    from local import patches
+    patches.install()
+from moto.s3.models import s3_backends
+s3 = s3_backends["123456789012"]["aws"]
+bucket = s3.create_bucket("bucket", "us-east-1")
+for name in ("b/1", "b/2", "a", "b", "c/1", "b/3", "\\u00e9", "b0", "b/"):
+    s3.put_object("bucket", name, b"")
+for prefix in (None, "", "b", "b/", "b/1", "x", "\\u00e9"):
+    for after in (None, "a", "b/1", "b/9", "z"):
+        for size in (0, 1, 2, 100):
+            keys, more, token = s3.list_objects_v2(bucket, prefix, None, None, after, size)
+            while True:
+                print([key.name for key in keys], more)
+                if not more:
+                    break
+                keys, more, token = s3.list_objects_v2(bucket, prefix, None, token, after, size)
+"""
+    ours = unpatched(code.replace("sys.argv[1:]", "True"))
+    assert ours.count("\n") > 200
+    assert ours == unpatched(code)
+
+
+def test_a_change_set_of_the_same_name_is_refused() -> None:
+    twice = (
+        "from moto.cloudformation.models import cloudformation_backends as all\n"
+        "of = all['123456789012']['us-east-1']\n"
+        "for _ in range(2): of.create_change_set('s', 'c', '{\"Resources\": {}}', {}, '', 'CREATE')\n"
+        "print(len(of.change_sets))"
+    )
+    assert unpatched(twice) == "2", "moto refuses it itself now: drop change_sets_of_one_name"
+    patches.change_sets_of_one_name()
+    with pytest.raises(Exception, match="ChangeSet c already exists"):
+        exec(twice, {})
+
+
+def test_chalices_api_is_imported() -> None:
+    patches.import_chalices_api()
+    from chalice.deploy.swagger import SwaggerGenerator
+    from moto.apigateway.models import apigateway_backends
+
+    import app
+
+    document: dict[str, Any] = SwaggerGenerator("us-east-1", {"api_handler_arn": ARN}).generate_swagger(app.app)
+    api = apigateway_backends["123456789012"]["us-east-1"]
+    imported = api.import_rest_api(document, fail_on_warnings=False)
+    api.put_rest_api(imported.id, document, fail_on_warnings=False, mode="overwrite")
+    paths = {resource.get_path() for resource in api.get_resources(imported.id)}
+    assert set(app.app.routes) <= paths
+
+
+def test_the_local_aws_starts_without_ec2_and_api_gateway() -> None:
+    """Each takes as long to import as all the rest that a start needs; what asks for EC2 later gets the whole of it."""
+    code = """if True:
+        import sys, local.ssm
+        from local import patches
+        patches.install()
+        print(*sorted(sys.modules))
+        from moto.ec2 import ec2_backends
+        print(type(ec2_backends).__name__)"""
+    modules, backends = unpatched(code).splitlines()
+    assert not {"moto.ec2", "moto.ec2.models", "moto.apigateway", "moto.apigateway.models"} & set(modules.split())
+    assert backends == "BackendDict"
+    from moto.ssm import models
+
+    assert "from moto.ec2 import ec2_backends" in inspect.getsource(models), "moto.ssm no longer needs EC2"

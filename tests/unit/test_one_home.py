@@ -1,0 +1,56 @@
+"""The bucket's folders, the keys of tweet files and the formats of times are each written in one module."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from chalicelib import layout, times
+from tests.support import ROOT
+
+CODE = sorted((ROOT / "chalicelib").rglob("*.py"))
+SQL = [*CODE, *sorted((ROOT / "sql").rglob("*.sql"))]
+ROWS_TIMES = {"transform/rows.py", "transform/unpack.py"}  # a million a minute, from milliseconds
+MOMENT = datetime(2026, 1, 31, 13, 2, 3, 456789, timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_other_module_writes_a_folder_of_the_bucket_or_a_format_of_time(path: Path) -> None:
+    name = str(path.relative_to(ROOT / "chalicelib"))
+    code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+    folders = "tweets|rejected|delivery|source|reports|classifier|collect|erasures"
+    if name != "layout.py":
+        assert not re.findall(rf"\"(?:{folders})/[^\"*]*\"", code)
+        assert "dt=%Y" not in code and "%Y/%m/%d/%H" not in code
+    if name != "times.py" and name not in ROWS_TIMES:
+        assert not re.findall(r"%Y-%m-%d[T ]%H:%M:%S|timespec=|\"\+00:00", code)
+
+
+def test_sql_takes_the_hour_of_as_many_characters_as_a_key_begins_with() -> None:
+    taken = [int(n) for path in SQL for n in re.findall(r"SUBSTRING\([a-z_.]*s3_key, 1, (\d+)\)", path.read_text())]
+    assert len(taken) >= 4 and set(taken) == {layout.HOUR_KEY}
+
+
+def test_a_tweet_file_is_found_by_the_key_that_it_is_written_under() -> None:
+    hour = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    key = layout.tweet_file(layout.hour_folder(hour), "ab" * 16, 500)
+    named = layout.TWEET_FILE.fullmatch(key)
+    assert named and named.groups() == (layout.hour_folder(hour), "500")
+    assert layout.hour_of(key) == hour
+    assert key[: layout.HOUR_KEY] == "tweets/dt=2026-01-31/hh=12/"
+    with pytest.raises(ValueError, match="does not match"):
+        layout.hour_of("rejected/dt=2026-01-31/hh=12/x-1.ndjson.gz")
+
+
+def test_times_are_written_in_utc() -> None:
+    assert times.seconds(MOMENT) == "2026-01-31T12:02:03Z"
+    assert times.milliseconds(MOMENT) == "2026-01-31T12:02:03.456Z"
+    assert times.sql(MOMENT) == "2026-01-31 12:02:03"
+
+
+def test_a_time_without_an_offset_is_utc_already() -> None:
+    plain = MOMENT.replace(tzinfo=None)
+    assert times.parsed("2026-01-31T13:02:03") == datetime(2026, 1, 31, 13, 2, 3, tzinfo=UTC)
+    assert times.seconds(plain) == "2026-01-31T13:02:03Z"
+    assert times.milliseconds(plain) == "2026-01-31T13:02:03.456Z"

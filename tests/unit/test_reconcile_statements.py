@@ -1,0 +1,535 @@
+"""What a run asks of the warehouse: which statements, with which parameters, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from chalicelib import clients
+from chalicelib.reconcile import compare, examine, findings, hours, listing, outcome, repeats, transaction
+from chalicelib.reconcile.compare import Compared, Job, Known
+from chalicelib.reconcile.hours import HOUR, Window
+from chalicelib.reconcile.listing import Listing
+from chalicelib.reconcile.outcome import Outcome
+from chalicelib.reconcile.plan import File as Damaged
+from chalicelib.reconcile.repair import Verdict
+from chalicelib.reconcile.unanswered import File
+from chalicelib.warehouse import copy, data_api
+from tests.support.aws_in_memory import NAME, SETTINGS, client_error
+
+NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+JOB = Job("job", NOW, timedelta(seconds=900), True, False, True)
+ROLE = SETTINGS.copy_role_arn
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 1, 31, hour, tzinfo=UTC)
+
+
+class Warehouse:
+    """Answers what it is told to, and keeps what it was asked and what was written to S3."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.answers: list[Any] = []
+        self.written: dict[str, list[dict[str, Any]]] = {}
+
+    def run(self, asked: Sequence[str], given: Any = None, *, answers: int, patience: float = 840.0) -> Any:
+        self.asked.append((list(asked), given, answers, patience))
+        return self.answers.pop(0) if self.answers else [[] for _ in range(answers)]
+
+    def lines(self, bucket: str, key: str, rows: Any) -> str:
+        self.written[key] = list(rows)
+        return f"s3://{bucket}/{key}"
+
+
+@pytest.fixture
+def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+    found = Warehouse()
+    monkeypatch.setattr(transaction, "run", found.run)
+    monkeypatch.setattr(listing, "lines", found.lines)
+    for module in (compare, outcome):
+        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
+    return found
+
+
+def load(key: str, table: str, *columns: str) -> str:
+    return copy.statement(f"s3://{NAME}/{key}", ROLE, table, columns, manifest=False)
+
+
+# ---- what former runs left
+
+
+def test_what_is_known_are_days_due_hours_recent_hours_and_what_stands(warehouse: Warehouse) -> None:
+    old = datetime(2026, 1, 2, tzinfo=UTC)
+    rows = [
+        {"hour": old, "settled_checks": 3, "files": 1, "checked_at": at(1), "due": True},
+        {"hour": at(3), "settled_checks": 2, "files": 5, "checked_at": at(4), "due": False},
+        {
+            "hour": datetime(2026, 1, 29, 12, tzinfo=UTC),
+            "settled_checks": 0,
+            "files": 7,
+            "checked_at": at(5),
+            "due": True,
+        },
+    ]
+    standing = [{"last_sweep": at(2), "findings": 7, "new_rows": 9}]
+    warehouse.answers = [[[{"day": date(2026, 1, 1)}], rows, standing]]
+    first_recent = rows[2]["hour"]
+    assert compare.known(NOW) == Known(
+        [date(2026, 1, 1)],
+        [(old, 3), (first_recent, 0)],
+        {at(3): hours.Found(5, at(4)), first_recent: hours.Found(7, at(5))},
+        at(2),
+        7,
+        9,
+    )  # fmt: skip
+    statements = [compare.KNOWN_DAYS, compare.HOURS_KNOWN, compare.STANDING]
+    given = {"now": "2026-01-31 12:30:00", "recent": "2026-01-29 12:00:00"}
+    assert warehouse.asked == [(statements, given, 3, 840.0)]
+
+
+# ---- the comparison
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_comparison_is_asked_with_its_moments_as_text(warehouse: Warehouse, yes: bool) -> None:
+    job = Job("job", NOW, timedelta(seconds=900), repair=yes, asked_for=yes, sweep=yes)
+    said = "true" if yes else "false"
+    windows = [Window(at(1), at(3), at(9)), Window(at(4), at(5), at(10))]
+    given = compare.parameters(job, windows)
+    later = {name: given.pop(name) for name in list(given) if name.startswith("next_")}
+    assert given == {
+        "id": "job",
+        "now": "2026-01-31 12:30:00",
+        "cutoff": "2026-01-31 12:15:00",
+        "closed": "2026-01-31 11:15:00",
+        "again": said,
+        "repair": said,
+        "grace": "900",
+        "sweep": said,
+        "loads": "true" if SETTINGS.delivery == "reconcile" else "false",
+        "since_1": "2026-01-31 01:00:00",
+        "stop_1": "2026-01-31 03:00:00",
+        "until_1": "2026-01-31 09:00:00",
+        "since_2": "2026-01-31 04:00:00",
+        "stop_2": "2026-01-31 05:00:00",
+        "until_2": "2026-01-31 10:00:00",
+    }
+    assert list(later) == [f"next_{n}" for n in range(1, 9)]
+    assert list(later.values())[:3] == ["2026-01-31 13:30:00", "2026-01-31 16:30:00", "2026-02-01 04:30:00"]
+    assert later["next_8"] == "2027-12-15 04:30:00"
+
+
+def test_a_comparison_loads_what_was_listed_and_tells_totals_and_orphans(warehouse: Warehouse) -> None:
+    listed = Listing([at(1), at(2)], manifest="work/files.manifest")
+    warehouse.answers = [[[{"state": "loaded", "files": 3}, {"state": "missing", "files": 1}], [{"s3_key": "a"}]]]
+    found = compare.compare(JOB, listed, "work/", 77.0)
+    assert found == Compared(
+        {"loaded": {"state": "loaded", "files": 3}, "missing": {"state": "missing", "files": 1}}, ["a"]
+    )
+    assert warehouse.written == {
+        "work/hours.ndjson.gz": [
+            {"hour": "2026-01-31 01:00:00", "hour_key": "tweets/dt=2026-01-31/hh=01/"},
+            {"hour": "2026-01-31 02:00:00", "hour_key": "tweets/dt=2026-01-31/hh=02/"},
+        ]
+    }
+    windows = hours.windows(listed.hours, {})
+    [(asked, given, answers, patience)] = warehouse.asked
+    url = f"s3://{NAME}/work/hours.ndjson.gz"
+    assert asked == compare.statements(JOB, listed, url, NAME, ROLE, len(windows))
+    assert (given, answers, patience) == (compare.parameters(JOB, windows), 2, 77.0)
+    names = copy.statement(
+        f"s3://{NAME}/work/files.manifest", ROLE, "listed_file",
+        ("s3_key", "hour_key", "expected_rows", "bytes", "written_at"),
+    )  # fmt: skip
+    assert asked[:5] == [
+        transaction.LOCK,
+        compare.HOUR_TABLE,
+        load("work/hours.ndjson.gz", "listed_hour", "hour", "hour_key"),
+        compare.FILE_TABLE,
+        names,
+    ]
+    assert asked[-3:] == [compare.SWEEP, compare.TOTALS, compare.ORPHANS]
+    without = compare.statements(JOB._replace(sweep=False), Listing([at(1)]), url, NAME, ROLE)
+    assert compare.SWEEP not in without
+    assert len(without) == len(asked) - 2
+
+
+def test_orphans_that_are_there_after_all_are_taken_back(warehouse: Warehouse) -> None:
+    key = "tweets/dt=2026-01-31/hh=01/x-5.ndjson.gz"
+    compare.no_orphans(JOB, "work/", [key])
+    assert warehouse.written == {"work/late.ndjson.gz": [{"s3_key": key, "hour_key": "tweets/dt=2026-01-31/hh=01/"}]}
+    statements = [
+        compare.KEY_TABLE,
+        load("work/late.ndjson.gz", "late_file", "s3_key", "hour_key"),
+        compare.NO_FINDINGS,
+        compare.HOURS_OPEN,
+    ]
+    assert warehouse.asked == [(statements, {"id": "job", "now": "2026-01-31 12:30:00"}, 0, 840.0)]
+
+
+# ---- the end of a run
+
+
+def settle(
+    warehouse: Warehouse,
+    totals: dict[str, Any] | None = None,
+    orphans: Sequence[str] = (),
+    listed: Sequence[datetime] = (),
+    open_findings: int = 0,
+    verdicts: Sequence[Verdict] = (),
+    unanswered: Sequence[File] = (),
+) -> Outcome:
+    compared = Compared(totals or {}, orphans)
+    return outcome.settle(
+        JOB, "work/", Listing(list(listed)), compared, open_findings, verdicts, unanswered, at(13), 55.0
+    )
+
+
+QUIET = [transaction.LOCK, compare.HOUR_TABLE]
+ALWAYS = [outcome.TWICE, outcome.kinds(1), outcome.HOURS]
+OF_TROUBLE = [*ALWAYS, outcome.ACTIONS, outcome.WORST]
+OF_KEPT = [findings.KEPT, findings.WORST]
+
+
+def test_a_quiet_run_asks_for_what_the_report_shows_and_nothing_else(warehouse: Warehouse) -> None:
+    warehouse.answers = [[[{"tweets": 1, "extra": 2}], ["kind"], ["hour"]]]
+    found = settle(warehouse, {"loaded": 1, "waiting": 1}, listed=[at(1)], unanswered=[File("a")])
+    assert found == Outcome((), (), {"tweets": 1, "extra": 2}, ["kind"], ["hour"])  # type: ignore[list-item]
+    hours_in = load("work/hours.ndjson.gz", "listed_hour", "hour", "hour_key")
+    [(asked, given, answers, patience)] = warehouse.asked
+    assert asked == [*QUIET, hours_in, *ALWAYS]
+    assert (answers, patience) == (3, 55.0)
+    assert given == {
+        "since_1": "2026-01-31 01:00:00",
+        "stop_1": "2026-01-31 02:00:00",
+        "until_1": "2026-02-01 02:00:00",
+        "strip_start": "2026-01-24 13:00:00",
+        "strip_stop": "2026-01-31 13:00:00",
+    }
+
+
+def test_a_run_on_no_hour_loads_none(warehouse: Warehouse) -> None:
+    warehouse.answers = [[[{"tweets": 0, "extra": 0}], [], []]]
+    settle(warehouse)
+    [(asked, given, _, _)] = warehouse.asked
+    assert asked == [*QUIET, *ALWAYS]
+    assert given["since_1"] == given["until_1"] == "2026-01-31 12:30:00"
+    assert warehouse.written == {}
+
+
+ANSWERS = [[{"tweets": 0, "extra": 0}], [], []]
+
+
+@pytest.mark.parametrize("state", ["missing", "partial", "excess"])
+def test_what_can_be_repaired_is_told_by_file(warehouse: Warehouse, state: str) -> None:
+    warehouse.answers = [[*ANSWERS, ["action"], ["worst"]]]
+    found = settle(warehouse, {state: 1})
+    assert (found.actions, found.worst, found.kept) == (["action"], ["worst"], ((), ()))
+    [(asked, given, answers, _)] = warehouse.asked
+    assert asked == [*QUIET, outcome.HOURS_MENDED, *OF_TROUBLE]
+    assert answers == 5
+    assert (given["id"], given["in_an_hour"]) == ("job", "2026-01-31 13:30:00")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"totals": {"orphaned": 1}}, {"totals": {"unreadable": 1}}, {"orphans": ["a"]}],
+    ids=["orphaned", "unreadable", "orphans of hours that nobody lists"],
+)
+def test_what_needs_a_person_is_kept(warehouse: Warehouse, given: dict[str, Any]) -> None:
+    warehouse.answers = [[*ANSWERS, ["action"], ["worst"], ["kept"], ["kept worst"]]]
+    assert settle(warehouse, **given).kept == (["kept"], ["kept worst"])
+    [(asked, parameters, answers, _)] = warehouse.asked
+    assert asked == [*QUIET, *findings.statements(""), outcome.HOURS_MENDED, *OF_TROUBLE, *OF_KEPT]
+    assert answers == 7
+    assert parameters["swept"] == "true"
+
+
+def test_findings_that_are_open_are_looked_at_though_nothing_new_was_found(warehouse: Warehouse) -> None:
+    warehouse.answers = [[*ANSWERS, ["kept"], ["kept worst"]]]
+    settle(warehouse, open_findings=1, unanswered=[File("a")])
+    [(asked, _, answers, _)] = warehouse.asked
+    answered = load("work/answered.ndjson.gz", "answered_file", "s3_key")
+    assert asked == [*QUIET, *findings.statements(answered), *ALWAYS, *OF_KEPT]
+    assert warehouse.written == {"work/answered.ndjson.gz": [{"s3_key": "a"}]}
+    assert answers == 5
+
+
+def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Warehouse) -> None:
+    warehouse.answers = [[*ANSWERS, [], [], [], []]]
+    gone = "delivery/processing-failed/2026/01/31/09/x"
+    files = [File("fine", tweets=1), File(gone, tweets=5, lost=2), File("elsewhere", trouble="it can't be read")]
+    settle(warehouse, open_findings=1, verdicts=[Verdict("k", "unreadable", "cut")], unanswered=files)
+    [(asked, _, _, _)] = warehouse.asked
+    assert asked == [
+        *QUIET,
+        outcome.VERDICT_TABLE,
+        load("work/verdicts.ndjson.gz", "verdict", "s3_key", "state", "detail"),
+        outcome.FILES_JUDGED,
+        outcome.FINDINGS_JUDGED,
+        outcome.FORMER_UNANSWERED,
+        load("work/unanswered.ndjson.gz", "disaster.reconciliation_finding", *outcome.FINDING),
+        *findings.statements(load("work/answered.ndjson.gz", "answered_file", "s3_key")),
+        outcome.HOURS_MENDED,
+        *OF_TROUBLE,
+        *OF_KEPT,
+    ]
+    same = {
+        "reconciliation_id": "job", "found_at": "2026-01-31 12:30:00", "state": "unanswered", "action": "none",
+    }  # fmt: skip
+    lost = {"s3_key": gone, "hour": "2026-01-31 09:00:00", "expected_rows": 5, "found_rows": 3, "found_lines": 3}
+    unread = {"s3_key": "elsewhere", "hour": None, "expected_rows": 0, "found_rows": 0, "found_lines": 0}
+    assert warehouse.written == {
+        "work/verdicts.ndjson.gz": [{"s3_key": "k", "state": "unreadable", "detail": "cut"}],
+        "work/unanswered.ndjson.gz": [
+            {**same, **lost, "detail": None},
+            {**same, **unread, "detail": "it can't be read"},
+        ],
+        "work/answered.ndjson.gz": [{"s3_key": "fine"}],
+    }
+    assert all(set(row) == set(outcome.FINDING) for row in warehouse.written["work/unanswered.ndjson.gz"])
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "listed", "stop"),
+    [
+        (False, [at(1)], at(13)),
+        (True, [at(1), at(2)], at(3)),
+        (True, [at(12)], at(13)),
+        (True, [at(12), at(13)], at(13)),
+        (True, [], at(13)),
+    ],
+)
+def test_the_strip_of_hours_ends_with_what_was_asked_for_or_with_the_present(
+    asked_for: bool, listed: list[datetime], stop: datetime
+) -> None:
+    assert outcome.strip_stop(JOB._replace(asked_for=asked_for), listed) == stop
+
+
+@pytest.mark.parametrize("alerted", [True, False])
+@pytest.mark.parametrize("loaded", [0, 3])
+def test_a_run_closes_with_its_numbers_and_with_what_was_told(warehouse: Warehouse, alerted: bool, loaded: int) -> None:
+    tweets = {"expected": 1, "loaded": 2, "waiting": 3, "late": 4, "repaired": 5, "lost": 6, "orphaned_rows": 7}
+    report = {
+        "tweets": tweets,
+        "files": {"listed": 8},
+        "complete": alerted,
+        "alerted": alerted,
+        "new": {"loaded": loaded},
+    }
+    outcome.close(JOB, report, NOW + HOUR)
+    told = {"now": "2026-01-31 12:30:00"} if alerted else {}
+    given = {
+        "id": "job", "finished": "2026-01-31 13:30:00", "complete": "true" if alerted else "false", "files": "8",
+        "tweets": "1", "loaded": "2", "waiting": "3", "late": "4", "repaired": "5", "lost": "6",
+    }  # fmt: skip
+    ordinary = [outcome.ORDINARY] if loaded else []
+    statements = [outcome.CLOSED, *ordinary, *([findings.TOLD] if alerted else [])]
+    assert warehouse.asked == [(statements, {**given, **told}, 0, 840.0)]
+
+
+# ---- findings
+
+
+def test_of_what_is_kept_any_part_can_be_counted() -> None:
+    kept = findings.Kept(
+        [
+            {"status": "outstanding", "kind": "orphaned", "findings": 1, "tweets": 10, "untold": 0},
+            {"status": "outstanding", "kind": "refused", "findings": 2, "tweets": 20, "untold": 1},
+            {"status": "resolved", "kind": "refused", "findings": 4, "tweets": 40, "untold": 0},
+        ],
+        (),
+    )
+    assert (kept.total("outstanding"), kept.total("outstanding", "tweets"), kept.total("resolved")) == (3, 30, 4)
+    assert (kept.total("outstanding", kind="refused"), kept.total("outstanding", "untold", "refused")) == (2, 1)
+
+
+def test_findings_are_read_and_resolved_in_one_round_trip_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    answers = {"s1:1": ["outstanding"], "s1:2": ["settled"]}
+
+    def run(statements: list[str], given: Any = None, *, patience: float) -> str:
+        asked.append((statements, given, patience))
+        return "s1"
+
+    monkeypatch.setattr(data_api, "run", run)
+    monkeypatch.setattr(data_api, "rows_of", lambda statement: answers[statement])
+    assert findings.read(9.0) == (["outstanding"], ["settled"])
+    assert findings.resolve("f1", "me", "seen", "r1", 8.0) == "settled"
+    answers["s1:2"] = []
+    assert findings.resolve("f1", "me", "seen", "", 8.0) is None
+    given = {"finding": "f1", "caller": "me", "reason": "seen", "request": "r1"}
+    assert asked == [
+        ([findings.OUTSTANDING, findings.SETTLED], None, 9.0),
+        ([findings.RESOLVE, findings.ONE], given, 8.0),
+        ([findings.RESOLVE, findings.ONE], {**given, "request": "none"}, 8.0),
+    ]
+
+
+# ---- a transaction that is lost
+
+
+def test_a_transaction_that_the_data_api_lost_is_run_again_and_its_last_answers_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends: list[Any] = [data_api.StatementLostError("gone"), "s2"]
+    given: list[Any] = []
+
+    def run(statements: Sequence[str], parameters: Any, *, patience: float) -> str:
+        given.append((statements, parameters, patience))
+        end = ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return str(end)
+
+    monkeypatch.setattr(data_api, "run", run)
+    monkeypatch.setattr(data_api, "rows_of", lambda statement: [statement])
+    assert transaction.run(["a", "b", "c"], {"x": "y"}, answers=2, patience=5.0) == [["s2:2"], ["s2:3"]]
+    assert given == [(["a", "b", "c"], {"x": "y"}, 5.0)] * 2
+    ends = ["s3"]
+    assert transaction.run(["a"], answers=0) == []
+    ends = [data_api.StatementLostError("gone")] * 3
+    with pytest.raises(data_api.StatementLostError):
+        transaction.run(["a"], answers=0)
+    assert ends == []
+    ends = [data_api.WarehouseError("refused")]
+    with pytest.raises(data_api.WarehouseError):
+        transaction.run(["a"], answers=0)
+
+
+# ---- tweets that came more than once
+
+
+def test_tweets_that_came_again_are_looked_for_where_something_may_have_changed(warehouse: Warehouse) -> None:
+    quiet = JOB._replace(sweep=False)
+    known = Known([], [], {}, None)
+    repeats.find(quiet, known, None, 5.0)
+    assert warehouse.asked == []
+    two_days_ago = "2026-01-29 12:00:00"
+    writing = [transaction.LOCK, repeats.NEW, repeats.REPEATS, repeats.OUTDATED, repeats.FOUND, repeats.SEEN]
+    for new_rows, repaired, since in (
+        (1, None, two_days_ago), (0, at(1), two_days_ago), (1, datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02 00:00:00"),
+    ):  # fmt: skip
+        repeats.find(quiet, known._replace(new_rows=new_rows), repaired, 5.0)
+        assert warehouse.asked.pop() == (writing, {"since": since, "last_since": since, "id": "job"}, 0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("last_sweep", "loaded_since"), [(None, "1970-01-01 00:00:00"), (at(2), "2026-01-30 02:00:00")]
+)
+@pytest.mark.parametrize(("found", "last_since"), [(None, "2026-01-31 12:30:00"), (at(3), "2026-01-31 03:00:00")])
+def test_a_sweep_looks_through_the_whole_table(
+    warehouse: Warehouse,
+    last_sweep: datetime | None,
+    loaded_since: str,
+    found: datetime | None,
+    last_since: str,
+) -> None:
+    warehouse.answers = [[[{"since": found}]]]
+    repeats.find(JOB, Known([], [], {}, last_sweep), None, 5.0)
+    given = {"since": "1970-01-01 00:00:00", "loaded_since": loaded_since}
+    new = repeats.NEW_AND_KNOWN
+    assert warehouse.asked == [
+        ([new, repeats.REPEATS, repeats.LAST_OF_FOUND], given, 1, 5.0),
+        (
+            [transaction.LOCK, new, repeats.REPEATS, repeats.OUTDATED, repeats.FOUND, repeats.SEEN],
+            {**given, "last_since": last_since, "id": "job"},
+            0,
+            5.0,
+        ),
+    ]
+
+
+# ---- why a file can't be loaded
+
+
+KEY = "tweets/dt=2026-01-31/hh=01/x-2.ndjson.gz"
+DAMAGED = Damaged(KEY, 2, 9, at(2))
+
+
+def row(number: int, **told: Any) -> bytes:
+    return json.dumps({"s3_key": KEY, "s3_line": number, "arrived_at": "2026-01-31 01:00:00.000", **told}).encode()
+
+
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+WHOLE = packed(row(1) + b"\n" + row(2) + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (WHOLE, None),
+        (packed(row(1) + b"\n" + row(2)), None),
+        (b"plain text", "it is not valid gzip: Error -3 while decompressing data: incorrect header check"),
+        (WHOLE[:-1], "its gzip stream is cut off"),
+        (b"", "its gzip stream is cut off"),
+        (WHOLE + b"x", "something follows after the end of its gzip stream"),
+        (packed(row(1)), "it has 1 lines, its name says 2"),
+        (packed(b""), "it has 0 lines, its name says 2"),
+        (packed(row(1) + b"\n[]"), "line 2 is no JSON object"),
+        (packed(row(2)), f"line 1 says it is line 2 of '{KEY}'"),
+        (packed(row(1, s3_key="other")), "line 1 says it is line 1 of 'other'"),
+        (packed(row(1, s3_key="x" * 500)), f"line 1 says it is line 1 of '{'x' * 189}"),
+        (
+            packed(row(1, arrived_at="2026-01-31 00:59:59.999")),
+            "line 1 did not arrive from 2026-01-31 01:00:00 to 2026-02-01 02:00:00: '2026-01-31 00:59:59.999'",
+        ),
+    ],
+    ids=lambda given: f"{len(given)} bytes" if isinstance(given, bytes) else str(given)[:40],
+)
+def test_what_is_wrong_with_a_file_is_said(monkeypatch: pytest.MonkeyPatch, body: bytes, says: str | None) -> None:
+    sizes: list[int] = []
+
+    def get_object(Bucket: str, Key: str) -> dict[str, Any]:
+        assert (Bucket, Key) == ("bucket", KEY)
+
+        def chunks(size: int) -> Any:
+            sizes.append(size)
+            return iter([body[at : at + 7] for at in range(0, len(body), 7)])
+
+        return {"Body": mock.Mock(iter_chunks=chunks)}
+
+    monkeypatch.setattr(clients, "s3", lambda: mock.Mock(get_object=get_object))
+    assert examine.trouble("bucket", DAMAGED) == says
+    assert sizes == [1 << 20]
+
+
+def test_a_line_that_is_no_json_is_named() -> None:
+    with pytest.raises(examine.UnreadableError, match=r"^line 2 is not JSON: unexpected"):
+        examine.check([row(1), b"{"], DAMAGED)
+
+
+def test_a_line_may_be_as_long_as_redshift_takes_it() -> None:
+    longest = b"x" * (4 << 20)
+    assert list(examine.lines([longest[:10], longest[10:]])) == [longest]
+    with pytest.raises(examine.UnreadableError, match="a line has more than 4,194,304 bytes"):
+        list(examine.lines([longest, b"x"]))
+
+
+def test_a_file_that_is_gone_is_told_and_an_error_of_s3_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: Any) -> None:
+        raise client_error(code)
+
+    monkeypatch.setattr(clients, "s3", lambda: mock.Mock(get_object=fails))
+    code = "NoSuchKey"
+    assert examine.trouble("bucket", DAMAGED) == "the file is gone"
+    code = "SlowDown"
+    with pytest.raises(Exception, match="SlowDown"):
+        examine.trouble("bucket", DAMAGED)
+
+
+def test_a_file_is_unpacked_in_pieces_of_a_megabyte() -> None:
+    packed = zlib.compress(b"a" * (5 << 20), wbits=31)
+    assert [len(piece) for piece in examine.gunzipped([packed]) if piece] == [1 << 20] * 5

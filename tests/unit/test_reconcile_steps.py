@@ -1,0 +1,327 @@
+"""A run does its steps in order, each within its share of the time, and says how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from chalicelib import clients, jobs
+from chalicelib.classifier import endpoints
+from chalicelib.reconcile import alert, compare, listing, outcome, page, rejected, repeats, run, unanswered
+from chalicelib.reconcile.compare import Compared, Job, Known
+from chalicelib.reconcile.hours import HOUR, Found, Range
+from chalicelib.reconcile.listing import Listing
+from chalicelib.reconcile.outcome import Outcome
+from chalicelib.reconcile.rejected import Rejected
+from chalicelib.reconcile.repair import Repairs
+from chalicelib.reconcile.run import Deadlines
+from chalicelib.reconcile.unanswered import GivenUp
+from chalicelib.warehouse import data_api
+from tests.support.aws_in_memory import NAME, SETTINGS, client_error
+
+NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+KNOWN = Known([], [], {}, None)
+
+
+def at(hour: int) -> datetime:
+    return datetime(2026, 1, 31, hour, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def known_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "settings", lambda: replace(SETTINGS, delivery="firehose", grace_seconds=700))
+
+
+# ---- what is to be done
+
+
+def test_what_is_not_said_is_filled_in() -> None:
+    job = run.plan({}, "id", NOW, KNOWN)
+    assert job == Job("id", NOW, timedelta(seconds=700), False, False, True)
+    assert run.plan({"repair": True, "grace_seconds": 5}, "id", NOW, KNOWN)[2:4] == (timedelta(seconds=5), True)
+
+
+@pytest.mark.parametrize("named", [{"from": "2026-01-31"}, {"to": "2026-01-31"}])
+def test_a_run_on_named_hours_is_asked_for_and_sweeps_nothing(named: dict[str, str]) -> None:
+    job = run.plan(named, "id", NOW, KNOWN)
+    assert (job.asked_for, job.sweep) == (True, False)
+
+
+@pytest.mark.parametrize(("ago", "sweep"), [(timedelta(hours=24), True), (timedelta(hours=24, microseconds=-1), False)])
+def test_a_day_after_the_last_sweep_the_next_one_is_due(ago: timedelta, sweep: bool) -> None:
+    assert run.plan({}, "id", NOW, KNOWN._replace(last_sweep=NOW - ago)).sweep == sweep
+
+
+def test_hours_are_those_that_were_asked_for_on_days_that_have_files_or_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listing, "stored_days", lambda bucket: {date(2026, 1, 29)} if bucket == NAME else set())
+    known = KNOWN._replace(days=[date(2026, 1, 30)])
+    job = run.plan({"to": "2026-01-31T01:00:00Z"}, "id", NOW, known)
+    found = run.which({"to": "2026-01-31T01:00:00Z"}, job, known, Listing())
+    assert len(found) == 49
+    both = {"from": "2026-01-30T22:00:00+01:00", "to": "2026-01-31T01:00:00"}
+    assert run.which(both, run.plan(both, "id", NOW, known), known, Listing()) == {
+        datetime(2026, 1, 30, hour, tzinfo=UTC) for hour in (21, 22, 23)
+    } | {at(0)}
+
+
+def test_without_hours_those_are_looked_at_that_are_due_or_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def files_of(bucket: str, span: Range, seen: Listing) -> dict[datetime, Found]:
+        asked.append((bucket, span))
+        seen.requests += 1
+        return {at(3): Found(2, at(4)), at(5): Found(1, at(5))}
+
+    monkeypatch.setattr(listing, "stored_days", lambda bucket: {NOW.date()})
+    monkeypatch.setattr(listing, "files_of", files_of)
+    recent = {at(hour): Found(1, at(hour) + HOUR) for hour in range(12)} | {at(5): Found(1, at(9))}
+    changed = {at(hour) for hour in range(12) if hour != 5}  # their files are gone, or more
+    seen = Listing()
+    job = run.plan({}, "id", NOW, KNOWN)
+    assert run.which({}, job, KNOWN._replace(recent=recent), seen) == changed | {at(12)}
+    assert asked == [(NAME, Range(datetime(2026, 1, 29, 12, tzinfo=UTC), at(13)))]
+    assert seen.requests == 1
+
+
+# ---- orphans that were written meanwhile
+
+
+@pytest.mark.parametrize(("code", "there"), [("404", False), ("403", False), ("400", False), ("", True)])
+def test_a_file_is_there_if_s3_says_so(monkeypatch: pytest.MonkeyPatch, code: str, there: bool) -> None:
+    s3 = mock.Mock()
+    s3.head_object.side_effect = client_error(code) if code else None
+    monkeypatch.setattr(clients, "s3", lambda: s3)
+    assert run.exists_now("tweets/x") is there
+    s3.head_object.assert_called_once_with(Bucket=NAME, Key="tweets/x")
+    assert run.exists_now("") is False
+
+
+def test_an_error_of_s3_is_no_file_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = mock.Mock()
+    s3.head_object.side_effect = client_error("500")
+    monkeypatch.setattr(clients, "s3", lambda: s3)
+    with pytest.raises(Exception, match="500"):
+        run.exists_now("tweets/x")
+
+
+def test_orphans_whose_file_is_there_after_all_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_back: list[Any] = []
+    compared = Compared({"orphaned": {"files": 3}}, ["a", "b", "c"])
+    job = run.plan({}, "id", NOW, KNOWN)
+    listed = Listing([at(1)])
+    given: list[Any] = []
+    monkeypatch.setattr(run, "left", lambda deadline: deadline - 1)
+    monkeypatch.setattr(compare, "compare", lambda *arguments: (given.append(arguments), compared)[1])
+    monkeypatch.setattr(compare, "no_orphans", lambda *arguments: taken_back.append(arguments))
+    monkeypatch.setattr(run, "exists_now", lambda key: key != "b")
+    assert run.compared_with(job, listed, "work/", 100.0) is compared
+    assert given == [(job, listed, "work/", 99.0)]
+    assert taken_back == [(job, "work/", ["a", "c"])]
+    monkeypatch.setattr(run, "exists_now", lambda key: False)
+    run.compared_with(job, listed, "work/", 100.0)
+    assert len(taken_back) == 1
+    assert run.compared_with(job, Listing(), "work/", 100.0) == Compared({}, [])
+    assert len(given) == 2
+
+
+# ---- what idles
+
+
+def test_what_idles_is_told_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(run.logger, "exception", logged.append)
+    monkeypatch.setattr(endpoints, "idle", lambda: [{"version": "v"}])
+    assert run.idle_endpoints() == [{"version": "v"}]
+    for trouble in (
+        client_error("AccessDenied"), EndpointConnectionError(endpoint_url="x"), data_api.WarehouseError("no"),
+    ):  # fmt: skip
+        monkeypatch.setattr(endpoints, "idle", mock.Mock(side_effect=trouble))
+        assert run.idle_endpoints() is None
+    assert logged == ["idle endpoints unknown"] * 3
+
+
+# ---- all of it
+
+
+def total(files: int) -> dict[str, int]:
+    return {"files": files, "tweets": 0, "loaded": 0}
+
+
+class Steps:
+    """What is called of the other modules, in order; a clock that stands still."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.called: list[tuple[Any, ...]] = []
+        self.listed = Listing([at(1), at(2)], files=20)
+        self.compared = Compared(
+            {state: total(files) for state, files in (("missing", 2), ("excess", 3), ("loaded", 9))}, []
+        )
+        self.known = KNOWN._replace(findings=7, days=[NOW.date()])
+        self.objects: list[dict[str, Any]] = []
+        self.repairs = Repairs(files=1, since=at(1))
+        settled = Outcome([], [], {"tweets": 0, "extra": 0}, [], [])
+        monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+        monkeypatch.setattr(listing, "stored_days", lambda bucket: set())
+        monkeypatch.setattr(jobs, "progress", lambda *told: self.called.append(("progress", *told)))
+        monkeypatch.setattr(compare, "known", lambda now: self.known)
+        monkeypatch.setattr(clients, "s3", lambda: mock.Mock(put_object=lambda **o: self.objects.append(o)))
+        for module, name, answer in (
+            (listing, "write", lambda: self.listed),
+            (run, "compared_with", lambda: self.compared),
+            (run, "repair", lambda: self.repairs),
+            (repeats, "find", lambda: None),
+            (unanswered, "find", list),
+            (rejected, "count", Rejected),
+            (unanswered, "given_up", lambda: GivenUp(0, [])),
+            (outcome, "settle", lambda: settled),
+            (outcome, "close", lambda: None),
+            (alert, "measure", lambda: None),
+            (alert, "tell", lambda: True),
+            (run, "keep", lambda: None),
+            (endpoints, "idle", list),
+        ):
+            monkeypatch.setattr(module, name, self.step(name, answer))
+
+    def step(self, name: str, answer: Any) -> Any:
+        def called(*arguments: Any) -> Any:
+            self.called.append((name, *arguments))
+            return answer()
+
+        return called
+
+    def of(self, name: str) -> tuple[Any, ...]:
+        [found] = [rest for called, *rest in self.called if called == name]
+        return tuple(found)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
+    yield Steps(monkeypatch)
+
+
+ASKED = {"from": "2026-01-31T01:00:00Z", "to": "2026-01-31T03:00:00Z", "repair": True}
+
+
+def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(steps: Steps) -> None:
+    lock = mock.Mock(lost=False)
+    found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), lock)
+    assert [name for name, *_ in steps.called] == [
+        "progress", "write", "progress", "compared_with", "repair", "progress", "find", "progress", "find", "count",
+        "given_up", "settle", "idle",
+    ]  # fmt: skip
+    assert [rest for name, *rest in steps.called if name == "progress"] == [
+        ["listing tweet files"],
+        ["tweet files listed, now compared with rows", 20],
+        ["looking for tweets that came more than once"],
+        ["looking for records that the transform did not answer, and for refused ones"],
+    ]
+    bucket, folder, spans, listed_by, requests = steps.of("write")
+    assert (bucket, spans, listed_by, requests) == (NAME, [Range(at(1), at(3))], 1040.0, 0)
+    assert folder.startswith("reports/work/id/")
+    assert len(folder) == len("reports/work/id/") + 9
+    job = found.job
+    assert (job.id, job.repair, job.asked_for, job.sweep) == ("id", True, True, False)
+    assert steps.of("compared_with") == (job, steps.listed, folder, 1100.0)
+    given, given_folder, deadline, may_go_on, damaged = steps.of("repair")
+    assert (given, given_folder, deadline, damaged) == (job, folder, 1100.0, 5)
+    assert may_go_on() is True
+    lock.lost = True
+    assert may_go_on() is False
+    looked, lost = [rest for name, *rest in steps.called if name == "find"]
+    assert looked == [job, steps.known, at(1), 120.0]
+    assert lost == [folder, spans, 1100.0]
+    assert steps.of("count") == (NAME, spans, 1100.0)
+    assert steps.of("given_up") == (NAME, spans)
+    assert steps.of("settle") == (job, folder, steps.listed, steps.compared, 7, [], [], at(3), 120.0)
+    assert found.repairs is steps.repairs
+    assert found.listing is steps.listed
+
+
+@pytest.mark.parametrize(
+    ("asked", "totals"),
+    [({**ASKED, "repair": False}, None), (ASKED, {"loaded": total(9), "orphaned": total(1)})],
+)
+def test_nothing_is_repaired_unless_it_is_to_be_and_can_be(
+    steps: Steps, asked: dict[str, Any], totals: dict[str, Any] | None
+) -> None:
+    if totals is not None:
+        steps.compared = Compared(totals, [])
+    found = run.reconcile(asked, "id", Deadlines(1100.0, 1120.0), mock.Mock(lost=False))
+    assert "repair" not in [name for name, *_ in steps.called]
+    assert found.repairs == Repairs()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_hours_that_time_ran_out_for_are_no_strays(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch, complete: bool
+) -> None:
+    monkeypatch.setattr(listing, "files_of", lambda bucket, span, seen: {})
+    steps.listed = replace(steps.listed, complete=complete)
+    assert run.reconcile({}, "id", Deadlines(1100.0, 1120.0), mock.Mock(lost=False)).job.sweep is complete
+
+
+def test_the_time_left_is_a_second_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    assert [run.left(deadline) for deadline in (1005.5, 1000.5, 900.0)] == [5.5, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(("seconds", "given"), [(100.0, 100.0), (None, 840.0)])
+def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch, seconds: float | None, given: float
+) -> None:
+    locked: list[Any] = []
+    logged: list[Any] = []
+
+    class Lock:
+        lost = False
+
+        def __init__(self, *arguments: Any) -> None:
+            locked.append(arguments)
+
+        def __enter__(self) -> Lock:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            locked.append("free")
+
+    monkeypatch.setattr(run, "Lock", Lock)
+    monkeypatch.setattr(run.logger, "info", lambda text, extra: logged.append((text, extra)))
+    context = None
+    if seconds is not None:
+        context = mock.Mock()
+        context.get_remaining_time_in_millis.return_value = seconds * 1000
+    report = run.run(ASKED, context, "id")
+    assert locked == [(NAME, "id", given * 0.8), "free"]
+    *_, repair_by, _, _ = steps.of("repair")
+    assert repair_by == pytest.approx(1000.0 + given * 0.85)
+    *_, report_in = steps.of("settle")
+    assert report_in == pytest.approx(given * 0.97)
+    assert steps.of("measure") == (report, 0.0)
+    assert steps.of("tell") == (report, "id")
+    job, told, finished = steps.of("close")
+    assert (job.id, told) == ("id", report)
+    assert finished.tzinfo == UTC
+    assert (report["alerted"], report["verdict"]) == (True, "repaired")
+    assert steps.objects == [
+        {
+            "Bucket": NAME,
+            "Key": "reports/reconciliations/id.html",
+            "Body": page.render(report, "id").encode(),
+            "ContentType": "text/html; charset=utf-8",
+        }
+    ]
+    assert logged == [("reconciled", {"verdict": "repaired", **report["tweets"]})]
+    names = [name for name, *_ in steps.called]
+    assert names.index("measure") < names.index("tell") < names.index("close")
+    found, kept = steps.of("keep")
+    assert (found.job, kept) == (job, report)
+    assert report["warehouse"] == {"woken": True, "why": "asked for", "last_woken_at": report["as_of"]}
