@@ -18,6 +18,7 @@ from chalicelib.classifier import evaluation
 from chalicelib.reconcile import plan, repair
 from chalicelib.settings import Settings
 from chalicelib.warehouse import migrations, setup
+from tests.support.aws_in_memory import SETTINGS
 
 
 class Bucket:
@@ -188,6 +189,8 @@ def test_outside_a_job_there_is_no_progress_to_tell(bucket: Bucket, clock: list[
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What is told of progress, whenever it is."""
     found: list[tuple[Any, ...]] = []
+    for module in (setup, evaluation):
+        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
     monkeypatch.setattr(jobs, "progress", lambda *said: found.append(said))
     return found
 
