@@ -1,9 +1,9 @@
 """Prepare text for the classifier. Training and serving share every function here: one that differs would be a bug
 that no score shows.
 
-Every function takes time in proportion to its text, whatever the text is: `tests/integration/test_linear_time.py` derives
-hostile texts from each pattern. The pitfalls are adjacent quantifiers that match the same characters, loops that go on
-for as long as a text changes, and NFKD, which sorts a run of accents by insertion.
+Every function takes time in proportion to its text, whatever the text is: `tests/integration/test_linear_time.py`
+derives hostile texts from each pattern. The pitfalls are adjacent quantifiers that match the same characters, loops
+that go on for as long as a text changes, and NFKD, which sorts a run of accents by insertion.
 """
 
 from __future__ import annotations

@@ -16,8 +16,7 @@ def test_the_list_of_modules_is_that_of_the_files_and_of_their_docstrings() -> N
 
 
 def test_every_folder_with_python_is_listed() -> None:
-    root = DOCS.parent
-    folders = {path.relative_to(root).parts[0] for path in root.glob("[a-z]*/*.py")}
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("[a-z]*/*.py")}
     assert folders - {"tests", "docs", "data", "build"} == set(file_list.PACKAGES)
 
 

@@ -189,7 +189,7 @@ def test_outside_a_job_there_is_no_progress_to_tell(bucket: Bucket, clock: list[
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What is told of progress, whenever it is."""
     found: list[tuple[Any, ...]] = []
-    for module in (setup, evaluation):
+    for module in (migrations, evaluation):
         monkeypatch.setattr(module, "settings", lambda: SETTINGS)
     monkeypatch.setattr(jobs, "progress", lambda *said: found.append(said))
     return found
@@ -198,6 +198,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_a_setup_counts_its_migrations(told: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     done = migrations.read()[:1]
     monkeypatch.setattr(migrations, "existing_roles", lambda *_: set())
+    for each in ("execute", "query"):
+        monkeypatch.setattr(migrations.data_api, each, lambda *_, **__: [])
     monkeypatch.setattr(migrations.data_api, "run", lambda *_, **__: done.append(migrations.read()[len(done)]))
     monkeypatch.setattr(
         migrations, "applied", lambda _: [migrations.Applied(m.version, m.name, m.checksum, None) for m in done]

@@ -14,7 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
-from chalicelib.reconcile import alert, compare, listing, outcome, page, rejected, repeats, run, unanswered
+from chalicelib.pages import reconciliation as page
+from chalicelib.reconcile import alert, compare, listing, outcome, rejected, repeats, run, unanswered
 from chalicelib.reconcile.compare import Compared, Job, Known
 from chalicelib.reconcile.hours import HOUR, Found, Range
 from chalicelib.reconcile.listing import Listing
