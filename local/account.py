@@ -11,7 +11,7 @@ import base64
 import io
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
@@ -23,7 +23,6 @@ from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from infra import template
 from local import functions, metrics, schedule
 from local.functions import Function
 
@@ -31,12 +30,17 @@ LOG_STREAM = functions.Context.log_stream_name
 MOST_EVENTS = 20_000  # of a log group; the files in <home>/logs have the rest
 
 
-def install(made: Mapping[str, Function], stage: str, region: str, topic_arn: str) -> Callable[[str, str], None]:
-    """Make it all for functions by their full names; return what takes a function's short name and a line it logs."""
+def install(
+    made: Mapping[str, Function], stage: str, region: str, topic_arn: str, alarms: Iterable[Mapping[str, Any]]
+) -> Callable[[str, str], None]:
+    """Make it all for functions by their full names; return what takes a function's short name and a line it logs.
+
+    `alarms`: properties of AWS::CloudWatch::Alarm.
+    """
     account = {"account": DEFAULT_ACCOUNT_ID, "region": region}
     _functions(made, stage, **account)
     _rules(stage, **account)
-    _alarms(stage, topic_arn, **account)
+    _alarms(alarms, **account)
     _messages(f"disaster-tweets-{stage}-alerts", topic_arn, **account)
     log, measure = _logs(made, **account), metrics.install(**account)
 
@@ -104,9 +108,9 @@ def _messages(queue: str, topic_arn: str, account: str, region: str) -> None:
 # ------------------------------------------------------------------ alarms
 
 
-def _alarms(stage: str, topic_arn: str, account: str, region: str) -> None:
+def _alarms(alarms: Iterable[Mapping[str, Any]], account: str, region: str) -> None:
     """Create the alarms of the data plane. They are shown; nothing evaluates them here."""
-    for alarm in alarms(stage, topic_arn):
+    for alarm in alarms:
         cloudwatch_backends[account][region].put_metric_alarm(
             name=alarm["AlarmName"],
             description=alarm["AlarmDescription"],
@@ -123,17 +127,6 @@ def _alarms(stage: str, topic_arn: str, account: str, region: str) -> None:
             ok_actions=alarm["OKActions"],
             metric_data_queries=[_query(each) for each in alarm.get("Metrics", [])] or None,
         )
-
-
-def alarms(stage: str, topic_arn: str) -> list[dict[str, Any]]:
-    """Return the properties of the alarms in the data plane's template, with this stage's names.
-
-    Both of the stage's streams are here, so those of a stage with a Kinesis data stream are among them.
-    """
-    names = dict.fromkeys(("Stream", "Workgroup"), f"disaster-tweets-{stage}") | {"Stage": stage, "Alerts": topic_arn}
-    names["RpuHours"] = str(template.read()["Parameters"]["RpuHours"]["Default"])
-    found = template.of_type(template.resources(Stage=stage, Source="Kinesis"), "AWS::CloudWatch::Alarm")
-    return [template.filled(each, names) for each in found.values()]
 
 
 def _query(query: Mapping[str, Any]) -> MetricDataQuery:

@@ -8,13 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TextIO
-
-from chalicelib.telemetry import logger
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +80,9 @@ def _nobody(*_: str) -> None:
 class Logs:
     """From `with` to its end, standard output and the loggers of the app and of the services are routed."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, loggers: Sequence[logging.Logger] = ()) -> None:
+        """`loggers` of the app. Chalice's has the app's name."""
+        self._loggers = loggers
         self.folder = home / "logs"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.hand_on: Callable[[str, str], None] = _nobody
@@ -94,7 +94,7 @@ class Logs:
     def __enter__(self) -> Logs:
         # Threads that a function starts don't know whose they are.
         routed = Routed(self._file("functions"))
-        for each in (logger, logging.getLogger("disaster-tweets")):
+        for each in self._loggers:
             for handler in each.handlers:
                 if type(handler) is logging.StreamHandler:  # no file's, nor a test's
                     self._end.callback(handler.setStream, handler.setStream(routed))

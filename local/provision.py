@@ -10,7 +10,7 @@ import boto3
 from chalicelib.columns import NAMES
 from chalicelib.settings import parameter_path
 from chalicelib.warehouse import copy, migrations
-from infra import warehouse
+from infra import template, warehouse
 from infra.stages import Stage
 from local.warehouse.database import Warehouse
 from local.warehouse.errors import WarehouseError
@@ -191,3 +191,14 @@ def s3_destination(prefix: str, seconds: int) -> dict[str, Any]:
         "CompressionFormat": "GZIP",
         "BufferingHints": {"IntervalInSeconds": seconds, "SizeInMBs": 64},
     }
+
+
+def alarms(topic_arn: str) -> list[dict[str, Any]]:
+    """Return the properties of the alarms in the data plane's template, with the names of stage `local`.
+
+    Both of the stage's streams are here, so those of a stage with a Kinesis data stream are among them.
+    """
+    names = {"Stream": NAME, "Workgroup": NAME, "Stage": STAGE, "Alerts": topic_arn}
+    names["RpuHours"] = str(template.read()["Parameters"]["RpuHours"]["Default"])
+    found = template.of_type(template.resources(Stage=STAGE, Source="Kinesis"), "AWS::CloudWatch::Alarm")
+    return [template.filled(each, names) for each in found.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import sqlite3
@@ -123,6 +124,7 @@ class LocalAws:
 
         from moto.core.base_backend import BackendDict
 
+        from chalicelib import telemetry
         from local import (
             account,
             admin_http,
@@ -156,7 +158,7 @@ class LocalAws:
             house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
         self._end.callback(house.close)
         provision.users(house)
-        logs = Logs(self.home)
+        logs = Logs(self.home, (telemetry.logger, logging.getLogger("disaster-tweets")))
         runs = functions.install(logs, STAGE)
         self._end.enter_context(logs)
         serving = threading.Event()
@@ -178,7 +180,7 @@ class LocalAws:
         self._end.callback(serving.set)
         transform = functions.arn(f"disaster-tweets-{STAGE}-transform")
         topic = provision.provision(self.endpoint_url, REGION, transform, self._delivery)
-        logs.hand_on = account.install(runs.functions, STAGE, REGION, topic)
+        logs.hand_on = account.install(runs.functions, STAGE, REGION, topic, provision.alarms(topic))
         serving.set()
         api.start(admin_http.application(logs))
         self._end.callback(api.stop)

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import account, functions
+from local import functions, provision
 from local.dispatch import refusal
 from local.server import LocalAws
 from tests.support import ROOT
@@ -74,7 +74,7 @@ def test_the_alarms_are_those_of_the_data_plane(stack: LocalAws) -> None:
     found = {each["AlarmName"]: each for each in boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]}
     page = (ROOT / "docs" / "operations.md").read_text()
     mine = {name.removeprefix(f"{NAME}-") for name in found if name.startswith(NAME)}
-    assert mine == {each["AlarmName"].removeprefix(f"{NAME}-") for each in account.alarms("local", TOPIC)}
+    assert mine == {each["AlarmName"].removeprefix(f"{NAME}-") for each in provision.alarms(TOPIC)}
     assert {"lost-tweets", "rejected-share"} <= mine
     assert [name for name in mine if f"| `{name}` |" not in page] == []
     lost = found[f"{NAME}-lost-tweets"]

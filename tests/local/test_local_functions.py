@@ -94,7 +94,7 @@ def test_what_functions_print_goes_to_their_logs_even_when_they_run_side_by_side
         if event == "b":
             raise ValueError("b fails")
 
-    with Logs(tmp_path) as logs, ThreadPoolExecutor(2) as pool:
+    with Logs(tmp_path, [logger]) as logs, ThreadPoolExecutor(2) as pool:
         lambda_ = Functions({name: Function(name, code, 60, 256) for name in ("a", "b")}, logs)
         running = [pool.submit(lambda_.invoke, name, name) for name in ("a", "b")]
         sys.stdout.write("the terminal's\n")
