@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +77,17 @@ def _nobody(*_: str) -> None:
     """Take a line and do nothing with it."""
 
 
+class Logger(Protocol):
+    """What writes through handlers: logging's loggers, and Powertools'."""
+
+    @property
+    def handlers(self) -> list[logging.Handler]: ...
+
+
 class Logs:
     """From `with` to its end, standard output and the loggers of the app and of the services are routed."""
 
-    def __init__(self, home: Path, loggers: Sequence[logging.Logger] = ()) -> None:
+    def __init__(self, home: Path, loggers: Sequence[Logger] = ()) -> None:
         """`loggers` of the app. Chalice's has the app's name."""
         self._loggers = loggers
         self.folder = home / "logs"
