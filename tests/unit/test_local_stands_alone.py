@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-LOCAL = Path(__file__).parents[1] / "local"
+LOCAL = Path(__file__).parents[2] / "local"
 OF_THE_APP = {"app", "chalicelib", "infra", "label_prep", "producer", "readers", "sources"}
 WIRING = {"demo.py", "live.py", "network", "provision.py", "server.py", "soak", "sql.py", "terminal.py", "__main__.py"}
 EMULATOR = sorted(path for path in LOCAL.rglob("*.py") if path.relative_to(LOCAL).parts[0] not in WIRING)
