@@ -31,34 +31,38 @@ from chalicelib.warehouse import copy
 REPAIRABLE = ("missing", "partial", "excess")
 LOADABLE = ("new", *REPAIRABLE)
 
-KNOWN_DAYS = (
-    "SELECT CAST(hour AS DATE) AS day FROM disaster.tweet_hour GROUP BY CAST(hour AS DATE) HAVING COUNT(*) = 24"
-)
-HOURS_KNOWN = """
-SELECT hour, settled_checks, files, checked_at, next_check_at <= CAST(:now AS TIMESTAMP) AS due
-FROM disaster.tweet_hour
-WHERE next_check_at <= CAST(:now AS TIMESTAMP) OR hour >= CAST(:recent AS TIMESTAMP)
-"""
 SEEN_UNTIL = "(SELECT COALESCE(MAX(repeats_until), CAST('1970-01-01' AS TIMESTAMP)) FROM disaster.reconciliation)"
 """Of rows loaded until then it is known which tweets came more than once: see repeats.py."""
 
-STANDING = f"""
+KNOWN = f"""
 SELECT
-    MAX(started_at) AS last_sweep,
-    (SELECT COUNT(*) FROM disaster.finding WHERE closed_at IS NULL) AS findings,
-    (
-        SELECT COUNT(*) FROM disaster.disaster_tweets
-        WHERE arrived_at >= CAST(:recent AS TIMESTAMP) AND loaded_at > {SEEN_UNTIL}
-    ) AS new_rows
-FROM disaster.reconciliation
-WHERE swept AND finished_at IS NOT NULL
+    standing.last_sweep, standing.begun, standing.findings, standing.new_rows,
+    known_hour.hour, known_hour.settled_checks, known_hour.files, known_hour.checked_at, known_hour.due,
+    known_hour.ends_day
+FROM (
+    SELECT
+        MAX(CASE WHEN swept AND finished_at IS NOT NULL THEN started_at END) AS last_sweep,
+        COUNT(CASE WHEN reconciliation_id = :id THEN 1 END) AS begun,
+        (SELECT COUNT(*) FROM disaster.finding WHERE closed_at IS NULL) AS findings,
+        (
+            SELECT COUNT(*) FROM disaster.disaster_tweets
+            WHERE arrived_at >= CAST(:recent AS TIMESTAMP) AND loaded_at > {SEEN_UNTIL}
+        ) AS new_rows
+    FROM disaster.reconciliation
+) AS standing
+LEFT JOIN (
+    SELECT
+        hour, settled_checks, files, checked_at, next_check_at <= CAST(:now AS TIMESTAMP) AS due,
+        ROW_NUMBER() OVER (PARTITION BY CAST(hour AS DATE) ORDER BY hour) = 24 AS ends_day
+    FROM disaster.tweet_hour
+) AS known_hour ON known_hour.due OR known_hour.hour >= CAST(:recent AS TIMESTAMP) OR known_hour.ends_day
 """  # noqa: S608 - text of our own
 
 
 class Known(NamedTuple):
     """What former runs left: days they know all hours of, hours they want looked at again, recent hours as they were
     found, when they last swept, how many findings are open, and how many recent rows were loaded since a run last
-    looked for tweets that came more than once."""
+    looked for tweets that came more than once. `begun`: whether this run was begun before."""
 
     days: list[date]
     again: list[tuple[datetime, int]]  # with how often in a row it was found settled
@@ -66,11 +70,13 @@ class Known(NamedTuple):
     last_sweep: datetime | None
     findings: int = 0
     new_rows: int = 0
+    begun: bool = False
 
 
 class Job(NamedTuple):
     """What a run is to do. `asked_for`: on hours that somebody named; there, files that were found unreadable are tried
-    again though they haven't changed. `sweep`: whether to look for rows of hours that nobody lists."""
+    again though they haven't changed. `sweep`: whether to look for rows of hours that nobody lists. `begun`: Lambda
+    starts it a second time."""
 
     id: str
     now: datetime
@@ -78,20 +84,23 @@ class Job(NamedTuple):
     repair: bool
     asked_for: bool
     sweep: bool
+    begun: bool = False
 
 
-def known(now: datetime) -> Known:
+def known(now: datetime, job_id: str) -> Known:
     """Return what former runs left in the warehouse. Raises WarehouseError."""
-    asked, recent = [KNOWN_DAYS, HOURS_KNOWN, STANDING], hours.recent(now)
-    given = {"now": times.sql(now), "recent": times.sql(recent.start)}
-    days, rows, standing = transaction.run(asked, given, answers=3)
+    recent = hours.recent(now)
+    given = {"id": job_id, "now": times.sql(now), "recent": times.sql(recent.start)}
+    (rows,) = transaction.run([KNOWN], given, answers=1)
+    of_hours = [row for row in rows if row["hour"]]
     return Known(
-        [row["day"] for row in days],
-        [(row["hour"], row["settled_checks"]) for row in rows if row["due"]],
-        {row["hour"]: hours.Found(row["files"], row["checked_at"]) for row in rows if row["hour"] >= recent.start},
-        standing[0]["last_sweep"],
-        standing[0]["findings"],
-        standing[0]["new_rows"],
+        [row["hour"].date() for row in of_hours if row["ends_day"]],
+        [(row["hour"], row["settled_checks"]) for row in of_hours if row["due"]],
+        {row["hour"]: hours.Found(row["files"], row["checked_at"]) for row in of_hours if row["hour"] >= recent.start},
+        rows[0]["last_sweep"],
+        rows[0]["findings"],
+        rows[0]["new_rows"],
+        rows[0]["begun"] > 0,
     )
 
 
@@ -147,39 +156,24 @@ GROUP BY s3_key
 """  # noqa: S608 - text of our own
 
 
-COMPARED_TABLE = """
-CREATE TEMP TABLE compared_file (
-    s3_key VARCHAR(256), hour TIMESTAMP, expected_rows BIGINT, bytes BIGINT, written_at TIMESTAMP,
-    found_rows BIGINT, found_lines BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
-    state VARCHAR(16), known_state VARCHAR(16)
-) DISTKEY (s3_key)
-"""
+def compared(windows: int) -> str:
+    """Return the statement that tells each file's state.
 
-
-def distinct_lines(windows: int) -> str:
-    """Return what counts distinct lines, of files whose sums aren't those of all lines and of files that are gone."""
+    Distinct lines are counted only of files whose sums aren't those of all lines, and of files that are gone.
+    """
     return f"""
-CREATE TEMP TABLE distinct_line DISTKEY (s3_key) AS
-SELECT s3_key, COUNT(DISTINCT s3_line) AS found_lines
-FROM (
-    {rows("s3_key, s3_line", windows)}
-) AS looked_at
-WHERE s3_key IN (
-    SELECT found_file.s3_key
-    FROM found_file
-    LEFT JOIN listed_file ON listed_file.s3_key = found_file.s3_key
-    WHERE listed_file.s3_key IS NULL OR NOT {whole("listed_file.expected_rows")}
-)
-GROUP BY s3_key
-"""  # noqa: S608 - text of our own
-
-
-COMPARED = """
-INSERT INTO compared_file
+CREATE TEMP TABLE compared_file DISTKEY (s3_key) AS
 SELECT
-    pair.s3_key, listed_hour.hour, pair.expected_rows, pair.bytes, pair.written_at, pair.found_rows, pair.found_lines,
-    pair.lag_seconds, pair.longest_lag_seconds,
-    CASE
+    pair.s3_key AS s3_key,
+    listed_hour.hour AS hour,
+    CAST(pair.expected_rows AS BIGINT) AS expected_rows,
+    pair.bytes AS bytes,
+    pair.written_at AS written_at,
+    CAST(pair.found_rows AS BIGINT) AS found_rows,
+    CAST(pair.found_lines AS BIGINT) AS found_lines,
+    CAST(pair.lag_seconds AS BIGINT) AS lag_seconds,
+    CAST(pair.longest_lag_seconds AS BIGINT) AS longest_lag_seconds,
+    CAST(CASE
         WHEN pair.written_at IS NULL THEN 'orphaned'
         WHEN pair.whole THEN 'loaded'
         WHEN pair.written_at > CAST(:cutoff AS TIMESTAMP) THEN 'waiting'
@@ -190,8 +184,8 @@ SELECT
         WHEN pair.found_lines >= pair.expected_rows AND pair.first_line = 1 AND pair.last_line = pair.expected_rows
             THEN 'excess'
         ELSE 'partial'
-    END,
-    tweet_file.state
+    END AS VARCHAR(16)) AS state,
+    tweet_file.state AS known_state
 FROM (
     SELECT
         COALESCE(listed_file.s3_key, found_file.s3_key) AS s3_key,
@@ -210,11 +204,24 @@ FROM (
         found_file.longest_lag_seconds AS longest_lag_seconds
     FROM listed_file
     FULL OUTER JOIN found_file ON listed_file.s3_key = found_file.s3_key
-    LEFT JOIN distinct_line ON distinct_line.s3_key = found_file.s3_key
+    LEFT JOIN (
+        SELECT s3_key, COUNT(DISTINCT s3_line) AS found_lines
+        FROM (
+    {rows("s3_key, s3_line", windows)}
+        ) AS looked_at
+        WHERE s3_key IN (
+            SELECT found_file.s3_key
+            FROM found_file
+            LEFT JOIN listed_file ON listed_file.s3_key = found_file.s3_key
+            WHERE listed_file.s3_key IS NULL OR NOT {whole("listed_file.expected_rows")}
+        )
+        GROUP BY s3_key
+    ) AS distinct_line ON distinct_line.s3_key = found_file.s3_key
 ) AS pair
 INNER JOIN listed_hour ON listed_hour.hour_key = pair.hour_key
 LEFT JOIN disaster.tweet_file ON tweet_file.s3_key = pair.s3_key
-"""
+"""  # noqa: S608 - text of our own
+
 
 FILES_SEEN_AGAIN = """
 UPDATE disaster.tweet_file
@@ -242,36 +249,29 @@ FROM compared_file
 WHERE known_state IS NULL AND state <> 'orphaned'
 """
 
-JUDGED_TABLE = """
-CREATE TEMP TABLE judged_hour (
-    hour TIMESTAMP, hour_key VARCHAR(32), files BIGINT, tweets BIGINT, loaded BIGINT,
-    waiting BIGINT, waiting_files BIGINT, troubled_files BIGINT, lag_seconds BIGINT, longest_lag_seconds BIGINT,
-    state VARCHAR(16), settled_checks INTEGER, kept_check_at TIMESTAMP
-) DISTSTYLE ALL
-"""
-
 # Only a check that was due counts: looks by hand, one after the other, say nothing about what comes later. An hour
 # that is found settled before it was due keeps the check that it has. What can't be repaired needn't be looked at every
 # time, either: its hour counts as settled. (Not said in the SQL: the Data API looks for parameters in comments, too.)
 JUDGED = """
-INSERT INTO judged_hour
+CREATE TEMP TABLE judged_hour DISTSTYLE ALL AS
 SELECT
     hour, hour_key, files, tweets, loaded, waiting, waiting_files, troubled_files,
-    CASE WHEN found_rows > 0 THEN lag_seconds / found_rows END, longest_lag_seconds,
-    CASE
+    CAST(CASE WHEN found_rows > 0 THEN lag_seconds / found_rows END AS BIGINT) AS lag_seconds,
+    longest_lag_seconds,
+    CAST(CASE
         WHEN troubled_files > 0 THEN 'troubled'
         WHEN waiting_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 'open'
         ELSE 'settled'
-    END,
+    END AS VARCHAR(16)) AS state,
     CASE
         WHEN waiting_files + mendable_files > 0 OR hour > CAST(:closed AS TIMESTAMP) THEN 0
         WHEN next_check_at > CAST(:now AS TIMESTAMP) THEN settled_checks
         ELSE settled_checks + 1
-    END,
+    END AS settled_checks,
     CASE
         WHEN waiting_files + mendable_files = 0 AND hour <= CAST(:closed AS TIMESTAMP)
             AND next_check_at > CAST(:now AS TIMESTAMP) THEN next_check_at
-    END
+    END AS kept_check_at
 FROM (
     SELECT
         listed_hour.hour AS hour,
@@ -279,14 +279,14 @@ FROM (
         COALESCE(MAX(tweet_hour.settled_checks), 0) AS settled_checks,
         MAX(tweet_hour.next_check_at) AS next_check_at,
         COUNT(compared_file.written_at) AS files,
-        COALESCE(SUM(compared_file.expected_rows), 0) AS tweets,
-        COALESCE(SUM(LEAST(compared_file.found_lines, compared_file.expected_rows)), 0) AS loaded,
-        COALESCE(SUM(
+        CAST(COALESCE(SUM(compared_file.expected_rows), 0) AS BIGINT) AS tweets,
+        CAST(COALESCE(SUM(LEAST(compared_file.found_lines, compared_file.expected_rows)), 0) AS BIGINT) AS loaded,
+        CAST(COALESCE(SUM(
             CASE
                 WHEN compared_file.state = 'waiting'
                     THEN compared_file.expected_rows - LEAST(compared_file.found_lines, compared_file.expected_rows)
             END
-        ), 0) AS waiting,
+        ), 0) AS BIGINT) AS waiting,
         COUNT(CASE WHEN compared_file.state = 'waiting' THEN 1 END) AS waiting_files,
         COUNT(CASE WHEN compared_file.state IN ('new', 'missing', 'partial', 'excess') THEN 1 END) AS mendable_files,
         COUNT(CASE WHEN compared_file.state NOT IN ('loaded', 'waiting', 'new') THEN 1 END) AS troubled_files,
@@ -323,7 +323,8 @@ SELECT
 FROM judged_hour
 """  # noqa: S608 - numbers of our own
 
-# A run that Lambda starts a second time begins anew.
+# A run that Lambda starts a second time begins anew. Where a transaction of the run is itself repeated, because its end
+# was lost, the run and its findings are there: what adds them looks first.
 FORMER_FINDINGS = "DELETE FROM disaster.reconciliation_finding WHERE reconciliation_id = :id"
 FORMER_RUN = "DELETE FROM disaster.reconciliation WHERE reconciliation_id = :id"
 
@@ -332,8 +333,9 @@ INSERT INTO disaster.reconciliation
     (reconciliation_id, started_at, repair, grace_seconds, swept, hours)
 SELECT
     CAST(:id AS VARCHAR(32)), CAST(:now AS TIMESTAMP), :repair = 'true', CAST(:grace AS INTEGER),
-    :sweep = 'true', COUNT(*)
-FROM listed_hour
+    :sweep = 'true', looked_at.hours
+FROM (SELECT COUNT(*) AS hours FROM listed_hour) AS looked_at
+WHERE NOT EXISTS (SELECT 1 FROM disaster.reconciliation WHERE reconciliation_id = :id)
 """
 
 FINDINGS = """
@@ -345,6 +347,7 @@ SELECT
     CASE WHEN state IN ('new', 'missing', 'partial', 'excess') AND :repair = 'true' THEN 'to_repair' ELSE 'none' END
 FROM compared_file
 WHERE state NOT IN ('loaded', 'waiting')
+    AND s3_key NOT IN (SELECT s3_key FROM disaster.reconciliation_finding WHERE reconciliation_id = :id)
 """
 
 # Rows of hours that nobody lists: their day has no file, or they name no file at all. They are told where they lie, for
@@ -363,6 +366,7 @@ FROM (
     WHERE tweet_hour.hour_key IS NULL
     GROUP BY disaster_tweets.s3_key
 ) AS stray
+WHERE stray.s3_key NOT IN (SELECT s3_key FROM disaster.reconciliation_finding WHERE reconciliation_id = :id)
 """
 
 TOTALS = """
@@ -387,7 +391,7 @@ LIMIT 1000
 
 
 def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str, windows: int = 1) -> list[str]:
-    """Return the transaction of a comparison; its last two are TOTALS and ORPHANS."""
+    """Return the transaction of a comparison; its last one is TOTALS, or ORPHANS after it where the run sweeps."""
     names = []
     if listed.manifest:
         columns = ("s3_key", "hour_key", "expected_rows", "bytes", "written_at")
@@ -399,22 +403,18 @@ def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str
         FILE_TABLE,
         *names,
         found(windows),
-        distinct_lines(windows),
-        COMPARED_TABLE,
-        COMPARED,
+        compared(windows),
         FILES_SEEN_AGAIN,
         FILES_SEEN_FIRST,
-        JUDGED_TABLE,
         JUDGED,
         HOURS_OUT,
         HOURS_IN,
-        FORMER_FINDINGS,
-        FORMER_RUN,
+        *([FORMER_FINDINGS, FORMER_RUN] if job.begun else []),
         RUN,
         FINDINGS,
         *([SWEEP] if job.sweep else []),
         TOTALS,
-        ORPHANS,
+        *([ORPHANS] if job.sweep else []),
     ]
 
 
@@ -439,21 +439,43 @@ def parameters(job: Job, windows: Sequence[Window]) -> dict[str, str]:
     }
 
 
+class Questions(NamedTuple):
+    """Questions that a transaction asks at its end, by their names, and their parameters."""
+
+    asked: Mapping[str, str]
+    given: Mapping[str, str]
+
+
 class Compared(NamedTuple):
-    """By state: `files`, `tweets`, `loaded`, `doubled`; and the keys of up to 1,000 orphans, the newest hours first."""
+    """By state: `files`, `tweets`, `loaded`, `doubled`; and the keys of up to 1,000 orphans, the newest hours first.
+    `answers`: to the questions that were asked with it, by their names."""
 
     totals: Mapping[str, Mapping[str, Any]]
     orphans: Sequence[str]
+    answers: Mapping[str, Sequence[Mapping[str, Any]]] = {}
 
 
-def compare(job: Job, listed: Listing, folder: str, patience: float) -> Compared:
-    """Compare the hours that were listed and records what was found. `folder` is where the run may write."""
+NO_QUESTIONS = Questions({}, {})
+
+
+def compare(job: Job, listed: Listing, folder: str, patience: float, questions: Questions = NO_QUESTIONS) -> Compared:
+    """Compare the hours that were listed and record what was found. `folder` is where the run may write.
+
+    `questions` are asked of the warehouse as it is then, in the same transaction; `listed_hour` has the hours.
+    """
     bucket = settings().bucket
     hours_url = write_hours(bucket, folder, listed.hours)
     windows = hours.windows(listed.hours, listed.newest)
     asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn, len(windows))
-    totals, orphans = transaction.run(asked, parameters(job, windows), answers=2, patience=patience)
-    return Compared({row["state"]: row for row in totals}, [row["s3_key"] for row in orphans])
+    told = ["totals", *(["orphans"] if job.sweep else []), *questions.asked]
+    given = {**parameters(job, windows), **questions.given}
+    done = transaction.run([*asked, *questions.asked.values()], given, answers=len(told), patience=patience)
+    answers = dict(zip(told, done, strict=True))
+    totals = {row["state"]: row for row in answers.pop("totals")}
+    orphans = answers.pop("orphans", [])
+    if not job.sweep and "orphaned" in totals:
+        (orphans,) = transaction.run([ORPHANS], {"id": job.id}, answers=1, patience=patience)
+    return Compared(totals, [row["s3_key"] for row in orphans], answers)
 
 
 def write_hours(bucket: str, folder: str, listed: Sequence[datetime]) -> str:

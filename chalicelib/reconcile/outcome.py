@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from chalicelib import times
 from chalicelib.reconcile import compare, findings, hours, listing, transaction
-from chalicelib.reconcile.compare import HOUR_TABLE, Compared, Job, write_hours
+from chalicelib.reconcile.compare import HOUR_TABLE, Compared, Job, Questions, write_hours
 from chalicelib.reconcile.findings import Kept
 from chalicelib.reconcile.hours import HOUR, Window, floor
 from chalicelib.reconcile.listing import Listing
@@ -193,6 +193,20 @@ class Outcome(NamedTuple):
     kept: Kept = Kept((), ())
 
 
+def questions(job: Job, listed: Listing) -> Questions:
+    """Return the questions of what the report shows of the hours looked at, whatever was found there."""
+    windows = hours.windows(listed.hours, listed.newest) or [Window(job.now, job.now, job.now)]
+    stop = strip_stop(job, listed.hours)
+    return Questions(
+        {"twice": TWICE, "kinds": kinds(len(windows)), "hours": HOURS},
+        {
+            **compare.bounds(windows),
+            "strip_start": times.sql(stop - STRIP),
+            "strip_stop": times.sql(stop),
+        },
+    )
+
+
 def settle(
     job: Job,
     folder: str,
@@ -201,25 +215,26 @@ def settle(
     open_findings: int,
     verdicts: Sequence[Verdict],
     unanswered: Sequence[File],
-    strip_stop: datetime,
     patience: float,
 ) -> Outcome:
     """Write down what the repairs came to, bring the findings up to date, and read what the report says.
 
     `listed`: what was looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
-    nothing is open, does without the statements about findings.
+    nothing is open, does without the statements about findings; and asks nothing where the comparison has asked all.
     """
     bucket, role = settings().bucket, settings().copy_role_arn
     in_trouble = [file for file in unanswered if file.lost or file.trouble]
     found = bool(set(compared.totals) - {"loaded", "waiting"} or compared.orphans or in_trouble)
     kept = bool(open_findings or {"orphaned", "unreadable"} & set(compared.totals) or compared.orphans)
     kept = kept or bool(verdicts or in_trouble)
+    if compared.answers and not found and not kept:
+        return Outcome((), (), compared.answers["twice"][0], compared.answers["kinds"], compared.answers["hours"])
 
     def load(name: str, rows: Iterable[dict[str, Any]], table: str, columns: Sequence[str]) -> str:
         url = listing.lines(bucket, f"{folder}{name}.ndjson.gz", rows)
         return copy.statement(url, role, table, columns, manifest=False)
 
-    windows = hours.windows(listed.hours, listed.newest) or [Window(job.now, job.now, job.now)]
+    shown = questions(job, listed)
     asked = [transaction.LOCK, HOUR_TABLE]
     if listed.hours:
         hours_url = write_hours(bucket, folder, listed.hours)
@@ -235,21 +250,18 @@ def settle(
         answered = [{"s3_key": file.key} for file in unanswered if not file.lost and not file.trouble]
         loaded = load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
         asked += findings.statements(loaded)
-    questions = {"twice": TWICE, "kinds": kinds(len(windows)), "hours": HOURS}
-    questions |= {**(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
-    asked += [*([HOURS_MENDED] if found else []), *questions.values()]
+    told = {**shown.asked, **(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
+    asked += [*([HOURS_MENDED] if found else []), *told.values()]
     given = {
         "id": job.id,
-        **compare.bounds(windows),
-        "strip_start": times.sql(strip_stop - STRIP),
-        "strip_stop": times.sql(strip_stop),
+        **shown.given,
         "now": times.sql(job.now),
         "in_an_hour": times.sql(job.now + HOUR),
         "swept": str(job.sweep).lower(),
     }
     given = {name: value for name, value in given.items() if any(f":{name}" in sql for sql in asked)}
-    told = transaction.run(asked, given, answers=len(questions), patience=patience)
-    answers = dict(zip(questions, told, strict=True))
+    done = transaction.run(asked, given, answers=len(told), patience=patience)
+    answers = dict(zip(told, done, strict=True))
     return Outcome(
         answers.get("actions", ()),
         answers.get("worst", ()),

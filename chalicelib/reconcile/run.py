@@ -25,7 +25,7 @@ from chalicelib.reconcile import (
     repeats,
     unanswered,
 )
-from chalicelib.reconcile.compare import Compared, Job, Known
+from chalicelib.reconcile.compare import Compared, Job, Known, Questions
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair import Repairs, repair
@@ -83,7 +83,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     """Compare the warehouse with the tweet files, and repair it."""
     bucket, now = settings().bucket, datetime.now(UTC)
     folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
-    known = compare.known(now)
+    known = compare.known(now, job_id)
     job = plan(arguments, job_id, now, known)
     jobs.progress("listing tweet files")
     seen = Listing()
@@ -92,7 +92,8 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     if not listed.complete:
         job = job._replace(sweep=False)  # hours that it had no time for would look as if nobody listed them
     jobs.progress("tweet files listed, now compared with rows", listed.files)
-    compared = compared_with(job, listed, folder, deadlines.repairs)
+    questions = outcome.questions(job, listed) if calm(job, known, listed) else compare.NO_QUESTIONS
+    compared = compared_with(job, listed, folder, deadlines.repairs, questions)
     repairs = Repairs()
     damaged = sum(int(compared.totals[state]["files"]) for state in compare.LOADABLE if state in compared.totals)
     if job.repair and damaged:
@@ -104,7 +105,6 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     lost = unanswered.find(folder, spans, deadlines.repairs)
     refused = rejected.count(bucket, spans, deadlines.repairs)
     given_up = unanswered.given_up(bucket, spans)
-    stop = outcome.strip_stop(job, listed.hours)
     settled = outcome.settle(
         job,
         folder,
@@ -113,7 +113,6 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
         known.findings,
         repairs.verdicts,
         lost,
-        stop,
         left(deadlines.report),
     )
     listed.found, listed.days = {**seen.found, **listed.found}, seen.days
@@ -181,9 +180,17 @@ def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known)
         grace = settings().grace_seconds if settings().delivery == "firehose" else 0
     asked_for = bool(arguments.get("from") or arguments.get("to"))
     swept = known.last_sweep is not None and now - known.last_sweep < SWEEP
-    return Job(
-        job_id, now, timedelta(seconds=grace), bool(arguments.get("repair")), asked_for, not asked_for and not swept
-    )
+    repair, sweep = bool(arguments.get("repair")), not asked_for and not swept
+    return Job(job_id, now, timedelta(seconds=grace), repair, asked_for, sweep, known.begun)
+
+
+def calm(job: Job, known: Known, listed: Listing) -> bool:
+    """Return whether a run is likely to find nothing to do. Then the comparison itself asks what the report shows."""
+    if known.findings or known.new_rows or job.sweep:
+        return False
+    since = hours.recent(job.now).start
+    recent = {hour: known.recent.get(hour, hours.Found(0, job.now)) for hour in listed.hours if hour >= since}
+    return not hours.changed(listed.found, recent)
 
 
 def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -> set[datetime]:
@@ -201,11 +208,11 @@ def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -
     return hours.kept(due | hours.changed(seen.found, known.recent), job.now, settings().row_days)
 
 
-def compared_with(job: Job, listed: Listing, folder: str, deadline: float) -> Compared:
+def compared_with(job: Job, listed: Listing, folder: str, deadline: float, questions: Questions) -> Compared:
     """Compare what was listed. An orphan whose file is there after all was written since the listing."""
     if not listed.hours:
         return Compared({}, [])
-    compared = compare.compare(job, listed, folder, left(deadline))
+    compared = compare.compare(job, listed, folder, left(deadline), questions)
     with ThreadPoolExecutor(16) as pool:
         exist = pool.map(exists_now, compared.orphans)
         there = [key for key, exists in zip(compared.orphans, exist, strict=True) if exists]

@@ -6,6 +6,7 @@ first one, when that has begun, and on either side of its writes.
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -16,6 +17,7 @@ from chalicelib.reconcile import compare, hours, repair, repeats, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
+from tests.support.aws_in_memory import SETTINGS
 from tests.support.interleaved import interleaved
 from tests.support.warehouses import ROLE, Scratch, row, scratch
 
@@ -34,6 +36,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
         made.set_up()
         made.objects[KEY] = lines(*(row(KEY, number, {}) for number in (1, 2, 3)))
         yield made
+
+
+@pytest.fixture(autouse=True)
+def known_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "settings", lambda: replace(SETTINGS, delivery="firehose"))
 
 
 def empty(house: Scratch) -> None:
@@ -65,7 +72,7 @@ def a_repair(house: Scratch, lock: str) -> tuple[list[str], dict[str, str]]:
     return asked, {"id": JOB.id, "now": "2026-01-02 08:00:00", **BOUNDS}
 
 
-def a_comparison(house: Scratch) -> tuple[list[str], dict[str, str]]:
+def a_comparison(house: Scratch, job: Job = JOB) -> tuple[list[str], dict[str, str]]:
     house.objects["reports/hours.gz"] = lines({"hour": "2026-01-02 03:00:00", "hour_key": FOLDER})
     house.objects["reports/files.gz"] = lines(
         {
@@ -77,8 +84,8 @@ def a_comparison(house: Scratch) -> tuple[list[str], dict[str, str]]:
         }
     )
     listed = Listing([HOUR], 1, manifest=manifest(house, "reports/files.manifest", "reports/files.gz"))
-    asked = compare.statements(JOB, listed, "s3://bucket/reports/hours.gz", "bucket", ROLE)
-    return asked, compare.parameters(JOB, hours.windows([HOUR], {}))
+    asked = compare.statements(job, listed, "s3://bucket/reports/hours.gz", "bucket", ROLE)
+    return asked, compare.parameters(job, hours.windows([HOUR], {}))
 
 
 def found(house: Scratch) -> list[int]:
@@ -127,6 +134,18 @@ def test_two_runs_that_see_a_new_file_at_once_write_it_and_its_hour_down_once(ho
         both_run(house, asked, given, before)
         assert house.run("SELECT s3_key FROM disaster.tweet_file") == [(KEY,)]
         assert house.run("SELECT COUNT(*) FROM disaster.tweet_hour") == [(1,)]
+
+
+def test_a_comparison_whose_end_was_lost_is_done_twice_and_writes_down_all_once(house: Scratch) -> None:
+    """Its run, what it finds of the hours it looks at, and rows of an hour that nobody lists."""
+    empty(house)
+    house.load({}, key="tweets/dt=2026-01-01/hh=00/b-1.ndjson.gz")
+    asked, given = a_comparison(house, JOB._replace(sweep=True))
+    for _ in range(2):
+        house.run(*asked, **given)
+        assert house.run("SELECT COUNT(*) FROM disaster.reconciliation") == [(1,)]
+        states = house.run("SELECT state FROM disaster.reconciliation_finding ORDER BY state")
+        assert states == [("missing",), ("orphaned",)]
 
 
 def test_two_runs_that_find_a_repeated_tweet_at_once_keep_it_once(house: Scratch) -> None:

@@ -30,7 +30,7 @@ def statements(module: ModuleType) -> dict[str, str]:
 
 
 ALL = {name: sql for module in MODULES for name, sql in statements(module).items()}
-BY_WINDOWS = (compare.found, compare.distinct_lines, outcome.kinds)
+BY_WINDOWS = (compare.found, compare.compared, outcome.kinds)
 ALL |= {f"{each.__module__.rpartition('.')[2]}.{each.__name__}": each(2) for each in BY_WINDOWS}
 LINTER = Linter(config=FluffConfig(overrides={"dialect": "redshift"}))
 

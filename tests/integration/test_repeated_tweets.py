@@ -108,7 +108,8 @@ class World:
             return [[{"since": rows[0][0].replace(tzinfo=UTC) if rows[0][0] else None}]] if answers else []
 
         recent = hours.recent(self.now).start
-        ((_, _, new_rows),) = self.house.run(compare.STANDING, recent=f"{recent:%Y-%m-%d %H:%M:%S}")
+        times = {"now": f"{self.now:%Y-%m-%d %H:%M:%S}", "recent": f"{recent:%Y-%m-%d %H:%M:%S}"}
+        ((_, _, _, new_rows, *_),) = self.house.run(compare.KNOWN, id=job.id, **times)
         self.house.warehouse.execute(
             "INSERT INTO disaster.reconciliation"
             " (reconciliation_id, started_at, repair, grace_seconds, swept, hours) VALUES"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib import clients
 from chalicelib.reconcile import compare, examine, findings, hours, listing, outcome, repeats, transaction
-from chalicelib.reconcile.compare import Compared, Job, Known
+from chalicelib.reconcile.compare import Compared, Job, Known, Questions
 from chalicelib.reconcile.hours import HOUR, Window
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.outcome import Outcome
@@ -69,21 +69,19 @@ def load(key: str, table: str, *columns: str) -> str:
 
 def test_what_is_known_are_days_due_hours_recent_hours_and_what_stands(warehouse: Warehouse) -> None:
     old = datetime(2026, 1, 2, tzinfo=UTC)
+    first_recent = datetime(2026, 1, 29, 12, tzinfo=UTC)
+    standing = {"last_sweep": at(2), "findings": 7, "new_rows": 9, "begun": 0}
     rows = [
-        {"hour": old, "settled_checks": 3, "files": 1, "checked_at": at(1), "due": True},
-        {"hour": at(3), "settled_checks": 2, "files": 5, "checked_at": at(4), "due": False},
-        {
-            "hour": datetime(2026, 1, 29, 12, tzinfo=UTC),
-            "settled_checks": 0,
-            "files": 7,
-            "checked_at": at(5),
-            "due": True,
-        },
+        dict(zip(("hour", "settled_checks", "files", "checked_at", "due", "ends_day"), row, strict=True))
+        for row in (
+            (old, 3, 1, at(1), True, False),
+            (at(3), 2, 5, at(4), False, False),
+            (first_recent, 0, 7, at(5), True, False),
+            (datetime(2026, 1, 1, 23, tzinfo=UTC), 4, 1, at(1), False, True),
+        )
     ]
-    standing = [{"last_sweep": at(2), "findings": 7, "new_rows": 9}]
-    warehouse.answers = [[[{"day": date(2026, 1, 1)}], rows, standing]]
-    first_recent = rows[2]["hour"]
-    assert compare.known(NOW) == Known(
+    warehouse.answers = [[[{**standing, **row} for row in rows]]]
+    assert compare.known(NOW, "job") == Known(
         [date(2026, 1, 1)],
         [(old, 3), (first_recent, 0)],
         {at(3): hours.Found(5, at(4)), first_recent: hours.Found(7, at(5))},
@@ -91,9 +89,14 @@ def test_what_is_known_are_days_due_hours_recent_hours_and_what_stands(warehouse
         7,
         9,
     )  # fmt: skip
-    statements = [compare.KNOWN_DAYS, compare.HOURS_KNOWN, compare.STANDING]
-    given = {"now": "2026-01-31 12:30:00", "recent": "2026-01-29 12:00:00"}
-    assert warehouse.asked == [(statements, given, 3, 840.0)]
+    given = {"id": "job", "now": "2026-01-31 12:30:00", "recent": "2026-01-29 12:00:00"}
+    assert warehouse.asked == [([compare.KNOWN], given, 1, 840.0)]
+
+
+def test_of_a_warehouse_without_hours_only_the_standing_is_known(warehouse: Warehouse) -> None:
+    nothing = dict.fromkeys(("last_sweep", "hour", "settled_checks", "files", "checked_at", "due", "ends_day"))
+    warehouse.answers = [[[{**nothing, "findings": 0, "new_rows": 0, "begun": 1}]]]
+    assert compare.known(NOW, "job") == Known([], [], {}, None, begun=True)
 
 
 # ---- the comparison
@@ -159,8 +162,30 @@ def test_a_comparison_loads_what_was_listed_and_tells_totals_and_orphans(warehou
     ]
     assert asked[-3:] == [compare.SWEEP, compare.TOTALS, compare.ORPHANS]
     without = compare.statements(JOB._replace(sweep=False), Listing([at(1)]), url, NAME, ROLE)
-    assert compare.SWEEP not in without
-    assert len(without) == len(asked) - 2
+    assert set(asked) - set(without) == {names, compare.SWEEP, compare.ORPHANS}
+    again = compare.statements(JOB._replace(begun=True), listed, url, NAME, ROLE)
+    assert [sql for sql in again if sql not in asked] == [compare.FORMER_FINDINGS, compare.FORMER_RUN]
+
+
+def test_without_a_sweep_orphans_are_asked_for_where_there_are_some(warehouse: Warehouse) -> None:
+    job, listed = JOB._replace(sweep=False), Listing([at(1)])
+    warehouse.answers = [[[{"state": "orphaned", "files": 1}]], [[{"s3_key": "a"}]]]
+    assert compare.compare(job, listed, "work/", 77.0).orphans == ["a"]
+    assert warehouse.asked[1] == ([compare.ORPHANS], {"id": "job"}, 1, 77.0)
+    warehouse.asked.clear()
+    warehouse.answers = [[[{"state": "loaded", "files": 1}]]]
+    assert compare.compare(job, listed, "work/", 77.0).orphans == []
+    assert len(warehouse.asked) == 1
+
+
+def test_a_comparison_asks_more_questions_in_the_same_transaction(warehouse: Warehouse) -> None:
+    questions = Questions({"a": "SELECT :x", "b": "SELECT 2"}, {"x": "1"})
+    warehouse.answers = [[[], [], ["answer a"], ["answer b"]]]
+    found = compare.compare(JOB, Listing([at(1)]), "work/", 77.0, questions)
+    assert found == Compared({}, [], {"a": ["answer a"], "b": ["answer b"]})  # type: ignore[dict-item]
+    [(asked, given, answers, _)] = warehouse.asked
+    assert (asked[-4:], answers) == ([compare.TOTALS, compare.ORPHANS, "SELECT :x", "SELECT 2"], 4)
+    assert given["x"] == "1"
 
 
 def test_orphans_that_are_there_after_all_are_taken_back(warehouse: Warehouse) -> None:
@@ -187,11 +212,10 @@ def settle(
     open_findings: int = 0,
     verdicts: Sequence[Verdict] = (),
     unanswered: Sequence[File] = (),
+    answers: Mapping[str, Any] = {},
 ) -> Outcome:
-    compared = Compared(totals or {}, orphans)
-    return outcome.settle(
-        JOB, "work/", Listing(list(listed)), compared, open_findings, verdicts, unanswered, at(13), 55.0
-    )
+    compared = Compared(totals or {}, orphans, answers)
+    return outcome.settle(JOB, "work/", Listing(list(listed)), compared, open_findings, verdicts, unanswered, 55.0)
 
 
 QUIET = [transaction.LOCK, compare.HOUR_TABLE]
@@ -215,6 +239,28 @@ def test_a_quiet_run_asks_for_what_the_report_shows_and_nothing_else(warehouse: 
         "strip_start": "2026-01-24 13:00:00",
         "strip_stop": "2026-01-31 13:00:00",
     }
+
+
+def test_what_the_comparison_was_told_is_not_asked_again_where_nothing_was_found(warehouse: Warehouse) -> None:
+    told = {"twice": [{"tweets": 1, "extra": 2}], "kinds": ["kind"], "hours": ["hour"]}
+    found = settle(warehouse, {"loaded": 1}, listed=[at(1)], unanswered=[File("a")], answers=told)
+    assert found == Outcome((), (), {"tweets": 1, "extra": 2}, ["kind"], ["hour"])  # type: ignore[list-item]
+    assert warehouse.asked == []
+    lost = [File("a", lost=1)]
+    changes: list[tuple[dict[str, Any], int]] = [
+        ({"totals": {"missing": 1}}, 2), ({"open_findings": 1}, 2), ({"unanswered": lost}, 4)
+    ]  # fmt: skip
+    for change, more in changes:
+        warehouse.answers = [[[{"tweets": 0, "extra": 0}], [], [], *[[]] * more]]
+        settle(warehouse, **change, answers=told)
+        assert warehouse.asked.pop()[2] == 3 + more
+
+
+def test_the_report_s_questions_are_of_the_hours_that_were_listed(warehouse: Warehouse) -> None:
+    asked, given = outcome.questions(JOB, Listing([at(1)]))
+    assert list(asked.values()) == ALWAYS
+    assert given["since_1"] == "2026-01-31 01:00:00"
+    assert (given["strip_start"], given["strip_stop"]) == ("2026-01-24 13:00:00", "2026-01-31 13:00:00")
 
 
 def test_a_run_on_no_hour_loads_none(warehouse: Warehouse) -> None:

@@ -16,7 +16,7 @@ from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
 from chalicelib.pages import reconciliation as page
 from chalicelib.reconcile import alert, compare, listing, outcome, rejected, repeats, run, unanswered
-from chalicelib.reconcile.compare import Compared, Job, Known
+from chalicelib.reconcile.compare import NO_QUESTIONS, Compared, Job, Known
 from chalicelib.reconcile.hours import HOUR, Found, Range
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.outcome import Outcome
@@ -93,6 +93,38 @@ def test_without_hours_those_are_looked_at_that_are_due_or_have_changed(monkeypa
     assert seen.requests == 1
 
 
+# ---- whether there will be something to do
+
+
+CALM = KNOWN._replace(recent={at(1): Found(2, at(3))})
+OF_AN_HOUR = Listing([at(1)], {at(1): Found(2, at(2))})
+
+
+@pytest.mark.parametrize(
+    ("known", "listed", "calm"),
+    [
+        (CALM, OF_AN_HOUR, True),
+        (CALM, Listing([at(2)]), True),
+        (KNOWN, Listing([datetime(2025, 1, 1, tzinfo=UTC)], {datetime(2025, 1, 1, tzinfo=UTC): Found(1, at(2))}), True),
+        (CALM._replace(findings=1), OF_AN_HOUR, False),
+        (CALM._replace(new_rows=1), OF_AN_HOUR, False),
+        (KNOWN, OF_AN_HOUR, False),
+        (CALM, Listing([at(1)], {at(1): Found(3, at(2))}), False),
+        (CALM, Listing([at(1)]), False),
+    ],
+)
+def test_a_run_is_calm_where_nothing_is_open_and_no_file_is_new(known: Known, listed: Listing, calm: bool) -> None:
+    job = Job("id", NOW, timedelta(), repair=True, asked_for=False, sweep=False)
+    assert run.calm(job, known, listed) is calm
+    assert not run.calm(job._replace(sweep=True), known, listed)
+
+
+def test_a_calm_run_s_comparison_asks_what_the_report_shows(steps: Steps) -> None:
+    steps.known, steps.listed = KNOWN, Listing([at(1), at(2)])
+    found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), mock.Mock(lost=False))
+    assert steps.of("compared_with")[-1] == outcome.questions(found.job, steps.listed)
+
+
 # ---- orphans that were written meanwhile
 
 
@@ -124,13 +156,13 @@ def test_orphans_whose_file_is_there_after_all_are_none(monkeypatch: pytest.Monk
     monkeypatch.setattr(compare, "compare", lambda *arguments: (given.append(arguments), compared)[1])
     monkeypatch.setattr(compare, "no_orphans", lambda *arguments: taken_back.append(arguments))
     monkeypatch.setattr(run, "exists_now", lambda key: key != "b")
-    assert run.compared_with(job, listed, "work/", 100.0) is compared
-    assert given == [(job, listed, "work/", 99.0)]
+    assert run.compared_with(job, listed, "work/", 100.0, NO_QUESTIONS) is compared
+    assert given == [(job, listed, "work/", 99.0, NO_QUESTIONS)]
     assert taken_back == [(job, "work/", ["a", "c"])]
     monkeypatch.setattr(run, "exists_now", lambda key: False)
-    run.compared_with(job, listed, "work/", 100.0)
+    run.compared_with(job, listed, "work/", 100.0, NO_QUESTIONS)
     assert len(taken_back) == 1
-    assert run.compared_with(job, Listing(), "work/", 100.0) == Compared({}, [])
+    assert run.compared_with(job, Listing(), "work/", 100.0, NO_QUESTIONS) == Compared({}, [])
     assert len(given) == 2
 
 
@@ -173,7 +205,7 @@ class Steps:
         monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
         monkeypatch.setattr(listing, "stored_days", lambda bucket: set())
         monkeypatch.setattr(jobs, "progress", lambda *told: self.called.append(("progress", *told)))
-        monkeypatch.setattr(compare, "known", lambda now: self.known)
+        monkeypatch.setattr(compare, "known", lambda now, job_id: self.known)
         monkeypatch.setattr(clients, "s3", lambda: mock.Mock(put_object=lambda **o: self.objects.append(o)))
         for module, name, answer in (
             (listing, "write", lambda: self.listed),
@@ -231,7 +263,7 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     assert len(folder) == len("reports/work/id/") + 9
     job = found.job
     assert (job.id, job.repair, job.asked_for, job.sweep) == ("id", True, True, False)
-    assert steps.of("compared_with") == (job, steps.listed, folder, 1100.0)
+    assert steps.of("compared_with") == (job, steps.listed, folder, 1100.0, compare.NO_QUESTIONS)
     given, given_folder, deadline, may_go_on, damaged = steps.of("repair")
     assert (given, given_folder, deadline, damaged) == (job, folder, 1100.0, 5)
     assert may_go_on() is True
@@ -242,7 +274,7 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     assert lost == [folder, spans, 1100.0]
     assert steps.of("count") == (NAME, spans, 1100.0)
     assert steps.of("given_up") == (NAME, spans)
-    assert steps.of("settle") == (job, folder, steps.listed, steps.compared, 7, [], [], at(3), 120.0)
+    assert steps.of("settle") == (job, folder, steps.listed, steps.compared, 7, [], [], 120.0)
     assert found.repairs is steps.repairs
     assert found.listing is steps.listed
 
