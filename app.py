@@ -72,6 +72,11 @@ def index() -> Response:
     return admin("index.show")
 
 
+@app.route("/overview", methods=["GET"], authorizer=IAM)
+def show_overview() -> Response:
+    return admin("overview.show")
+
+
 @app.route("/warehouse", methods=["GET"], authorizer=IAM)
 def show_warehouse() -> Response:
     return admin("warehouse.show")

@@ -6,6 +6,8 @@ delivery/2026/01/31/12/...                             rows that Firehose keeps 
 delivery/processing-failed/, delivery/errors/          records and files that Firehose gave up
 source/2026/01/31/12/...                               records as they came, where Firehose backs them up
 reports/{kind}/{job}.json, .html                       jobs of the admin API and their reports
+reports/overview/latest.json                           the newest overview
+reports/overview/dt=2026-01-31/hh=12.json, .html       the last overview of each hour
 classifier/, collect/, erasures/                       training data, cursors of sources, erasures
 """
 
@@ -22,6 +24,7 @@ GIVEN_UP = f"{DELIVERY}errors/manifests/"
 SOURCE = "source/"
 REPORTS = "reports/"
 WORK = f"{REPORTS}work/"
+OVERVIEW = f"{REPORTS}overview/latest.json"
 CLASSIFIER = "classifier/"
 COLLECT = "collect/"
 ERASURES = "erasures/"
@@ -66,3 +69,8 @@ def hour_of(tweet_file_key: str) -> datetime:
 def report(kind: str, job_id: str, suffix: str = "json") -> str:
     """Return the key of a job (`json`) or of its page (`html`)."""
     return f"{REPORTS}{kind}/{job_id}.{suffix}"
+
+
+def overview_of(hour: datetime, suffix: str) -> str:
+    """Return the key of an hour's overview, as `json` or `html`. `hour` in UTC."""
+    return f"{REPORTS}overview/{day_folder(hour.date())}hh={hour:%H}.{suffix}"

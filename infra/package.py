@@ -36,6 +36,9 @@ NEEDED = (
     "chalicelib/transform/accelerator-linux-*",
     "sql/migrations/0001_*.sql",
     "sql/queries/*.sql",
+    "sql/overview/*.sql",
+    "chalicelib/pages/templates/*",
+    "chalicelib/pages/world.txt",
     *("boto3/session.py", "botocore/cacert.pem", "botocore/data/redshift-data/*"),
     *("chalicelib/__pycache__/settings.*.pyc", "botocore/__pycache__/session.*.pyc"),
 )

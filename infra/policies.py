@@ -176,6 +176,7 @@ GRANTS: dict[str, tuple[Grant, ...]] = {
         Grant("CountFallbacks", ("cloudwatch:GetMetricStatistics",), ("*",), why="a metric is no resource in IAM"),
         objects("WriteJobs", "s3:PutObject", "reports/"),
         objects("ReadReportsAndData", "s3:GetObject", "reports/", "classifier/"),
+        objects("ShowPosts", "s3:GetObject", "tweets/"),
         listing("reports/", "classifier/", "erasures/"),
         objects("AskForErasures", "s3:PutObject", "erasures/requests/"),
         objects("ReadErasures", "s3:GetObject", "erasures/requests/", "erasures/done/", "erasures/state.json"),

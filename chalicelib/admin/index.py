@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from chalicelib.admin import overview
 from chalicelib.admin.http import Answer, Request
 from chalicelib.classifier import activation
 from chalicelib.settings import settings
 from chalicelib.transform import accelerator
 
 ROUTES = {
-    "GET /": "this page",
+    "GET /": "this page; a browser is shown the overview",
+    "GET /overview": "what is happening, where and since when, with the posts that show it; as JSON or as a page",
     "GET /warehouse": "migrations applied and pending, rows a table",
     "POST /warehouse/setup": "apply pending migrations",
     "GET /warehouse/setup/{id}": "how a setup is getting on",
@@ -35,7 +37,9 @@ ROUTES = {
 
 def show(request: Request) -> Answer:
     """Return the stage, its data plane, the active classifier, whether the bundle has the accelerator, and every route
-    with what it is for."""
+    with what it is for. A browser gets the overview."""
+    if request.wants_html:
+        return overview.show(request)
     known = settings()
     return Answer(
         {

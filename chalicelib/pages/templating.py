@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chalicelib.pages import charts, words
+from chalicelib.pages import charts, overview_charts, words, world
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -25,7 +25,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["thousands"] = words.thousands
-    made.globals.update(charts=charts, plural=words.plural, style=style())
+    made.globals.update(charts=charts, overview_charts=overview_charts, world=world, plural=words.plural, style=style())
     made.globals["parts"] = made.get_template("parts.html").module
     return made
 

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients, jobs, layout, times
 from chalicelib.classifier import endpoints
+from chalicelib.overview import stored as overview
 from chalicelib.reconcile import (
     alert,
     compare,
@@ -75,6 +76,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 
         body = page.render(report, job_id).encode()
         clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
+        overview.keep(asked_for="why" not in arguments)
     logger.info("reconciled", extra={"verdict": report["verdict"], **report["tweets"]})
     return report
 

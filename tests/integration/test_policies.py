@@ -122,7 +122,10 @@ class Scenario:
         unanswered = {"errorCode": "Lambda.FunctionError", "rawData": base64.b64encode(b'{"text":"flood"}').decode()}
         failed = "delivery/processing-failed/2026/01/02/03/disaster-tweets-local-1"
         self.s3.put_object(Bucket=BUCKET, Key=failed, Body=json.dumps(unanswered).encode() + b"\n")
+        news = json.dumps({"text": "Forest fire near La Ronge Sask. Canada, homes evacuated"}).encode()
+        self.invoke("transform", event(news, arrived=int(time.time() * 1000) - 1000))
         finished(self.aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
+        assert self.admin("GET", "/overview")["posts"][0]["text"]
         self.admin("GET", "/reconciliations")
         self.admin("GET", "/reconciliations/latest")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,14 +20,12 @@ from chalicelib.pages import evaluation as evaluation_page
 from chalicelib.pages import job as job_page
 from chalicelib.pages import reconciliation as page
 from infra.stages import ROOT
+from tests.support import browser as browsers
+from tests.support.browser import browser, needs_chromium
 from tests.support.page_parts import part
 
 REPORT = json.loads((ROOT / "tests" / "events" / "reconciliation_report.json").read_text())
 JOB = "20260131T101500Z-abc123"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-browser = pytest.mark.browser
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs headless Chromium: apt-get install chromium")
 
 
 LABELS = {f"kind_{n}": {"support": 100 - n, "f1": 0.7} for n in range(22)}
@@ -167,6 +163,7 @@ def test_nothing_runs_and_nothing_is_fetched() -> None:
     assert "url(" not in html and "@import" not in html and "http" not in html.replace("http-equiv", "")
 
 
+TAGS = {tag for tag, _ in tags(page.render(REPORT, JOB))}
 HOSTILE = st.text(st.sampled_from("<>&\"'/ab"), min_size=1) | st.text(min_size=1)
 
 
@@ -193,7 +190,7 @@ def test_everything_is_escaped(text: str) -> None:
     )
     html = page.render(hostile, text)
     names = {tag for tag, _ in tags(html)}
-    assert names <= {tag for tag, _ in tags(page.render(REPORT, JOB))} | {"ul", "li"}
+    assert names <= TAGS | {"ul", "li"}
     assert html.count(escape(text)) >= 8
 
 
@@ -342,34 +339,6 @@ def test_colours_that_stand_side_by_side_can_be_told_apart(scheme: str) -> None:
 
 # ---- as a browser shows it
 
-MEASURE = """
-<!doctype html><meta charset="utf-8">
-<iframe id="f" style="width:{width}px;height:800px;border:0" srcdoc="{page}"></iframe>
-<pre id="out"></pre><script>
-const frame = document.getElementById('f');
-frame.onload = () => {{
-  const doc = frame.contentDocument, root = doc.documentElement;
-  const texts = [...doc.querySelectorAll('svg text')].map(e => e.getBoundingClientRect().height);
-  document.getElementById('out').textContent = JSON.stringify({{
-    width: root.clientWidth, content: root.scrollWidth,
-    smallest: Math.min(...texts), charts: new Set([...doc.querySelectorAll('.charts section')].map(
-      e => Math.round(e.getBoundingClientRect().left))).size,
-    head: doc.querySelector('thead').getBoundingClientRect().height,
-    paper: doc.defaultView.getComputedStyle(doc.body).backgroundColor,
-    ink: doc.defaultView.getComputedStyle(doc.body).color,
-  }});
-}};
-</script>
-"""
-
-
-def chromium(directory: Path, file: Path, *options: str) -> str:
-    """What headless Chromium prints."""
-    assert CHROMIUM
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={directory}", *options]
-    ended = subprocess.run([*command, file.as_uri()], capture_output=True, timeout=60, check=True, text=True)
-    return ended.stdout
-
 
 @pytest.fixture(scope="module")
 def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -377,22 +346,9 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def measured(profile: Path, width: int, *options: str, html: str = "") -> dict[str, Any]:
-    file = profile / f"measure-{width}.html"
     html = html or page.render(report(outstanding=OUTSTANDING), JOB)
-    file.write_text(MEASURE.format(width=width, page=escape(html)))
-    dom = chromium(
-        profile,
-        file,
-        "--virtual-time-budget=3000",
-        "--window-size=1600,1000",
-        "--hide-scrollbars",
-        "--dump-dom",
-        *options,
-    )
-    found = re.search(r'<pre id="out">(\{.*?\})</pre>', dom)
-    assert found, dom[-2000:]
-    measures: dict[str, Any] = json.loads(found[1])
-    return measures
+    (seen,) = browsers.measured(profile, html, [width], *options)
+    return seen
 
 
 @browser
@@ -426,14 +382,10 @@ def test_light_and_dark(profile: Path) -> None:
 @browser
 @needs_chromium
 def test_it_prints(profile: Path) -> None:
-    file, pdf = profile / "page.html", profile / "page.pdf"
-    file.write_text(page.render(REPORT, JOB))
-    chromium(profile, file, f"--print-to-pdf={pdf}", "--no-pdf-header-footer")
-    pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
-    assert 1 <= pages <= 4
+    assert 1 <= browsers.printed(profile, page.render(REPORT, JOB)) <= 4
 
 
 def test_no_value_of_a_template_is_taken_as_html_but_charts_and_the_style() -> None:
     for template in templating.FOLDER.glob("*.html"):
         for value in re.findall(r"\{\{([^}]*)\|\s*safe\b", template.read_text()):
-            assert re.match(r"\s*(charts\.\w+\(|style$)", value), (template.name, value)
+            assert re.match(r"\s*((\w*charts|world)\.\w+\(|style$)", value), (template.name, value)

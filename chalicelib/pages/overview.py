@@ -1,0 +1,88 @@
+"""The overview as a page: situations, a map, kinds and what is told, and the posts that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from chalicelib import times
+from chalicelib.pages import charts, templating
+from chalicelib.pages.words import counted, plural
+
+MOST_KINDS = 10  # bars of a chart
+MOST_PLACES = 12  # rows of the table beside the map
+TONES = {"minor": "", "moderate": "warn", "major": "bad"}
+
+
+def render(overview: Mapping[str, Any] | None, now: datetime) -> str:
+    """Return the page of an overview of `figures.built`, None where there is none yet, as it is seen at a time."""
+    functions = (headline, fresh, health, since, spoken, told, moment, where)
+    return templating.render(
+        "overview.html",
+        title=headline(overview["situations"]) if overview else "Nothing to show yet",
+        overview=overview,
+        age=charts.duration(max(0, int((now - times.parsed(overview["as_of"])).total_seconds()))) if overview else "",
+        tones=TONES,
+        most_kinds=MOST_KINDS,
+        most_places=MOST_PLACES,
+        **{each.__name__: each for each in functions},
+    )
+
+
+def headline(situations: Iterable[Mapping[str, Any]]) -> str:
+    """Say how many situations go on."""
+    open_ones = sum(not each["closed_at"] for each in situations)
+    return f"{plural(open_ones, 'situation')} {'goes' if open_ones == 1 else 'go'} on" if open_ones else "No situation"
+
+
+def fresh(freshness: Mapping[str, Any]) -> str:
+    """Say how fresh the warehouse is."""
+    if not freshness["loaded_rows"]:
+        return "No post arrived in the last 24 hours."
+    newest = moment(freshness["newest_arrived_at"])
+    median, most = (charts.duration(max(0, freshness[name])) for name in ("median_seconds", "p99_seconds"))
+    return (
+        f"{plural(freshness['loaded_rows'], 'row')} of the last 24 hours, the newest of {newest} UTC. "
+        f"A post can be queried {median} after its arrival (median; 99 % of them within {most})."
+    )
+
+
+def health(health: Mapping[str, Any]) -> str:
+    """Say whether everything is there."""
+    said = [
+        f"{health['loaded']:,} of {plural(health['tweets'], 'tweet')} in files are loaded.",
+        counted(health["waiting"], "{} on the way.", "tweet", verb=True),
+        counted(health["troubled_files"], "{} in trouble.", "file", verb=True),
+        counted(health["outstanding"], "{} outstanding.", "finding", verb=True),
+    ]
+    return " ".join(filter(None, said))
+
+
+def since(situation: Mapping[str, Any]) -> str:
+    """Say when a situation began, had its peak, and was over."""
+    said = [f"Since {moment(situation['began_at'])}, most at {moment(situation['peak_at'])}"]
+    if situation["closed_at"]:
+        said.append(f"over since {moment(situation['last_at'])}")
+    return ", ".join(said)
+
+
+def spoken(code: str) -> str:
+    """Return a code as words: infrastructure_and_utilities without its underscores."""
+    return code.replace("_", " ")
+
+
+def told(types: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of information types with a name for people."""
+    return [{**each, "name": spoken(each["information_type"])} for each in types]
+
+
+def where(place: Mapping[str, Any]) -> str:
+    """Return a place with its country's code, as far as they are known."""
+    known = [place.get("place"), place.get("country_code")]
+    return ", ".join(dict.fromkeys(filter(None, known)))
+
+
+def moment(time: str) -> str:
+    """Return 2026-01-31T12:05:00Z as 2026-01-31 12:05."""
+    return time[:16].replace("T", " ")
