@@ -76,7 +76,7 @@ class Known(NamedTuple):
 class Job(NamedTuple):
     """What a run is to do. `asked_for`: on hours that somebody named; there, files that were found unreadable are tried
     again though they haven't changed. `sweep`: whether to look for rows of hours that nobody lists. `begun`: Lambda
-    starts it a second time."""
+    starts it a second time. `surge`: files written since then are loaded first."""
 
     id: str
     now: datetime
@@ -85,6 +85,7 @@ class Job(NamedTuple):
     asked_for: bool
     sweep: bool
     begun: bool = False
+    surge: datetime | None = None
 
 
 def known(now: datetime, job_id: str) -> Known:

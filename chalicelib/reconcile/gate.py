@@ -25,7 +25,8 @@ UNDER_WAY = timedelta(seconds=180)
 (infra/data-plane.yaml), up to LOOK until it is seen, and LOAD for a warehouse to wake and a COPY to end."""
 
 LOAD = 60.0
-"""Seconds that a run is expected to take; where the last one took longer, so will the next, and it begins earlier."""
+"""Seconds until a run is expected to have loaded the oldest file, which it loads first. Where the last one took longer,
+the next one begins earlier."""
 
 AGAIN = timedelta(minutes=5)
 """Until a run that ended before its time is followed by the next one."""
@@ -41,6 +42,9 @@ LEAST = 30
 
 TIMES = 3.0
 """How many times the usual a surge is: of relevant tweets a minute, or of the odds that a tweet is relevant."""
+
+HINT = timedelta(seconds=10)
+"""How long before a look begins the files of the surge were written that it was told of."""
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -66,7 +70,8 @@ class Ledger(NamedTuple):
     `hours`: of recent hours, the tweet files that need nothing more. `days`: those that have files. `failed`: files of
     records that the transform didn't answer for, in recent hours. `check_at`: when the next check is due, if one is.
     `not_before`: after a run that failed. `looked_at`: when all recent hours were listed. `woken_at`: when a run last
-    asked the warehouse. `report`: the job whose report says how it was then. `took`: seconds that it ran.
+    asked the warehouse. `report`: the job whose report says how it was then. `took`: seconds until it had
+    loaded the oldest files.
     """
 
     hours: Mapping[datetime, Found]
@@ -180,7 +185,8 @@ def after(
     """Return the ledger that a run leaves. `hours`: as a ledger has them; `share` of the tweets is relevant.
 
     `complete`: all that was due was done. `outstanding`: a finding needs a person. `loaded`: rows were added.
-    `swept`: rows of all hours were compared. `took`: seconds, of the run.
+    `swept`: rows of all hours were compared. `took`: seconds until the oldest
+    files were loaded.
     """
     wanted = []
     if loaded or not swept:

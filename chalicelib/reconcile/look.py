@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib import clients, jobs, layout, times
-from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, rejected, unanswered
+from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, precedence, rejected, unanswered
 from chalicelib.reconcile.compare import Compared, Job
 from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
 from chalicelib.reconcile.hours import HOUR, Range
@@ -48,16 +48,19 @@ def look(context: Any, surge: Mapping[str, Any] | None = None) -> dict[str, Any]
     raises; after that the warehouse is left alone for a while.
     """
     batch = Surge(**surge) if surge else None
+    since = datetime.now(UTC) - gate.HINT if batch else None
     while lock.held(settings().bucket):
         if not batch or _seconds_left(context) < ENOUGH:
             return {"woken": False, "why": "another run is under way", "left": True}
+        if (before := ledger.read(settings().bucket)) and gate.surges(batch, before.usual):
+            precedence.ask(settings().bucket)  # each time: another run may begin before this look
         time.sleep(lock.POLL)
     found = _look(datetime.now(UTC), batch)
     if found.wide or found.decision.behind:
         _measure(found.decision)
     if found.decision.wake:
         logger.info("the warehouse is woken", extra={"why": found.decision.why})
-        _run(found, context)
+        _run(found, context, since)
         return {"woken": True, "why": found.decision.why, "left": True}
     if found.wide and found.known:
         _rest(found, found.known)
@@ -84,8 +87,10 @@ def _look(now: datetime, surge: Surge | None) -> Look:
     return Look(now, before, decision, wide, seen.requests, pending)
 
 
-def _run(found: Look, context: Any) -> None:
+def _run(found: Look, context: Any, surge_since: datetime | None) -> None:
     arguments = {"repair": True, "why": found.decision.why}
+    if surge_since:
+        arguments["surge_since"] = surge_since.isoformat()
     try:
         jobs.run({"kind": KIND, "arguments": arguments}, context)
     except lock.HeldError:

@@ -15,6 +15,10 @@ MOST_FILES = 1000
 MOST_BYTES = 1_000_000_000
 """Of one transaction, gzipped: minutes for the smallest warehouse, so that a run can stop between two."""
 
+MOST_ROWS = 500_000
+"""Of one transaction: what is newest is soon there, and a surge that comes meanwhile waits until it has ended
+(precedence.py). infra/day.py has what that comes to."""
+
 
 class File(NamedTuple):
     """A tweet file to load again: its key, the rows its name promises, its bytes, when it was last written."""
@@ -25,18 +29,25 @@ class File(NamedTuple):
     written_at: datetime
 
 
-def batches(files: Iterable[File], most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> list[list[File]]:
-    """Divide the files, in their order, into as few batches as the limits allow; a file over `most_bytes` has one of
-    its own.
+def batches(
+    files: Iterable[File],
+    most_files: int = MOST_FILES,
+    most_bytes: int = MOST_BYTES,
+    most_rows: int = MOST_ROWS,
+) -> list[list[File]]:
+    """Divide the files, in their order, into as few batches as the limits allow; a file over a limit has a batch of its
+    own.
     """
     found: list[list[File]] = []
-    size = 0
+    size = rows = 0
     for file in files:
-        if not found or len(found[-1]) == most_files or size + file.bytes > most_bytes:
+        full = size + file.bytes > most_bytes or rows + file.expected_rows > most_rows
+        if not found or len(found[-1]) == most_files or full:
             found.append([])
-            size = 0
+            size = rows = 0
         found[-1].append(file)
         size += file.bytes
+        rows += file.expected_rows
     return found
 
 

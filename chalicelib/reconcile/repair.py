@@ -9,7 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,18 +29,44 @@ from chalicelib.warehouse import copy, data_api
 ATTEMPTS = 3  # at one file
 BLAMELESS = 3  # files in a row that fail though nothing is wrong with them: is it the warehouse? A good file tells
 PAGE = 5000  # findings read at a time
+NEVER = "9999-12-31 00:00:00"
+
+SURGE, IN_TIME, LATE, REFUSED = range(4)
+"""What is loaded first: a surge; then what can still be a row within `load_seconds`, the oldest file first; then
+what is late or damaged, the newest hour first; at the end what was refused the last time: nothing waits for that."""
+
+_SECONDS = "DATEDIFF(SECOND, CAST('1970-01-01' AS TIMESTAMP), tweet_file"
 
 TO_REPAIR = f"""
-SELECT found.s3_key, found.expected_rows, found.bytes, tweet_file.written_at
-FROM disaster.reconciliation_finding AS found
-INNER JOIN disaster.tweet_file ON tweet_file.s3_key = found.s3_key
-LEFT JOIN (SELECT s3_key FROM disaster.finding WHERE kind = 'refused' AND closed_at IS NULL) AS refused
-    ON refused.s3_key = found.s3_key
-WHERE found.reconciliation_id = :id AND found.action = 'to_repair' AND found.s3_key < :before
-    AND CASE WHEN refused.s3_key IS NULL THEN 'false' ELSE 'true' END = :refused
-ORDER BY found.s3_key DESC
+SELECT s3_key, expected_rows, bytes, written_at, urgency, place
+FROM (
+    SELECT
+        s3_key, expected_rows, bytes, written_at, urgency,
+        CAST(urgency AS VARCHAR(1)) || LPAD(
+            CAST(CASE WHEN urgency < {LATE} THEN written ELSE 9999999999 - hour END AS VARCHAR(10)), 10, '0'
+        ) || s3_key AS place
+    FROM (
+        SELECT
+            found.s3_key AS s3_key, found.expected_rows AS expected_rows, found.bytes AS bytes,
+            tweet_file.written_at AS written_at,
+            CASE
+                WHEN refused.s3_key IS NOT NULL THEN {REFUSED}
+                WHEN tweet_file.written_at >= CAST(:surge AS TIMESTAMP) THEN {SURGE}
+                WHEN tweet_file.written_at >= CAST(:in_time AS TIMESTAMP) THEN {IN_TIME}
+                ELSE {LATE}
+            END AS urgency,
+            {_SECONDS}.written_at) AS written, {_SECONDS}.hour) AS hour
+        FROM disaster.reconciliation_finding AS found
+        INNER JOIN disaster.tweet_file ON tweet_file.s3_key = found.s3_key
+        LEFT JOIN (SELECT s3_key FROM disaster.finding WHERE kind = 'refused' AND closed_at IS NULL) AS refused
+            ON refused.s3_key = found.s3_key
+        WHERE found.reconciliation_id = :id AND found.action = 'to_repair'
+    ) AS damaged
+) AS placed
+WHERE place > :behind
+ORDER BY place
 LIMIT {PAGE}
-"""  # noqa: S608 - a number of our own
+"""  # noqa: S608 - numbers of our own
 
 KNOWN_GOOD = """
 SELECT s3_key, expected_rows, bytes, written_at
@@ -140,7 +168,8 @@ class Verdict(NamedTuple):
 class Repairs:
     """What was done: transactions tried, files brought back, verdicts on the others, why it stopped if it did.
 
-    `since`: no row that was loaded arrived before; None where none was.
+    `since`: no row that was loaded arrived before; None where none was. `oldest_at`: when the first files were loaded
+    that are not a surge's.
     """
 
     transactions: int = 0
@@ -148,6 +177,7 @@ class Repairs:
     verdicts: list[Verdict] = field(default_factory=list)
     stopped: str = ""
     since: datetime | None = None
+    oldest_at: datetime | None = field(default=None, compare=False)
 
 
 class _StopError(Exception):
@@ -155,35 +185,43 @@ class _StopError(Exception):
 
 
 def repair(
-    job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool], damaged: int | None = None
+    job: Job, folder: str, deadline: float, hindrance: Callable[[bool], str], damaged: int | None = None
 ) -> Repairs:
-    """Repair what the comparison found, the newest first, until `deadline` (monotonic) or `may_go_on` says no.
+    """Repair what the comparison found, in the order of its urgency, until `deadline` (monotonic) or until `hindrance`
+    says why not. It is given whether files were loaded that are not a surge's.
 
     `damaged`: how many files that is, for the job's progress.
     """
-    work = _Work(job, folder, deadline, may_go_on)
+    work = _Work(job, folder, deadline, hindrance)
     try:
-        for page in to_repair(job):
+        for urgency, page in to_repair(job):
             for batch in plan.batches(page):
                 jobs.progress("files loaded again", work.done.files, damaged)
                 work.mend(batch, 1)
+                if urgency != SURGE and work.done.oldest_at is None:
+                    work.done.oldest_at = datetime.now(UTC)
     except _StopError as error:
         work.done.stopped = str(error)
     return work.done
 
 
-def to_repair(job: Job) -> Iterator[list[File]]:
-    """Yield the files that the comparison found repairable, in pages; the newest hours first, and last those that the
-    warehouse refused the last time: nothing else waits for them."""
-    for refused in ("false", "true"):
-        given = {"id": job.id, "before": "~", "refused": refused}  # ~ is behind every key
-        more = True
-        while more:
-            (rows,) = transaction.run([TO_REPAIR], given, answers=1)
-            if rows:
-                yield [_file(row) for row in rows]
-                given["before"] = rows[-1]["s3_key"]
-            more = len(rows) == PAGE
+def to_repair(job: Job) -> Iterator[tuple[int, list[File]]]:
+    """Yield the files that the comparison found repairable, in pages of one urgency, in the order in which they are to
+    be loaded."""
+    in_time = job.now - timedelta(seconds=settings().load_seconds)
+    given = {
+        "id": job.id,
+        "in_time": times.sql(in_time),
+        "surge": times.sql(job.surge) if job.surge else NEVER,
+        "behind": "0",
+    }
+    more = True
+    while more:
+        (rows,) = transaction.run([TO_REPAIR], given, answers=1)
+        for urgency, page in groupby(rows, key=itemgetter("urgency")):
+            yield urgency, [_file(row) for row in page]
+        more = len(rows) == PAGE
+        given["behind"] = rows[-1]["place"] if rows else "~"
 
 
 def _file(row: data_api.Row) -> File:
@@ -193,8 +231,8 @@ def _file(row: data_api.Row) -> File:
 class _Work:
     """One run's repairs under way."""
 
-    def __init__(self, job: Job, folder: str, deadline: float, may_go_on: Callable[[], bool]) -> None:
-        self._job, self._folder, self._deadline, self._may_go_on = job, folder, deadline, may_go_on
+    def __init__(self, job: Job, folder: str, deadline: float, hindrance: Callable[[bool], str]) -> None:
+        self._job, self._folder, self._deadline, self._hindrance = job, folder, deadline, hindrance
         self._longest = 0.0  # seconds that a transaction took so far
         self._blameless = 0
         self.done = Repairs()
@@ -260,8 +298,8 @@ class _Work:
         Raises WarehouseError when nothing was done (or, for StillRunningError, may be yet); _StopError.
         """
         began = time.monotonic()
-        if not self._may_go_on():
-            raise _StopError("Another run took over")
+        if why := self._hindrance(self.done.oldest_at is not None):
+            raise _StopError(why)
         if began + self._longest > self._deadline:
             raise _StopError("Time is up; the next run goes on")
         try:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +23,7 @@ from chalicelib.reconcile import (
     ledger,
     listing,
     outcome,
+    precedence,
     rejected,
     repeats,
     unanswered,
@@ -83,7 +85,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 
 def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Found:
     """Compare the warehouse with the tweet files, and repair it."""
-    bucket, now = settings().bucket, datetime.now(UTC)
+    bucket, now, began = settings().bucket, datetime.now(UTC), time.monotonic()
     folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
     known = compare.known(now, job_id)
     job = plan(arguments, job_id, now, known)
@@ -99,7 +101,8 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     repairs = Repairs()
     damaged = sum(int(compared.totals[state]["files"]) for state in compare.LOADABLE if state in compared.totals)
     if job.repair and damaged:
-        repairs = repair(job, folder, deadlines.repairs, lambda: not lock.lost, damaged)
+        stops = partial(hindrance, lock, began)
+        repairs = repair(job, folder, deadlines.repairs, stops, damaged)
     jobs.progress("looking for tweets that came more than once")
     repeats.find(job, known, repairs.since, left(deadlines.report))
 
@@ -121,6 +124,16 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     return Found(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
 
 
+def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
+    """Return why no more is to be loaded, empty where nothing hinders. `gives_way`: this run has loaded enough to end
+    for a surge that it was told of after it `began`. Otherwise many surges would leave no time for other files."""
+    if lock.lost:
+        return "Another run took over"
+    if gives_way and precedence.asked(settings().bucket, time.monotonic() - began):
+        return "A surge of relevant tweets goes first; the next run goes on"
+    return ""
+
+
 def keep(found: Found, report: Mapping[str, Any]) -> None:
     """Write to the ledger what this run makes known without the warehouse.
 
@@ -132,6 +145,7 @@ def keep(found: Found, report: Mapping[str, Any]) -> None:
     before = ledger.read(bucket)
     if left or (job.asked_for and before is None):
         return
+    took = before.took if before else 0.0
     recent = hours.recent(job.now)
     known = dict(before.hours) if before and job.asked_for else {}
     known = {hour: each for hour, each in known.items() if hour not in set(listed.hours)} | listed.found
@@ -157,7 +171,7 @@ def keep(found: Found, report: Mapping[str, Any]) -> None:
         outstanding=bool(report["outstanding"]["findings"]),
         loaded=bool(found.repairs.files),
         swept=job.sweep,
-        took=(datetime.now(UTC) - job.now).total_seconds(),
+        took=(found.repairs.oldest_at - job.now).total_seconds() if found.repairs.oldest_at else took,
         report=job.id,
     )
     ledger.write(bucket, now)
@@ -183,7 +197,8 @@ def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known)
     asked_for = bool(arguments.get("from") or arguments.get("to"))
     swept = known.last_sweep is not None and now - known.last_sweep < SWEEP
     repair, sweep = bool(arguments.get("repair")), not asked_for and not swept
-    return Job(job_id, now, timedelta(seconds=grace), repair, asked_for, sweep, known.begun)
+    surge = times.parsed(arguments["surge_since"]) if arguments.get("surge_since") else None
+    return Job(job_id, now, timedelta(seconds=grace), repair, asked_for, sweep, known.begun, surge)
 
 
 def calm(job: Job, known: Known, listed: Listing) -> bool:

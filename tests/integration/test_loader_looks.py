@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from chalicelib import clients, jobs
-from chalicelib.reconcile import gate, ledger, listing, lock, look, unanswered
+from chalicelib.reconcile import gate, ledger, listing, lock, look, precedence, unanswered
 from chalicelib.reconcile.hours import floor
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
@@ -197,8 +197,12 @@ def test_while_a_run_is_under_way_a_look_leaves_it_alone_and_a_surge_waits_for_i
     def sleep(_: float) -> None:
         raise Over
 
-    with lock.Lock(settings().bucket, "another", 0), mock.patch.object(time, "sleep", sleep), pytest.raises(Over):
-        look.look(files.Context(600), SURGE)
+    assert precedence.asked(settings().bucket, 10_000.0) is False
+    for surge, asked in (({**SURGE, "relevant": 29}, False), (SURGE, True)):
+        with lock.Lock(settings().bucket, "another", 0), mock.patch.object(time, "sleep", sleep), pytest.raises(Over):
+            look.look(files.Context(600), surge)
+        assert precedence.asked(settings().bucket, 10_000.0) is asked  # the run under way, to end early
+    assert precedence.asked(settings().bucket, -1.0) is False  # that was before this run began
     looked()
     assert files.rows_of(key) == [1, 2, 3, 4, 5]
 

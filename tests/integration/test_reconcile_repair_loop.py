@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,13 @@ class Warehouse:
 
     def run(self, asked: Sequence[str], given: dict[str, str], *, answers: int, patience: float = 840.0) -> list[Any]:
         if asked[0] == repair.TO_REPAIR:
-            asked_for = [key for key in KEYS if (key == REFUSED) == (given["refused"] == "true")]
-            left = [key for key in asked_for if key < given["before"]]
+            order = [*(key for key in reversed(KEYS) if key != REFUSED), REFUSED]
             file = {"expected_rows": 5, "bytes": 9, "written_at": JOB.now}
-            return [[{"s3_key": key, **file} for key in sorted(left, reverse=True)[:3]]]
+            places = [
+                {"s3_key": key, "place": f"0{n}", "urgency": repair.REFUSED if key == REFUSED else repair.LATE, **file}
+                for n, key in enumerate(order)
+            ]
+            return [[each for each in places if each["place"] > given["behind"]][:3]]
         self.patience.append(patience)
         if self.ends:
             raise self.ends
@@ -63,8 +66,8 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return found
 
 
-def mend(deadline: float = 60.0, may_go_on: bool = True) -> repair.Repairs:
-    return repair.repair(JOB, "reports/work/x/", time.monotonic() + deadline, lambda: may_go_on)
+def mend(deadline: float = 60.0, hindrance: Callable[[bool], str] = lambda gives_way: "") -> repair.Repairs:
+    return repair.repair(JOB, "reports/work/x/", time.monotonic() + deadline, hindrance)
 
 
 def test_all_damaged_files_are_loaded_however_many_pages_they_are_and_the_newest_first(warehouse: Warehouse) -> None:
@@ -89,8 +92,25 @@ def test_a_transaction_that_still_runs_has_not_failed_and_stops_the_repairs(ware
 
 
 def test_without_the_lock_nothing_is_repaired(warehouse: Warehouse) -> None:
-    done = mend(may_go_on=False)
+    done = mend(hindrance=lambda gives_way: "Another run took over")
     assert (warehouse.loaded, done.stopped) == ([], "Another run took over")
+
+
+def test_a_run_gives_way_to_a_surge_once_it_has_loaded_other_files(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair.plan.batches, "__defaults__", (2, 1000, 1000))
+    done = mend(hindrance=lambda gives_way: "A surge goes first" if gives_way else "")
+    assert (done.files, done.stopped) == (2, "A surge goes first")
+    assert done.oldest_at is not None
+
+
+def test_a_run_that_has_loaded_a_surge_alone_does_not_give_way(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "LATE", repair.SURGE)
+    done = mend(hindrance=lambda gives_way: "A surge goes first" if gives_way else "")
+    assert (warehouse.loaded, done.stopped) == ([*KEYS[5::-1], REFUSED], "")
 
 
 def test_a_file_is_loaded_only_with_every_line_and_its_time_is_that_of_the_run(tmp_path: Path) -> None:
@@ -120,11 +140,28 @@ def test_a_file_is_loaded_only_with_every_line_and_its_time_is_that_of_the_run(t
     assert (found[0][2], str(found[1][2])[:19]) == (None, "2026-01-02 04:00:00")
 
 
-def test_the_warehouse_tells_the_newest_damaged_files_first(tmp_path: Path) -> None:
-    keys = [f"tweets/dt=2026-01-02/hh={n:02}/a-5.ndjson.gz" for n in range(5)]
+def test_what_is_loaded_first_is_a_surge_then_what_can_be_in_time_and_then_the_newest_hours(tmp_path: Path) -> None:
+    """Of what can be in time the oldest file comes first, whatever its key; last what the warehouse refused."""
+    written = {
+        "tweets/dt=2026-01-02/hh=03/e-5.ndjson.gz": ("03:14:00", "0"),
+        "tweets/dt=2026-01-02/hh=03/f-5.ndjson.gz": ("03:15:00", "0"),
+        "tweets/dt=2026-01-02/hh=03/d-5.ndjson.gz": ("03:02:00", "1"),
+        "tweets/dt=2026-01-02/hh=02/b-5.ndjson.gz": ("03:01:00", "1"),
+        "tweets/dt=2026-01-02/hh=02/a-5.ndjson.gz": ("02:59:00", "2"),
+        "tweets/dt=2026-01-02/hh=01/c-5.ndjson.gz": ("02:59:30", "2"),
+        "tweets/dt=2026-01-02/hh=03/g-5.ndjson.gz": ("03:15:00", "3"),
+    }
+    refused = "tweets/dt=2026-01-02/hh=03/g-5.ndjson.gz"
+    expected = [
+        *("tweets/dt=2026-01-02/hh=03/e-5.ndjson.gz", "tweets/dt=2026-01-02/hh=03/f-5.ndjson.gz"),
+        *("tweets/dt=2026-01-02/hh=02/b-5.ndjson.gz", "tweets/dt=2026-01-02/hh=03/d-5.ndjson.gz"),
+        *("tweets/dt=2026-01-02/hh=02/a-5.ndjson.gz", "tweets/dt=2026-01-02/hh=01/c-5.ndjson.gz"),
+        refused,
+    ]
+    given = {"id": "x", "in_time": "2026-01-02 03:00:00", "surge": "2026-01-02 03:14:00"}
     with scratch(tmp_path) as house:
         house.set_up()
-        for key in keys:
+        for key, (at, _) in written.items():
             house.run(
                 "INSERT INTO disaster.reconciliation_finding (reconciliation_id, found_at, s3_key, state,"
                 " expected_rows, found_rows, found_lines, action)"
@@ -132,7 +169,21 @@ def test_the_warehouse_tells_the_newest_damaged_files_first(tmp_path: Path) -> N
                 key=key,
             )
             house.run(FILE, key=key)
-        first = house.run(repair.TO_REPAIR, id="x", before="~", refused="false")
-        next_page = house.run(repair.TO_REPAIR, id="x", before=keys[3], refused="false")
-    assert [row[0] for row in first] == keys[::-1]
-    assert [row[0] for row in next_page] == keys[2::-1]
+            house.run(
+                "UPDATE disaster.tweet_file SET written_at = CAST(:at AS TIMESTAMP), hour = CAST(:hour AS TIMESTAMP)"
+                " WHERE s3_key = :key",
+                key=key,
+                at=f"2026-01-02 {at}",
+                hour=f"2026-01-02 {key[24:26]}:00:00",
+            )
+        house.run(
+            "INSERT INTO disaster.finding (finding_id, s3_key, kind, expected_rows, found_rows, found_lines, tweets,"
+            " opened_at, opened_by, seen_at)"
+            " VALUES ('f', :key, 'refused', 5, 0, 0, 5, '2026-01-02 03:00:00', 'x', '2026-01-02 03:00:00')",
+            key=refused,
+        )
+        first = house.run(repair.TO_REPAIR, **given, behind="0")
+        rest = house.run(repair.TO_REPAIR, **given, behind=first[2][5])
+    assert [row[0] for row in first] == expected
+    assert [str(row[4]) for row in first] == [written[key][1] for key in expected]
+    assert rest == first[3:]

@@ -236,8 +236,8 @@ def test_an_evaluation_counts_the_answers_of_endpoints(
 def test_a_reconciliation_counts_the_files_that_it_repairs(
     told: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = [[plan.File(f"key-{n}", 1, plan.MOST_BYTES, datetime.now(UTC)) for n in range(2)]]
+    pages = [(repair.LATE, [plan.File(f"key-{n}", 1, plan.MOST_BYTES, datetime.now(UTC)) for n in range(2)])]
     monkeypatch.setattr(repair, "to_repair", lambda job: pages)
     monkeypatch.setattr(repair._Work, "_load", lambda self, batch: {})
-    repair.repair(cast("Any", None), "folder/", 0.0, lambda: True, 2)
+    repair.repair(cast("Any", None), "folder/", 0.0, lambda gives_way: "", 2)
     assert told == [("files loaded again", 0, 2), ("files loaded again", 1, 2)]

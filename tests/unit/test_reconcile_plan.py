@@ -24,6 +24,12 @@ def test_batches_keep_order_and_limits(files: list[File], most_files: int, most_
     assert all(len(batch) == 1 or sum(file.bytes for file in batch) <= most_bytes for batch in batches)
 
 
+def test_a_batch_has_so_many_rows_that_a_surge_need_not_wait_long() -> None:
+    files = [File(str(n), rows, 1, WRITTEN) for n, rows in enumerate((300, 200, 1, 600, 100))]
+    found = plan.batches(files, most_rows=500)
+    assert [[file.expected_rows for file in batch] for batch in found] == [[300, 200], [1], [600], [100]]
+
+
 @given(st.lists(st.builds(File, st.text(), st.just(1), st.just(1), st.just(WRITTEN)), min_size=2, max_size=60))
 def test_halves_are_both_smaller(batch: list[File]) -> None:
     first, second = plan.halves(batch)

@@ -15,7 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
 from chalicelib.pages import reconciliation as page
-from chalicelib.reconcile import alert, compare, listing, outcome, rejected, repeats, run, unanswered
+from chalicelib.reconcile import alert, compare, listing, outcome, precedence, rejected, repeats, run, unanswered
 from chalicelib.reconcile.compare import NO_QUESTIONS, Compared, Job, Known
 from chalicelib.reconcile.hours import HOUR, Found, Range
 from chalicelib.reconcile.listing import Listing
@@ -244,7 +244,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
 ASKED = {"from": "2026-01-31T01:00:00Z", "to": "2026-01-31T03:00:00Z", "repair": True}
 
 
-def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(steps: Steps) -> None:
+def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = mock.Mock(lost=False)
     found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), lock)
     assert [name for name, *_ in steps.called] == [
@@ -264,11 +266,13 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     job = found.job
     assert (job.id, job.repair, job.asked_for, job.sweep) == ("id", True, True, False)
     assert steps.of("compared_with") == (job, steps.listed, folder, 1100.0, compare.NO_QUESTIONS)
-    given, given_folder, deadline, may_go_on, damaged = steps.of("repair")
+    given, given_folder, deadline, hindrance, damaged = steps.of("repair")
     assert (given, given_folder, deadline, damaged) == (job, folder, 1100.0, 5)
-    assert may_go_on() is True
+    monkeypatch.setattr(precedence, "asked", lambda bucket, seconds: bucket == NAME and seconds >= 0)
+    assert hindrance(False) == ""
+    assert hindrance(True) == "A surge of relevant tweets goes first; the next run goes on"
     lock.lost = True
-    assert may_go_on() is False
+    assert hindrance(False) == "Another run took over"
     looked, lost = [rest for name, *rest in steps.called if name == "find"]
     assert looked == [job, steps.known, at(1), 120.0]
     assert lost == [folder, spans, 1100.0]

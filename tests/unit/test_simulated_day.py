@@ -25,12 +25,28 @@ def test_a_million_tweets_a_day_cost_4_usd_at_most() -> None:
     assert costs.total(costs.ours(of)) <= 4.00
 
 
-@pytest.mark.parametrize("rate", [0.02, 1, 100])
-def test_an_ordinary_tweet_is_a_row_within_load_seconds_and_one_of_a_surge_within_two_minutes(rate: float) -> None:
-    for load_seconds in (300, 900, 3600):
+@pytest.mark.parametrize(("rate", "loads"), [(0.02, (300, 900, 3600)), (1, (300, 900, 3600)), (10_000, (900,))])
+def test_an_ordinary_tweet_is_a_row_within_load_seconds_and_one_of_a_surge_within_two_minutes(
+    rate: float, loads: tuple[int, ...]
+) -> None:
+    for load_seconds in loads:
         of = day.simulate(rate, load_seconds=load_seconds)
         assert of.slowest is not None and of.slowest <= load_seconds
         assert of.surge is not None and of.surge <= 120
+
+
+def test_a_surge_is_loaded_within_two_minutes_whenever_it_comes_also_during_a_long_run() -> None:
+    """At 10,000 tweets a second a run takes over five minutes: it gives way. No tweet is late for it."""
+    for seconds in range(3, 783, 60):
+        of = day.simulate(10_000, surge=day.NOON + timedelta(seconds=seconds))
+        assert of.surge is not None and of.surge <= 120, seconds
+        assert of.slowest is not None and of.slowest <= 900, seconds
+
+
+def test_a_run_that_gave_way_to_nothing_would_make_a_surge_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(day.World, "surge_asks", lambda *_: False)
+    found = [day.simulate(10_000, surge=day.NOON + timedelta(seconds=seconds)).surge for seconds in range(3, 783, 60)]
+    assert max(filter(None, found)) > 120
 
 
 def test_twice_the_load_seconds_are_half_the_wakes() -> None:

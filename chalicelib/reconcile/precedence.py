@@ -1,0 +1,30 @@
+"""A surge of relevant tweets goes before the files that a run has still to load.
+
+A look that was told of a surge and meets a run under way asks it to end early: it writes an object that the run looks
+at before each transaction. A hint and no record: where it is lost, the surge waits until the run has ended.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import clients, conditional
+
+KEY = "reports/reconciliations/surge.json"
+
+
+def ask(bucket: str) -> None:
+    """Ask the run under way to end early. Raise what boto3 raises."""
+    body = f'{{"asked_at": "{datetime.now(UTC).isoformat()}"}}'
+    clients.s3().put_object(Bucket=bucket, Key=KEY, Body=body.encode())
+
+
+def asked(bucket: str, seconds: float) -> bool:
+    """Return whether somebody has asked in so many seconds; False where that can't be found out."""
+    try:
+        found = conditional.read(bucket, KEY)
+    except (ClientError, BotoCoreError):
+        return False
+    return found is not None and found.age < seconds
