@@ -1,5 +1,6 @@
 """What a repair loads, in which order, until when; and what it makes of what it has loaded."""
 
+import dataclasses
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,7 +36,8 @@ def test_page_after_page_is_repaired_the_newest_hours_first() -> None:
     small = repair.TO_REPAIR.replace(f"LIMIT {repair.PAGE}", "LIMIT 2")
     assert small != repair.TO_REPAIR
     smaller = mock.patch.multiple(repair, TO_REPAIR=small, PAGE=2)
-    with smaller, mock.patch.object(repair._Work, "_load", noted):
+    late = mock.patch.object(repair, "settings", return_value=dataclasses.replace(settings(), load_seconds=-60))
+    with smaller, late, mock.patch.object(repair._Work, "_load", noted):
         report = files.reconcile(first, second, repair=True)
     assert order == keys[::-1]
     assert report["repairs"]["files"] == 5 and report["complete"]
@@ -65,7 +67,7 @@ def test_a_repair_waits_for_the_warehouse_no_longer_than_its_deadline() -> None:
         patience.append(given["patience"])
         return [[]]
 
-    work = repair._Work(JOB, "reports/work/test/", time.monotonic() + 30, lambda: True)
+    work = repair._Work(JOB, "reports/work/test/", time.monotonic() + 30, lambda gives_way: "")
     with mock.patch.object(transaction, "run", asked):
         work.mend([File("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1, WRITTEN)], 1)
     assert 0 < patience[0] <= 30
