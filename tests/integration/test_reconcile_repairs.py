@@ -39,7 +39,9 @@ def test_page_after_page_is_repaired_the_newest_hours_first() -> None:
     late = mock.patch.object(repair, "settings", return_value=dataclasses.replace(settings(), load_seconds=-60))
     with smaller, late, mock.patch.object(repair._Work, "_load", noted):
         report = files.reconcile(first, second, repair=True)
-    assert order == keys[::-1]
+    assert order == [
+        key for hour in (second, first) for key in keys if key.startswith(layout.TWEETS + layout.hour_folder(hour))
+    ]
     assert report["repairs"]["files"] == 5 and report["complete"]
 
 
