@@ -1,19 +1,53 @@
-"""Which texts say the same: retweets, quotes and near-repeats share a key."""
+"""Which texts say the same: retweets, quotes and near-repeats share a key.
+
+The key is the hash of a text's longest words. They are what a text is about, and what stays when it is said again: a
+retweet that is cut, a comment before it, another number, link or hashtag mostly leave them. Nothing is remembered from
+one text to the next. docs/benchmarks.md compares it with other ways.
+"""
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import unicodedata
+from functools import lru_cache
 
-from chalicelib.classifier.text import tokens
+CHARACTERS, WORDS, LONGEST = 160, 16, 5
+"""The LONGEST longest of the first WORDS words in the first CHARACTERS characters make the key. Words behind are those
+that a retweet cuts off, and those that are added at a text's end."""
 
+_LETTERS = bytes(ord(c.lower()) if c.isalpha() else ord(" ") for c in map(chr, range(128))) + bytes(range(128, 256))
 _DIGEST = hashlib.blake2b(digest_size=8)  # copied: three times as fast as made anew
 
 
-def text_key(cleaned: str) -> str:
-    """Return a hash of a cleaned text's words: 16 hex digits. Links and mentions are out of it already.
+def text_key(cleaned: str) -> str | None:
+    """Return the key of a cleaned text, 16 hex digits; None for a text without a word.
 
-    Case, accents, punctuation and numbers make no difference.
+    Case, accents, punctuation, numbers and emoji make no difference, and words of the same length count in their order.
     """
+    text = cleaned[:CHARACTERS]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)  # of so few characters: it may take quadratic time
+    words = text.encode("ascii", "text_key").translate(_LETTERS).split()[:WORDS]
+    if not words:
+        return None
+    words.sort(key=len, reverse=True)  # keeps the order of words as long as each other
     digest = _DIGEST.copy()
-    digest.update(" ".join(word for word in tokens(cleaned) if not word.isdecimal()).encode())
+    digest.update(b" ".join(words[:LONGEST]))
     return digest.hexdigest()
+
+
+def _beyond_ascii(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return b"".join(map(_encoded, error.object[error.start : error.end])), error.end
+
+
+@lru_cache(1 << 12)
+def _encoded(character: str) -> bytes:
+    """Return a letter in lower case, nothing for an accent, a space for all else."""
+    if unicodedata.combining(character):
+        return b""
+    return character.lower().encode() if character.isalpha() else b" "
+
+
+codecs.register_error("text_key", _beyond_ascii)

@@ -3,12 +3,11 @@
 Each of these says one thing, and knows nothing of rows:
 
 * `chalicelib.places.find(tweet, cleaned) -> Place | None`: the place that the tweet speaks of;
-* `chalicelib.transform.text_key.text_key(cleaned) -> str`: which texts say the same;
+* `chalicelib.transform.text_key.text_key(cleaned) -> str | None`: which texts say the same;
 * `chalicelib.classifier.Prediction.information: tuple[str, float] | None`: what a relevant text tells, and how probable
   that is. It is the classifier's, so `bundled` tells it and `rows.said` writes it.
 
-Nothing of it depends on which classifier is active. A place or an information type that can't be told isn't written:
-COPY leaves its columns null, and a row is a sixth shorter.
+Nothing of it depends on which classifier is active. What can't be told isn't written: COPY leaves its columns null.
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ TEXT_KEY = b',"text_key":"%b"'
 
 def told(tweet: Tweet, cleaned: str) -> bytes:
     """Return the part. `cleaned`: the tweet's cleaned text."""
-    place = places.find(tweet, cleaned)
-    key = TEXT_KEY % text_key(cleaned).encode()
-    return written(place) + key if place else key
+    place, key = places.find(tweet, cleaned), text_key(cleaned)
+    return (written(place) if place else b"") + (TEXT_KEY % key.encode() if key else b"")
 
 
 def written(place: Place) -> bytes:

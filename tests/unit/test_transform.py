@@ -27,7 +27,7 @@ from tests.support import EVENTS
 from tests.support.aws_in_memory import SOURCE, Aws, aws, client_error, event, results, rows
 
 NULL_IF_ABSENT = {"erased_at", "place", "country_code", "latitude", "longitude", "place_basis"}
-NULL_IF_ABSENT |= {"information_type", "information_score"}
+NULL_IF_ABSENT |= {"information_type", "information_score", "text_key"}
 
 
 def recorded(name: str) -> dict[str, Any]:
