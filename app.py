@@ -157,6 +157,16 @@ def resolve_finding(finding_id: str) -> Response:
     return admin("findings.resolve", finding_id=finding_id)
 
 
+@app.route("/labels", methods=["GET"], authorizer=IAM)
+def offer_posts() -> Response:
+    return admin("labels.queue")
+
+
+@app.route("/labels", methods=["POST"], authorizer=IAM)
+def review_post() -> Response:
+    return admin("labels.review")
+
+
 @app.route("/erasures", methods=["POST"], authorizer=IAM)
 def start_erasure() -> Response:
     return admin("erasures.start")

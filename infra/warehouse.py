@@ -147,9 +147,10 @@ def grants(of: Stage, login: Login | None) -> list[str]:
         f'GRANT ROLE disaster_app TO "{reconcile}"',
         # It finds and empties rows, and removes those that are too old:
         f'GRANT ROLE disaster_app TO "{erase}"',
-        # It tells, and writes down who resolved which finding.
+        # It tells, and writes down who resolved which finding, and what people say of posts.
         f'GRANT ROLE disaster_analyst TO "{api}"',
         f'GRANT INSERT ON disaster.finding_resolution TO "{api}"',
+        f'GRANT INSERT ON disaster.label_review TO "{api}"',
     ]
     if login:
         granted += [

@@ -15,14 +15,18 @@ from chalicelib.reconcile import findings
 from chalicelib.warehouse.data_api import StillRunningError, WarehouseError
 
 PATIENCE = 20.0  # seconds: API Gateway stops at 29
+LINE = {
+    "type": "string",
+    "pattern": r"^ *[!-~\u00a1-\ud7ff\ue000-\ufffd][ -~\u00a0-\ud7ff\ue000-\ufffd]*$",
+}
+"""One line, without emoji."""
 RESOLVE = {
     "type": "object",
     "additionalProperties": False,
     "required": ["reason"],
     "properties": {
         "reason": {
-            "type": "string",
-            "pattern": r"^ *[!-~\u00a1-\ud7ff\ue000-\ufffd][ -~\u00a0-\ud7ff\ue000-\ufffd]*$",
+            **LINE,
             "maxLength": 1000,
             "description": "one line of up to 1,000 characters, without emoji, that says why it may stay as it is",
         }
@@ -35,7 +39,7 @@ def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
     try:
         outstanding, settled = findings.read(PATIENCE)
     except WarehouseError as error:
-        return _failed(error)
+        return failed(error)
     return Answer({"outstanding": [_shown(row) for row in outstanding], "settled": [_shown(row) for row in settled]})
 
 
@@ -45,7 +49,7 @@ def resolve(request: Request, finding_id: str) -> Answer:
     try:
         found = findings.resolve(finding_id, request.caller, body["reason"], request.request_id, PATIENCE)
     except WarehouseError as error:
-        return _failed(error)
+        return failed(error)
     if not found:
         raise NotFoundError(f"There is no finding {finding_id}: GET /findings lists what is outstanding")
     if found["status"] == "closed":
@@ -58,7 +62,8 @@ def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, "to_do": findings.TO_DO[row["kind"]] if row["status"] == "outstanding" else None}
 
 
-def _failed(error: WarehouseError) -> Answer:
+def failed(error: WarehouseError) -> Answer:
+    """Return the answer to a request for which the warehouse could not be asked."""
     if isinstance(error, StillRunningError):
         message = "The warehouse is waking up or busy. Ask again in a minute: repeating this call does no harm"
         return Answer({"Code": "ServiceUnavailable", "Message": message}, status=503)

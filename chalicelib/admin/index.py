@@ -28,6 +28,8 @@ ROUTES = {
     "GET /erasures/{id}": "how an erasure is getting on, with its proof once it is done",
     "GET /findings": "what needs a person, with what to do; and what was resolved, by whom and why",
     "POST /findings/{finding_id}/resolve": "accept a finding as it is, with a reason",
+    "GET /labels": "posts from which most can be learnt, if somebody says what they are",
+    "POST /labels": "say what a post is",
     "POST /reconciliations": "compare tweet files with rows, and repair",
     "GET /reconciliations": "past runs, the newest first",
     "GET /reconciliations/{id}": "status and report of a run, or of the latest, as JSON or as a page",

@@ -131,8 +131,20 @@ def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: 
     url = listing.lines(settings().bucket, work, rows)
     load = copy.statement(url, settings().copy_role_arn, "erased_line", ("s3_key", "s3_line"), manifest=False)
     lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
-    asked = [lock, LINE_TABLE, load, *map(erased, TABLES)]
+    asked = [lock, LINE_TABLE, load, *map(erased, TABLES), NOTES]
     transaction.run(asked, {"now": times.sql(now)}, answers=0, patience=patience)
+
+
+NOTES = """
+UPDATE disaster.label_review
+SET note = NULL
+WHERE note IS NOT NULL AND tweet_key IN (
+    SELECT t.tweet_key
+    FROM disaster.disaster_tweets AS t
+    INNER JOIN erased_line AS l ON t.s3_key = l.s3_key AND t.s3_line = l.s3_line
+)
+"""
+"""What people have noted of a post may quote it. Their labels stay, as the row's do."""
 
 
 def erased(table: str) -> str:

@@ -18,6 +18,7 @@ TABLES = (
     "finding",
     "finding_resolution",
     "reconciler_lock",
+    "label_review",
     "erased_id",
     "migration",
 )

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 
+from chalicelib.warehouse import data_api
 from local.comprehend.responses import LiveComprehend
-from tests.support import ROOT
+from tests.support import ROOT, tweet_files
 from tests.support.admin_api import finished
 
 LINES = [
@@ -78,7 +80,10 @@ def shell(stack: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
 
 
 def test_the_page_works_from_top_to_bottom(shell: Any, stack: Any) -> None:
-    names: dict[str, str] = {"ID": "", "VERSION": "", "FINDING": ""}
+    key = tweet_files.put(datetime(2024, 2, 3, 5, tzinfo=UTC), 1)
+    tweet_files.load(key)
+    (row,) = data_api.query("SELECT tweet_key FROM disaster.disaster_tweets WHERE s3_key = :key", {"key": key})
+    names: dict[str, str] = {"ID": "", "VERSION": "", "FINDING": "", "TWEET": row["tweet_key"]}
     for line in LINES:
         status, body = shell(line, **names)
         assert status in (200, 202), (line, status, body)

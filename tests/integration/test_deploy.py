@@ -386,6 +386,7 @@ def test_the_admin_api_may_only_read_and_write_down_what_people_resolve() -> Non
     assert granted == [
         "GRANT ROLE disaster_analyst",
         "GRANT INSERT ON disaster.finding_resolution",
+        "GRANT INSERT ON disaster.label_review",
     ]
     script = "\n".join(migration.sql for migration in migrations.read())
     may = [sql for sql in migrations.statements(script) if sql.endswith("TO ROLE disaster_analyst")]

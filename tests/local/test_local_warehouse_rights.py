@@ -170,6 +170,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Users]:
         ("api_handler", "DELETE FROM disaster.disaster_tweets", "permission denied"),
         ("api_handler", "INSERT INTO disaster.finding SELECT * FROM disaster.finding", "permission denied"),
         ("api_handler", "INSERT INTO disaster.finding_resolution SELECT * FROM disaster.finding_resolution", ""),
+        ("api_handler", "INSERT INTO disaster.label_review SELECT * FROM disaster.label_review", ""),
     ],
 )
 def test_functions_may_what_they_need(deployed: Users, function: str, sql: str, refused: str) -> None:

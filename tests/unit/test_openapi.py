@@ -8,7 +8,7 @@ from chalice.app import IAMAuthorizer
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.admin import classifier, erasures, findings, reconciliations, warehouse
+from chalicelib.admin import classifier, erasures, findings, labels, reconciliations, warehouse
 from tests.support import ROOT
 
 PATH = ROOT / "docs" / "openapi.yaml"
@@ -71,6 +71,7 @@ def test_path_parameters_are_those_of_the_routes() -> None:
         ("/erasures", "post", erasures.START),
         ("/reconciliations", "post", reconciliations.START),
         ("/findings/{finding_id}/resolve", "post", findings.RESOLVE),
+        ("/labels", "post", labels.REVIEW),
         ("/warehouse/setup", "post", warehouse.NOTHING),
     ],
 )

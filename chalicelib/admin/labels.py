@@ -1,0 +1,82 @@
+"""Take what people say of posts, and offer the posts from which most can be learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from chalice.app import NotFoundError
+
+from chalicelib import times
+from chalicelib.admin.findings import LINE, failed
+from chalicelib.admin.http import Answer, Request
+from chalicelib.admin.validation import validate
+from chalicelib.classifier.taxonomy import CODES
+from chalicelib.warehouse import data_api
+from chalicelib.warehouse.data_api import WarehouseError
+from chalicelib.warehouse.statements import named
+
+PATIENCE = 20.0  # seconds: API Gateway stops at 29
+INFORMATION_TYPES = (
+    "affected_individuals",
+    "infrastructure_and_utilities",
+    "caution_and_advice",
+    "donations_and_volunteering",
+    "sympathy_and_support",
+    "other_useful_information",
+)
+REVIEW = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["tweet_key", "disaster_label", "relevance_label"],
+    "properties": {
+        "tweet_key": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "32 hexadecimal digits"},
+        "disaster_label": {"type": "string", "enum": list(CODES)},
+        "relevance_label": {"type": "string", "enum": ["relevant", "not_relevant"]},
+        "information_type": {"type": "string", "enum": list(INFORMATION_TYPES)},
+        "note": {**LINE, "maxLength": 1000, "description": "one line of up to 1,000 characters, without emoji"},
+    },
+}
+NONE = " "  # null: the Data API takes no empty parameter
+
+
+def queue(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
+    """Return the posts to review, with their texts and why; and how many have been reviewed."""
+    asked, now = [named("labels/queue"), named("labels/counts")], datetime.now(UTC)
+    try:
+        done = data_api.run(asked, {"now": times.sql(now)}, patience=PATIENCE)
+        posts, (reviewed,) = data_api.rows_of(f"{done}:1"), data_api.rows_of(f"{done}:2")
+    except WarehouseError as error:
+        return failed(error)
+    return Answer({"queue": [_shown(post) for post in posts], "reviewed": reviewed})
+
+
+def review(request: Request) -> Answer:
+    """Write down what the caller says of a post, and return it.
+
+    Saying the same again changes nothing; of different reviews the last one counts.
+    """
+    body = validate(request.body(), REVIEW)
+    given = {
+        "tweet": body["tweet_key"],
+        "caller": request.caller,
+        "label": body["disaster_label"],
+        "relevance": body["relevance_label"],
+        "information": body.get("information_type", NONE),
+        "note": body.get("note", NONE),
+        "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "request": request.request_id or "none",
+    }
+    try:
+        done = data_api.run([named("labels/review"), named("labels/reviewed")], given, patience=PATIENCE)
+        found = data_api.rows_of(f"{done}:2")
+    except WarehouseError as error:
+        return failed(error)
+    if not found:
+        raise NotFoundError(f"There is no post {body['tweet_key']}: GET /labels offers some")
+    return Answer(_shown(found[0]))
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: times.seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}
