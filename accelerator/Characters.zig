@@ -20,6 +20,7 @@ pub const Character = struct {
     word: bool, // `\w`
     space: bool, // `\s`
     letters: bool, // `folded` is letters and digits; else it divides words
+    alphabetic: bool, // `folded` is letters
     folded: []const u8, // without accents, in lower case, UTF-8
     plainer: ?[]const Index, // what stands for it in a text that isn't all ASCII, where that is another
     byte: u8, // cp1252's; 0: it has none
@@ -37,6 +38,7 @@ pub fn init(characters: *Characters, input: *Input, allocator: std.mem.Allocator
             .word = flags & 1 != 0,
             .space = flags & 2 != 0,
             .letters = flags & 4 != 0,
+            .alphabetic = flags & 16 != 0,
             .byte = try input.int(u8),
             .written = try input.bytes(u8),
             .folded = try input.bytes(u8),

@@ -44,6 +44,13 @@ pub fn padded(out: *Output, value: u64, width: u64) Error!void {
     while (power > 0) : (power /= 10) try out.byte('0' + @as(u8, @intCast(value / power % 10)));
 }
 
+const digits_of_hex = "0123456789abcdef";
+
+/// Bytes in hexadecimal.
+pub fn hex(out: *Output, values: []const u8) Error!void {
+    for (values) |value| try out.bytes(&.{ digits_of_hex[value >> 4], digits_of_hex[value & 15] });
+}
+
 const escapes = blk: {
     var found: [256]u8 = @splat(0);
     for (0..32) |control| found[control] = 'u';
@@ -70,7 +77,7 @@ pub fn escaped(out: *Output, text: []const u8) Error!void {
         if (letter == 'u') {
             try out.bytes("00");
             try out.byte('0' + character / 16);
-            try out.byte("0123456789abcdef"[character % 16]);
+            try out.byte(digits_of_hex[character % 16]);
         }
     }
     try out.bytes(text[start..]);

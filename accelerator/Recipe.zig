@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const Input = @import("Input.zig");
+const text_key = @import("text_key.zig");
 const Recipe = @This();
 
 pub const most_slots = 16;
@@ -10,6 +11,8 @@ names: []const Name,
 slots: []const Slot,
 pieces: []const Piece,
 keyword: [5][]const u8, // JSON around prefix, word, suffix and theme
+around_key: [2][]const u8, // JSON around a text's key
+key_sizes: text_key.Sizes,
 first_time: u64, // ms since 1970 of the first ID that holds a time
 relevance: [2][]const u8, // the words for not relevant and for relevant
 replayed: []const u8, // what a replayed record ends with: `REPLAYED`
@@ -37,7 +40,7 @@ pub const Piece = struct {
     what: What,
     slot: u8, // for `field`: index into `slots`
 
-    pub const What = enum(u8) { nothing, text, cleaned, arrived, key, keywords, arrived_at, field, time, verdict, label, score, relevance, relevant };
+    pub const What = enum(u8) { nothing, text, cleaned, arrived, key, keywords, arrived_at, field, time, text_key, verdict, label, score, relevance, relevant };
 };
 
 pub fn init(input: *Input, allocator: std.mem.Allocator) !Recipe {
@@ -62,11 +65,14 @@ pub fn init(input: *Input, allocator: std.mem.Allocator) !Recipe {
     }
     var keyword: [5][]const u8 = undefined;
     for (&keyword) |*literal| literal.* = try input.bytes(u8);
+    const around_key: [2][]const u8 = .{ try input.bytes(u8), try input.bytes(u8) };
     return .{
         .names = names,
         .slots = slots,
         .pieces = pieces,
         .keyword = keyword,
+        .around_key = around_key,
+        .key_sizes = try .init(input),
         .id_epoch = try input.int(u64),
         .first_time = try input.int(u64),
         .replayed = try input.bytes(u8),

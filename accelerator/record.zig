@@ -3,6 +3,7 @@
 
 const std = @import("std");
 const clean = @import("clean.zig");
+const text_key = @import("text_key.zig");
 const time = @import("time.zig");
 const Characters = @import("Characters.zig");
 const Classifier = @import("Classifier.zig");
@@ -32,6 +33,7 @@ pub const Scratch = struct {
     one: [most_text]Characters.Index,
     other: [most_text]Characters.Index,
     cleaned: [2 * most_text]u8,
+    letters: [1 << 12]u8, // of the words that a text's key is made of
     classifier: Classifier.Scratch,
 };
 
@@ -82,6 +84,11 @@ fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, shift:
             .arrived_at => try time.stamp(try milliseconds(arrived), facts),
             .field => if (value) |found| try facts.quoted(found) else try facts.bytes("null"),
             .time => try written(recipe, &values, value, try milliseconds(arrived), facts),
+            .text_key => if (try text_key.of(&classifier.characters, recipe.key_sizes, characters, &scratch.letters)) |found| {
+                try facts.bytes(recipe.around_key[0]);
+                try facts.hex(&found);
+                try facts.bytes(recipe.around_key[1]);
+            },
             .verdict => made.facts = @intCast(facts.used),
             .label => try facts.bytes(classifier.labels[verdict.label]),
             .score => try probability(verdict.score, facts),
@@ -117,7 +124,7 @@ fn key(recipe: *const Recipe, source: []const u8, facts: *Output) Error!void {
     }
     var digest: [16]u8 = undefined;
     hash.final(&digest);
-    for (digest) |byte| try facts.bytes(&.{ "0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15] });
+    try facts.hex(&digest);
 }
 
 /// When the tweet was written: as it says, or as its ID does.

@@ -17,15 +17,15 @@ import orjson
 from chalicelib.classifier import Keyword, Prediction, bundled, lexicon, text
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.columns import BYTES, REPLAYED, SOURCES
-from chalicelib.transform import rows, unpack
+from chalicelib.transform import rows, text_key, told, unpack
 from chalicelib.transform.unpack import Tweet
 
 KINDS = tuple(dict.fromkeys((*CODES, lexicon.UNSPECIFIED)))
 LABELS = (*KINDS, bundled.NOT_DISASTER)
 
 UNUSUAL, TEXT, ID, TIME, STRING = range(5)  # Slot.Kind in Recipe.zig
-NOTHING, ORIGINAL, CLEANED, ARRIVED, KEY, KEYWORDS, ARRIVED_AT, FIELD, WRITTEN, VERDICT = range(10)  # Piece.What
-LABEL, SCORE, RELEVANCE, RELEVANT = range(10, 14)
+NOTHING, ORIGINAL, CLEANED, ARRIVED, KEY, KEYWORDS, ARRIVED_AT, FIELD, WRITTEN, TEXT_KEY = range(10)  # Piece.What
+VERDICT, LABEL, SCORE, RELEVANCE, RELEVANT = range(10, 15)
 
 PLAIN: dict[str, tuple[int, Sequence[str], int, Iterable[str]]] = {
     "text": (TEXT, unpack.TEXT, BYTES["original_text"] // 4, ()),
@@ -94,10 +94,11 @@ def _row() -> bytes:
         b'"relevant"': (RELEVANCE, 0),
         b"0.654321": (RELEVANT, 0),
     }
-    pieces = [*_cut(row, marks, VERDICT), *_cut(said, verdict, NOTHING)]
+    pieces = [*_cut(row, marks, TEXT_KEY), (b"", (VERDICT, 0)), *_cut(said, verdict, NOTHING)]
     keyword = orjson.dumps(Keyword(prefix="?", word="?", suffix="?", theme="?")).split(b"?")
     out = [bytes([len(pieces)])] + [_short(literal, "H") + bytes(what) for literal, what in pieces]
-    out += map(_short, keyword)
+    out += map(_short, [*keyword, *told.TEXT_KEY.split(b"%b")])
+    out.append(struct.pack("<HBB", text_key.CHARACTERS, text_key.WORDS, text_key.LONGEST))
     return (
         b"".join(out)
         + struct.pack("<QQ", rows.EPOCH, rows.FIRST)
@@ -171,7 +172,7 @@ def _characters() -> bytes:
             if odd and plainer is None:
                 continue
         flags = (character.isalnum() or character == "_") + 2 * character.isspace() + 4 * letters
-        flags += 8 * (plainer is not None)
+        flags += 8 * (plainer is not None) + 16 * folded.isalpha()
         said = struct.pack("<IBB", code, flags, text.BYTE.get(character, 0))
         said += _short(character.encode()) + _short(folded.encode())
         out.append(said if plainer is None else said + (plainer.encode() or b"\0"))

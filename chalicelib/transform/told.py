@@ -15,7 +15,6 @@ from __future__ import annotations
 import orjson
 
 from chalicelib import places
-from chalicelib.places import Place
 from chalicelib.transform.text_key import text_key
 from chalicelib.transform.unpack import Tweet
 
@@ -25,20 +24,23 @@ TEXT_KEY = b',"text_key":"%b"'
 
 def told(tweet: Tweet, cleaned: str) -> bytes:
     """Return the part. `cleaned`: the tweet's cleaned text."""
-    place, key = places.find(tweet, cleaned), text_key(cleaned)
-    return (written(place) if place else b"") + (TEXT_KEY % key.encode() if key else b"")
+    key = text_key(cleaned)
+    return (TEXT_KEY % key.encode() if key else b"") + where(tweet, cleaned)
 
 
-def written(place: Place) -> bytes:
-    """Return the columns of a place. 4 decimals of a degree are 11 metres."""
-    name, country_code, latitude, longitude, basis = place
+def where(tweet: Tweet, cleaned: str) -> bytes:
+    """Return the columns of the tweet's place, if it speaks of one. 4 decimals of a degree are 11 metres."""
+    found = places.find(tweet, cleaned)
+    if not found:
+        return b""
+    place, country_code, latitude, longitude, basis = found
     code = b'"%b"' % country_code.encode() if country_code else b"null"
-    return PLACE % (name.encode(), code, latitude, longitude, basis.encode())
+    return PLACE % (place.encode(), code, latitude, longitude, basis.encode())
 
 
 def added(first: bytes) -> bytes:
-    """Return what `told` says of a tweet whose `facts` the accelerator has written."""
+    """Return what the accelerator doesn't tell of a tweet whose first part it has written: its place."""
     row = orjson.loads(first + b"}")
     names = ("tweet_id", "user_id", "created_at", "location", "lang", "source_keyword", "source")
     tweet = Tweet(b"", row["original_text"], row["truncated"], *map(row.get, names))
-    return told(tweet, row["cleaning_text"])
+    return where(tweet, row["cleaning_text"])

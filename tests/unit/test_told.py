@@ -49,9 +49,10 @@ def test_what_a_relevant_text_tells_is_part_of_the_verdict() -> None:
 
 def test_a_row_of_the_accelerator_is_completed_from_what_it_says() -> None:
     (tweet,), _ = unpack(RECORD)
-    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", [])
+    key = b',"text_key":"%b"' % str(text_key("Flood in Milan,")).encode()
+    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", []) + key
     with mock.patch.object(places, "find", return_value=MILAN) as asked:
-        assert told.added(facts) == told.told(tweet, "Flood in Milan,")
+        assert key + told.added(facts) == told.told(tweet, "Flood in Milan,")
     first, second = (call.args for call in asked.call_args_list)
     assert (first[0]._replace(raw=tweet.raw), first[1]) == second
     draft = rows.Draft(facts + b",rest", len(facts), "flood", 0.1, "v").with_told(b",more")
