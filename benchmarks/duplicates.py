@@ -146,7 +146,7 @@ def know(warehouse: Warehouse, last: int) -> None:
     with warehouse.session() as session:
         new = "CREATE TEMP TABLE new_key AS SELECT tweet_key, CAST(NULL AS TIMESTAMP) AS loaded_at FROM main.planted"
         given = dict.fromkeys(("since", "last_since"), times.sql(repeats.ALWAYS))
-        session.run([new, repeats.REPEATS, repeats.FOUND], given)
+        session.run([new, repeats.SQL["repeats"], repeats.SQL["found"]], given)
         session.run(
             [
                 "INSERT INTO disaster.reconciliation (reconciliation_id, started_at, repair, grace_seconds, swept,"

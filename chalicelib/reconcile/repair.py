@@ -21,139 +21,21 @@ from chalicelib.columns import NAMES
 from chalicelib.reconcile import examine, listing, plan, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.plan import File
-from chalicelib.reconcile.whole import SUMS, whole
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.warehouse import copy, data_api
+from chalicelib.warehouse.statements import sections
+
+SQL = sections("reconcile/repair")
 
 ATTEMPTS = 3  # at one file
 BLAMELESS = 3  # files in a row that fail though nothing is wrong with them: is it the warehouse? A good file tells
-PAGE = 5000  # findings read at a time
+PAGE = 5000  # findings that `to_repair` reads at a time
 NEVER = "9999-12-31 00:00:00"
 
 SURGE, IN_TIME, LATE, REFUSED = range(4)
 """What is loaded first: a surge; then what can still be a row within `load_seconds`, the oldest file first; then
 what is late or damaged, the newest hour first; at the end what was refused the last time: nothing waits for that."""
-
-_SECONDS = "DATEDIFF(SECOND, CAST('1970-01-01' AS TIMESTAMP), tweet_file"
-
-TO_REPAIR = f"""
-SELECT s3_key, expected_rows, bytes, written_at, urgency, place
-FROM (
-    SELECT
-        s3_key, expected_rows, bytes, written_at, urgency,
-        CAST(urgency AS VARCHAR(1)) || LPAD(
-            CAST(CASE WHEN urgency < {LATE} THEN written ELSE 9999999999 - hour END AS VARCHAR(10)), 10, '0'
-        ) || s3_key AS place
-    FROM (
-        SELECT
-            found.s3_key AS s3_key, found.expected_rows AS expected_rows, found.bytes AS bytes,
-            tweet_file.written_at AS written_at,
-            CASE
-                WHEN refused.s3_key IS NOT NULL THEN {REFUSED}
-                WHEN tweet_file.written_at >= CAST(:surge AS TIMESTAMP) THEN {SURGE}
-                WHEN tweet_file.written_at >= CAST(:in_time AS TIMESTAMP) THEN {IN_TIME}
-                ELSE {LATE}
-            END AS urgency,
-            {_SECONDS}.written_at) AS written, {_SECONDS}.hour) AS hour
-        FROM disaster.reconciliation_finding AS found
-        INNER JOIN disaster.tweet_file ON tweet_file.s3_key = found.s3_key
-        LEFT JOIN (SELECT s3_key FROM disaster.finding WHERE kind = 'refused' AND closed_at IS NULL) AS refused
-            ON refused.s3_key = found.s3_key
-        WHERE found.reconciliation_id = :id AND found.action = 'to_repair'
-    ) AS damaged
-) AS placed
-WHERE place > :behind
-ORDER BY place
-LIMIT {PAGE}
-"""  # noqa: S608 - numbers of our own
-
-KNOWN_GOOD = """
-SELECT s3_key, expected_rows, bytes, written_at
-FROM disaster.tweet_file
-WHERE state = 'loaded'
-ORDER BY loaded_at DESC, s3_key DESC
-LIMIT 3
-"""
-
-KEYS_TABLE = "CREATE TEMP TABLE repair_file (s3_key VARCHAR(256), expected_rows BIGINT) DISTSTYLE ALL"
-
-CLAIM = """
-UPDATE disaster.tweet_file
-SET repairs = tweet_file.repairs + 1, changed_at = CAST(:now AS TIMESTAMP)
-FROM repair_file
-WHERE tweet_file.s3_key = repair_file.s3_key
-"""
-
-_BETWEEN = "arrived_at >= CAST(:since AS TIMESTAMP) AND arrived_at < CAST(:until AS TIMESTAMP)"
-
-DELETE = f"""
-DELETE FROM disaster.disaster_tweets
-USING repair_file
-WHERE disaster_tweets.s3_key = repair_file.s3_key AND {_BETWEEN}
-"""  # noqa: S608 - text of our own
-
-RESULT = f"""
-CREATE TEMP TABLE repair_result DISTSTYLE ALL AS
-SELECT s3_key, found_rows, found_rows AS found_lines, COALESCE({whole("expected_rows")}, FALSE) AS whole
-FROM (
-    SELECT
-        repair_file.s3_key AS s3_key,
-        repair_file.expected_rows AS expected_rows,
-        {SUMS}
-    FROM repair_file
-    LEFT JOIN (SELECT s3_key AS key_of_row, s3_line FROM disaster.disaster_tweets WHERE {_BETWEEN}) AS present
-        ON present.key_of_row = repair_file.s3_key
-    GROUP BY repair_file.s3_key, repair_file.expected_rows
-) AS counted
-"""  # noqa: S608 - text of our own
-
-# Distinct lines are counted only where the sums say that something is wrong.
-LINES = f"""
-UPDATE repair_result
-SET found_lines = counted.lines, whole = counted.whole
-FROM (
-    SELECT
-        repair_file.s3_key AS s3_key,
-        COUNT(DISTINCT present.s3_line) AS lines,
-        COUNT(present.s3_line) = repair_file.expected_rows
-            AND COUNT(DISTINCT present.s3_line) = repair_file.expected_rows
-            AND MIN(present.s3_line) = 1 AND MAX(present.s3_line) = repair_file.expected_rows AS whole
-    FROM repair_file
-    INNER JOIN (SELECT s3_key, s3_line FROM disaster.disaster_tweets WHERE {_BETWEEN}) AS present
-        ON present.s3_key = repair_file.s3_key
-    WHERE repair_file.s3_key IN (SELECT s3_key FROM repair_result WHERE NOT whole)
-    GROUP BY repair_file.s3_key, repair_file.expected_rows
-) AS counted
-WHERE repair_result.s3_key = counted.s3_key
-"""  # noqa: S608 - text of our own
-
-LOADED = """
-UPDATE disaster.tweet_file
-SET state = 'loaded', loaded_at = CAST(:now AS TIMESTAMP)
-FROM repair_result
-WHERE tweet_file.s3_key = repair_result.s3_key AND repair_result.whole
-"""
-
-REPAIRED = """
-UPDATE disaster.reconciliation_finding
-SET
-    action = CASE WHEN repair_result.whole THEN 'repaired' ELSE 'failed' END,
-    lines_after = repair_result.found_lines
-FROM repair_result
-WHERE reconciliation_finding.s3_key = repair_result.s3_key AND reconciliation_finding.reconciliation_id = :id
-"""
-
-NOT_WHOLE = "SELECT s3_key, found_rows, found_lines FROM repair_result WHERE NOT whole ORDER BY s3_key"
-
-
-LOAD_ERROR = """
-SELECT line_number, TRIM(column_name) AS column_name, TRIM(error_message) AS error_message
-FROM sys_load_error_detail
-WHERE TRIM(file_name) LIKE :key AND start_time >= CAST(:since AS TIMESTAMP)
-ORDER BY start_time DESC
-LIMIT 1
-"""
 
 
 class Verdict(NamedTuple):
@@ -217,7 +99,7 @@ def to_repair(job: Job) -> Iterator[tuple[int, list[File]]]:
     }
     more = True
     while more:
-        (rows,) = transaction.run([TO_REPAIR], given, answers=1)
+        (rows,) = transaction.run([SQL["to_repair"]], given, answers=1)
         for urgency, page in groupby(rows, key=itemgetter("urgency")):
             yield urgency, [_file(row) for row in page]
         more = len(rows) == PAGE
@@ -281,7 +163,7 @@ class _Work:
 
         Where no file was ever loaded that can't be told, and counts as no. Raises _StopError as `_load`.
         """
-        for row in transaction.run([KNOWN_GOOD], answers=1)[0]:
+        for row in transaction.run([SQL["known_good"]], answers=1)[0]:
             try:
                 if not self._load([_file(row)]):
                     return True
@@ -313,7 +195,7 @@ class _Work:
         rows = ({"s3_key": file.key, "expected_rows": file.expected_rows} for file in batch)
         keys_url = listing.lines(bucket, f"{name}.ndjson.gz", rows)
         manifest = listing.manifest(bucket, f"{name}.manifest", [file.key for file in batch])
-        lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
+        lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
         asked = statements(lock, keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
         since, until = plan.bounds(batch)
@@ -333,7 +215,7 @@ def load_error(file: File, since: datetime) -> str:
     Everybody sees the errors of his own loads: docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html
     """
     try:
-        rows = data_api.query(LOAD_ERROR, {"key": f"%/{file.key}", "since": times.sql(since)})
+        rows = data_api.query(SQL["load_error"], {"key": f"%/{file.key}", "since": times.sql(since)})
     except data_api.WarehouseError:
         return ""
     return "".join(
@@ -343,20 +225,20 @@ def load_error(file: File, since: datetime) -> str:
 
 
 def statements(lock: str, keys_url: str, manifest_url: str, role: str) -> list[str]:
-    """Return the transaction of a repair; its last statement is NOT_WHOLE.
+    """Return the transaction of a repair; its last statement is `not_whole`.
 
     `lock` comes first: the DELETE must see what a COPY that went before it has loaded.
     """
     return [
         lock,
-        KEYS_TABLE,
+        SQL["repair_file"],
         copy.statement(keys_url, role, "repair_file", ("s3_key", "expected_rows"), manifest=False),
-        CLAIM,
-        DELETE,
+        SQL["claim"],
+        SQL["delete"],
         copy.statement(manifest_url, role, "disaster.disaster_tweets", NAMES),
-        RESULT,
-        LINES,
-        LOADED,
-        REPAIRED,
-        NOT_WHOLE,
+        SQL["repair_result"],
+        SQL["lines"],
+        SQL["loaded"],
+        SQL["repaired"],
+        SQL["not_whole"],
     ]

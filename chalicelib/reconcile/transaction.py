@@ -12,19 +12,14 @@ from collections.abc import Mapping, Sequence
 
 from chalicelib.warehouse import data_api
 from chalicelib.warehouse.data_api import PATIENCE, Row
+from chalicelib.warehouse.statements import sections
 
+SQL = sections("reconcile/transaction")
 ATTEMPTS = 3
-
-LOCK = "LOCK disaster.reconciler_lock"
-"""First in a transaction that adds rows to the reconciler's books after it has looked that they are not there: no key
-is enforced, and of two runs at once both would find them absent. Nobody reads this table, so LOCK stops no analyst."""
-
-LOCK_TWEETS = "LOCK disaster.reconciler_lock, disaster.disaster_tweets"
-"""First in a repair where Firehose runs COPY too. Whoever reads the tweets waits until the repair is done."""
 
 
 def run(
-    statements: Sequence[str], parameters: Mapping[str, str] | None = None, *, answers: int, patience: float = PATIENCE
+    asked: Sequence[str], parameters: Mapping[str, str] | None = None, *, answers: int, patience: float = PATIENCE
 ) -> list[list[Row]]:
     """Run statements as one transaction: the rows of the last `answers` of them.
 
@@ -32,8 +27,8 @@ def run(
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            done = data_api.run(statements, parameters, patience=patience)
-            last = len(statements)
+            done = data_api.run(asked, parameters, patience=patience)
+            last = len(asked)
             return [data_api.rows_of(f"{done}:{number}") for number in range(last - answers + 1, last + 1)]
         except data_api.StatementLostError:  # it ran or it didn't
             if attempt == ATTEMPTS:

@@ -26,8 +26,10 @@ from chalicelib.settings import settings
 from chalicelib.transform.rows import tweet_key
 from chalicelib.transform.unpack import unpack
 from chalicelib.warehouse import copy
+from chalicelib.warehouse.statements import sections
 
 REFUSED = "Lambda.ProcessingFailedStatus"  # the transform's own answer: those are in its rejected files
+SQL = sections("reconcile/firehose_failures")
 SHOWN = 100  # manifests
 MOST_BYTES = 256 << 20
 """Of one file, unpacked: Firehose gathers up to 128 MB.
@@ -36,22 +38,6 @@ MOST_LINE = 16 << 20
 """Bytes of a record with what Firehose says of it: its data in base64 came in a request of 6 MB."""
 MOST_FILES = 1000  # read at a run, the newest first; each has up to some MB
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-
-KEYS_TABLE = "CREATE TEMP TABLE unanswered_tweet (s3_key VARCHAR(1024), tweet_key CHAR(32)) DISTKEY (tweet_key)"
-
-MISSING = """
-SELECT
-    unanswered_tweet.s3_key AS s3_key,
-    COUNT(*) AS tweets,
-    SUM(CASE WHEN row_key.tweet_key IS NULL THEN 1 ELSE 0 END) AS lost
-FROM unanswered_tweet
-LEFT JOIN (
-    SELECT DISTINCT tweet_key
-    FROM disaster.disaster_tweets
-    WHERE arrived_at >= CAST(:since AS TIMESTAMP) AND tweet_key IN (SELECT tweet_key FROM unanswered_tweet)
-) AS row_key ON row_key.tweet_key = unanswered_tweet.tweet_key
-GROUP BY unanswered_tweet.s3_key
-"""
 
 
 @dataclass
@@ -154,9 +140,9 @@ def tweet_keys(record: dict[str, Any], file: File) -> Iterator[str]:
 def missing(manifest_url: str, since: datetime, deadline: float) -> dict[str, int]:
     """By file, how many of the tweets that a manifest's lines name are in no row that arrived `since`."""
     asked = [
-        KEYS_TABLE,
+        SQL["unanswered_tweet"],
         copy.statement(manifest_url, settings().copy_role_arn, "unanswered_tweet", ("s3_key", "tweet_key")),
-        MISSING,
+        SQL["missing"],
     ]
     patience = max(1.0, deadline - time.monotonic())
     ((*rows,),) = transaction.run(asked, {"since": times.sql(since)}, answers=1, patience=patience)

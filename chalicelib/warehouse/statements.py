@@ -1,7 +1,11 @@
-"""Read statements from the files under `sql/`."""
+"""Read the app's own SQL, which lies in `sql/`. Its values are parameters, `:value`; none is ever pasted into it. Only
+COPY, which takes no parameters, is built in Python (copy.py).
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +13,9 @@ from chalicelib.warehouse import migrations
 
 FOLDER = Path(__file__).parents[2] / "sql"
 """At the root of the repository, and of the bundle."""
+COMMENT = re.compile(r"^ *--(?! (?:for each|end of) window$).*\n", re.MULTILINE)
+WINDOW = re.compile(r"^ *-- for each window\n(.*?) *-- end of window\n", re.MULTILINE | re.DOTALL)
+PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
 @cache
@@ -16,3 +23,28 @@ def named(name: str) -> str:
     """Return the one statement of `sql/<name>.sql`, without its comments."""
     (statement,) = migrations.statements((FOLDER / f"{name}.sql").read_text())
     return statement
+
+
+@cache
+def sections(name: str) -> Mapping[str, str]:
+    """Return the statements of `sql/<name>.sql` by their names, without comments: the Data API takes `:value` there for
+    a parameter, too. Each follows a line `-- name: its_name` and ends with a semicolon.
+    """
+    found = {}
+    for section in (FOLDER / f"{name}.sql").read_text().split("-- name: ")[1:]:
+        named, _, body = section.partition("\n")
+        found[named] = COMMENT.sub("", body).strip().removesuffix(";")
+    return found
+
+
+def for_windows(sql: str, windows: int) -> str:
+    """Return a statement that reads so many windows of a table, the first with the parameters `:since_1` and so on.
+
+    What stands between `-- for each window` and `-- end of window` reads one window. It is repeated, for each SELECT
+    of its own reads its own blocks only.
+    """
+
+    def union(found: re.Match[str]) -> str:
+        return "UNION ALL\n".join(PARAMETER.sub(rf":\1_{n}", found[1]) for n in range(1, windows + 1))
+
+    return WINDOW.sub(union, sql)

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from chalicelib.overview import stored as overview
 from chalicelib.warehouse import data_api
 from tests.support import tweet_files as files
 
@@ -29,9 +30,11 @@ def asked() -> Iterator[list[list[str]]]:
 
 
 def test_an_undamaged_run_has_twenty_statements(asked: list[list[str]]) -> None:
+    """Besides the questions of the overview, which is made every five minutes, whatever the run has found."""
     hour = files.an_hour()
     files.loaded(hour)
     asked.clear()
-    assert files.reconcile(hour, repair=True)["verdict"] == "well"
+    with mock.patch.object(overview, "keep"):
+        assert files.reconcile(hour, repair=True)["verdict"] == "well"
     assert sum(map(len, asked)) <= 20
     assert len(asked) <= 3

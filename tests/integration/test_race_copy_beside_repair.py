@@ -26,7 +26,7 @@ KEY = f"{FOLDER}a-3.ndjson.gz"
 JOB = Job("20260102T080000Z-abcdef", HOUR + timedelta(hours=5), timedelta(minutes=15), True, False, sweep=False)
 COPY = copy.statement(f"s3://bucket/{KEY}", ROLE, "disaster.disaster_tweets", NAMES, manifest=False)
 REPAIR = repair.statements(
-    transaction.LOCK_TWEETS, "s3://bucket/work/keys.gz", "s3://bucket/work/repair.manifest", ROLE
+    transaction.SQL["lock_tweets"], "s3://bucket/work/keys.gz", "s3://bucket/work/repair.manifest", ROLE
 )
 GIVEN = {"id": JOB.id, "now": "2026-01-02 08:00:00", **BOUNDS}
 LISTED = {"s3_key": KEY, "hour_key": FOLDER, "expected_rows": 3, "bytes": 100, "written_at": "2026-01-02 03:10:00"}

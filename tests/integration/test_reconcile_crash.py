@@ -145,7 +145,7 @@ def test_a_warehouse_that_refuses_good_files_is_not_asked_a_thousand_times() -> 
     run, asked = data_api.run, []
 
     def refusing(statements: Any, *arguments: Any, **more: Any) -> str:
-        if repair.DELETE in statements:
+        if repair.SQL["delete"] in statements:
             asked.append(1)
             raise data_api.WarehouseError("permission denied for relation disaster_tweets")
         return run(statements, *arguments, **more)

@@ -37,7 +37,7 @@ class Warehouse:
         self.ends: Exception | None = None
 
     def run(self, asked: Sequence[str], given: dict[str, str], *, answers: int, patience: float = 840.0) -> list[Any]:
-        if asked[0] == repair.TO_REPAIR:
+        if asked[0] == repair.SQL["to_repair"]:
             order = [*(key for key in reversed(KEYS) if key != REFUSED), REFUSED]
             file = {"expected_rows": 5, "bytes": 9, "written_at": JOB.now}
             places = [
@@ -124,12 +124,12 @@ def test_a_file_is_loaded_only_with_every_line_and_its_time_is_that_of_the_run(t
         for key in (whole, doubled):
             house.run(FILE, key=key)
         not_whole = house.run(
-            repair.KEYS_TABLE,
+            repair.SQL["repair_file"],
             f"INSERT INTO repair_file VALUES ('{whole}', 3), ('{doubled}', 3)",
-            repair.RESULT,
-            repair.LINES,
-            repair.LOADED,
-            repair.NOT_WHOLE,
+            repair.SQL["repair_result"],
+            repair.SQL["lines"],
+            repair.SQL["loaded"],
+            repair.SQL["not_whole"],
             now="2026-01-02 04:00:00",
             since="2026-01-02 03:00:00",
             until="2026-01-03 03:10:00",
@@ -182,8 +182,8 @@ def test_what_is_loaded_first_is_a_surge_then_what_can_be_in_time_and_then_the_n
             " VALUES ('f', :key, 'refused', 5, 0, 0, 5, '2026-01-02 03:00:00', 'x', '2026-01-02 03:00:00')",
             key=refused,
         )
-        first = house.run(repair.TO_REPAIR, **given, behind="0")
-        rest = house.run(repair.TO_REPAIR, **given, behind=first[2][5])
+        first = house.run(repair.SQL["to_repair"], **given, behind="0")
+        rest = house.run(repair.SQL["to_repair"], **given, behind=first[2][5])
     assert [row[0] for row in first] == expected
     assert [str(row[4]) for row in first] == [written[key][1] for key in expected]
     assert rest == first[3:]

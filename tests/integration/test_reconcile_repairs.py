@@ -33,9 +33,9 @@ def test_page_after_page_is_repaired_the_newest_hours_first() -> None:
         order.extend(file.key for file in batch)
         return load(self, batch)
 
-    small = repair.TO_REPAIR.replace(f"LIMIT {repair.PAGE}", "LIMIT 2")
-    assert small != repair.TO_REPAIR
-    smaller = mock.patch.multiple(repair, TO_REPAIR=small, PAGE=2)
+    small = repair.SQL["to_repair"].replace(f"LIMIT {repair.PAGE}", "LIMIT 2")
+    assert small != repair.SQL["to_repair"]
+    smaller = mock.patch.multiple(repair, SQL={**repair.SQL, "to_repair": small}, PAGE=2)
     late = mock.patch.object(repair, "settings", return_value=dataclasses.replace(settings(), load_seconds=-60))
     with smaller, late, mock.patch.object(repair._Work, "_load", noted):
         report = files.reconcile(first, second, repair=True)

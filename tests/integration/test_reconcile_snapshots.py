@@ -94,8 +94,8 @@ def found(house: Scratch) -> list[int]:
 
 def test_a_copy_of_firehose_s_that_begins_before_the_repair_is_waited_for_and_seen(house: Scratch) -> None:
     """The repair deletes what it loaded. A COPY that begins later waits for the repair, and is for the next look."""
-    asked, given = a_repair(house, transaction.LOCK_TWEETS)
-    for before in moments(asked, repair.CLAIM, repair.DELETE):
+    asked, given = a_repair(house, transaction.SQL["lock_tweets"])
+    for before in moments(asked, repair.SQL["claim"], repair.SQL["delete"]):
         empty(house)
         with interleaved(house, (asked, given), ([COPY], None)) as (mine, firehose):
             mine.go_on(until=before)
@@ -111,7 +111,7 @@ def test_a_copy_of_firehose_s_that_begins_before_the_repair_is_waited_for_and_se
 
 def test_rows_that_a_copy_added_after_the_repair_are_seen_as_excess_by_the_next_look(house: Scratch) -> None:
     empty(house)
-    asked, given = a_repair(house, transaction.LOCK_TWEETS)
+    asked, given = a_repair(house, transaction.SQL["lock_tweets"])
     house.run(*asked, **given)
     house.warehouse.execute(COPY)
     asked, given = a_comparison(house)
@@ -120,8 +120,8 @@ def test_rows_that_a_copy_added_after_the_repair_are_seen_as_excess_by_the_next_
 
 
 def test_two_repairs_of_a_file_at_once_leave_each_line_once(house: Scratch) -> None:
-    asked, given = a_repair(house, transaction.LOCK)
-    for before in moments(asked, repair.DELETE):
+    asked, given = a_repair(house, transaction.SQL["lock"])
+    for before in moments(asked, repair.SQL["delete"]):
         empty(house)
         both_run(house, asked, given, before)
         assert found(house) == [1, 2, 3]
@@ -129,7 +129,7 @@ def test_two_repairs_of_a_file_at_once_leave_each_line_once(house: Scratch) -> N
 
 def test_two_runs_that_see_a_new_file_at_once_write_it_and_its_hour_down_once(house: Scratch) -> None:
     asked, given = a_comparison(house)
-    for before in moments(asked, compare.FILES_SEEN_FIRST):
+    for before in moments(asked, compare.SQL["files_seen_first"]):
         empty(house)
         both_run(house, asked, given, before)
         assert house.run("SELECT s3_key FROM disaster.tweet_file") == [(KEY,)]
@@ -149,9 +149,9 @@ def test_a_comparison_whose_end_was_lost_is_done_twice_and_writes_down_all_once(
 
 
 def test_two_runs_that_find_a_repeated_tweet_at_once_keep_it_once(house: Scratch) -> None:
-    asked = repeats.statements(repeats.NEW)
+    asked = repeats.statements(repeats.SQL["new"])
     given = {"id": JOB.id, "since": BOUNDS["since"], "last_since": BOUNDS["since"]}
-    for before in moments(asked, repeats.OUTDATED, repeats.FOUND):
+    for before in moments(asked, repeats.SQL["outdated"], repeats.SQL["found"]):
         empty(house)
         house.load({"tweet_key": "0" * 32}, {"tweet_key": "0" * 32}, key=KEY)
         both_run(house, asked, given, before)

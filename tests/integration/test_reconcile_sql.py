@@ -1,48 +1,63 @@
-"""Every statement of the reconciler is Redshift's SQL, as far as a linter knows it, and fits the Data API."""
+"""Every statement of the reconciler is used, reads where rows may lie, and fits the Data API.
+
+test_data_model.py has the linter read them.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
-from sqlfluff.core import FluffConfig, Linter
 
-from chalicelib.reconcile import compare, findings, hours, outcome, repair, transaction
+from chalicelib import columns
+from chalicelib.reconcile import compare, findings, hours, outcome, repair, repeats, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse.data_api import MOST_BYTES, MOST_STATEMENTS
+from chalicelib.warehouse.statements import PARAMETER, for_windows, sections
+from tests.support import ROOT
 
-NAMES = ("compare", "outcome", "repair", "repeats", "unanswered", "findings")
-MODULES = [import_module(f"chalicelib.reconcile.{name}") for name in NAMES]
-VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE")
-PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+FILES = sorted((ROOT / "sql" / "reconcile").glob("*.sql"))
 ROLE, URL = "arn:aws:iam::123456789012:role/copy", "s3://bucket/reports/work/x/files.manifest"
+ALL = {f"{file.stem}.{name}": sql for file in FILES for name, sql in sections(f"reconcile/{file.stem}").items()}
 
 
-def statements(module: ModuleType) -> dict[str, str]:
-    """A module's statements by the names of their constants."""
-    return {
-        f"{module.__name__.rpartition('.')[2]}.{name}": sql
-        for name, sql in vars(module).items()
-        if isinstance(sql, str) and sql.strip().startswith(VERBS)
-    }
+def test_every_statement_is_used_and_every_one_that_is_used_is_there() -> None:
+    used = set()
+    for path in (ROOT / "chalicelib" / "reconcile").glob("*.py"):
+        text = path.read_text()
+        own = re.search(r'^SQL = sections\("reconcile/(\w+)"\)$', text, re.MULTILINE)
+        of = {"": own[1] if own else "", "compare.": "compare", "findings.": "findings", "transaction.": "transaction"}
+        used |= {f"{of[module]}.{name}" for module, name in re.findall(r'(\b\w+\.|\b)SQL\["(\w+)"\]', text)}
+    assert used == set(ALL)
 
 
-ALL = {name: sql for module in MODULES for name, sql in statements(module).items()}
-BY_WINDOWS = (compare.found, compare.compared, outcome.kinds)
-ALL |= {f"{each.__module__.rpartition('.')[2]}.{each.__name__}": each(2) for each in BY_WINDOWS}
-LINTER = Linter(config=FluffConfig(overrides={"dialect": "redshift"}))
+def test_a_comment_says_nothing_that_the_data_api_would_take_for_a_parameter() -> None:
+    marks = {"-- for each window", "-- end of window"}
+    assert {line.strip() for sql in ALL.values() for line in sql.splitlines() if "--" in line} == marks
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_it_is_redshift_s(name: str) -> None:
-    parsed = LINTER.parse_string(PARAMETER.sub("'1'", ALL[name]))
-    assert [str(violation) for violation in parsed.violations] == []
+def test_a_page_of_files_to_repair_is_as_long_as_its_reader_believes() -> None:
+    assert repair.SQL["to_repair"].endswith(f"LIMIT {repair.PAGE}")
+    assert (repair.SURGE, repair.IN_TIME, repair.LATE, repair.REFUSED) == (0, 1, 2, 3)
+
+
+def test_a_tweet_that_came_more_than_once_keeps_every_column() -> None:
+    """A column that is new in chalicelib/columns.py has to be written into sql/reconcile/repeats.sql three times."""
+    written = re.findall(r"^ +(?:\w+\.(?:\w+ AS )?)?([a-z]\w*),?$", repeats.SQL["found"], re.MULTILINE)
+    row = [*columns.NAMES, "loaded_at", "copies", "last_arrived_at", "newest_load"]
+    assert written == row * 3
+
+
+def test_what_reads_a_window_is_repeated_for_each_with_parameters_of_its_own() -> None:
+    asked = for_windows(compare.SQL["found_file"], 3)
+    assert asked.count("UNION ALL") == 2
+    assert set(PARAMETER.findall(asked)) == {f"{name}_{n}" for name in ("since", "stop", "until") for n in (1, 2, 3)}
+    assert for_windows(compare.SQL["totals"], 3) == compare.SQL["totals"]
 
 
 READS_TWEETS = re.compile(r"(FROM|JOIN) disaster\.disaster_tweets")
-UNBOUNDED = {"compare.SWEEP", "findings.REPLACED"}
+UNBOUNDED = {"compare.sweep", "findings.replaced"}
 """Once a day, for rows of hours that nobody lists; and where an orphan is found: what replaces it may lie anywhere."""
 
 
@@ -50,8 +65,11 @@ UNBOUNDED = {"compare.SWEEP", "findings.REPLACED"}
 def test_tweets_are_read_where_they_may_lie(name: str) -> None:
     """The table is sorted by `arrived_at`: a bound on it is what keeps years from being read."""
     of_them = len(READS_TWEETS.findall(ALL[name]))
-    assert "arrived_at >= CAST(:since" in repair.DELETE
     assert name in UNBOUNDED or len(re.findall(r"arrived_at >= CAST\(:\w+", ALL[name])) >= of_them
+
+
+def test_a_repair_deletes_where_its_rows_may_lie() -> None:
+    assert "arrived_at >= CAST(:since" in repair.SQL["delete"]
 
 
 def test_a_comparison_fits_a_transaction_and_asks_for_all_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,23 +81,23 @@ def test_a_comparison_fits_a_transaction_and_asks_for_all_that_it_is_given(monke
     listed = Listing(manifest="reports/work/x/files.manifest")
     asked = compare.statements(job, listed, URL, "bucket", ROLE, len(windows))
     fits(asked)
-    assert asked[0] == transaction.LOCK
+    assert asked[0] == transaction.SQL["lock"]
     assert names(asked) == set(compare.parameters(job, windows))
 
 
 def test_a_repair_fits_a_transaction_and_claims_its_files_first() -> None:
-    asked = repair.statements(transaction.LOCK, URL, URL, ROLE)
+    asked = repair.statements(transaction.SQL["lock"], URL, URL, ROLE)
     fits(asked)
     assert names(asked) == {"id", "now", "since", "until"}
     assert asked[0].startswith("LOCK ")  # whatever comes before it would see the warehouse as it was before
     changes = [
         sql for sql in asked if sql.strip().startswith(("UPDATE disaster", "DELETE FROM disaster", "COPY disaster"))
     ]
-    assert changes[:2] == [repair.CLAIM, repair.DELETE]
+    assert changes[:2] == [repair.SQL["claim"], repair.SQL["delete"]]
 
 
 def test_what_a_run_comes_to_fits_a_transaction() -> None:
-    fits([*statements(outcome).values(), *statements(findings).values(), *[""] * 4])
+    fits([*outcome.SQL.values(), *findings.SQL.values(), *[""] * 4])
 
 
 def fits(asked: list[str]) -> None:

@@ -1,5 +1,6 @@
 """A file's rows are told to be its lines, each once, from sums alone; where the sums can't tell, lines are counted."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -12,22 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import layout
-from chalicelib.reconcile import compare, hours
+from chalicelib.reconcile import compare, hours, repair
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.hours import HOUR, Window
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.whole import MOST_LINES, SUMS, whole
 from tests.support.warehouses import ROLE, Scratch, packed, scratch
 
 DUCKDB = duckdb.connect()
 DUCKDB.execute("SET integer_division = true")
+DUCKDB.execute("CREATE SCHEMA disaster")
+DUCKDB.execute("CREATE TABLE repair_file (s3_key VARCHAR, expected_rows BIGINT)")
+DUCKDB.execute("CREATE TABLE disaster.disaster_tweets (s3_key VARCHAR, s3_line INTEGER, arrived_at TIMESTAMP)")
+CREATE = re.compile(r"^CREATE TEMP TABLE repair_result DISTSTYLE ALL AS\n")
+RESULT = CREATE.sub("", repair.SQL["repair_result"]).replace(":since", "'2026-01-01'").replace(":until", "'2026-01-02'")
+MOST_LINES = 1_000_000
 
 
 def told(lines: Sequence[int], expected: int) -> bool:
-    table = ", ".join(f"({line})" for line in lines)
-    sql = f"SELECT {whole(str(expected))} FROM (SELECT {SUMS} FROM (VALUES {table}) AS found (s3_line))"
-    (answer,) = DUCKDB.execute(sql).fetchone() or (None,)
-    return bool(answer)
+    """Return whether a repair takes these for all lines of a file; its sums alone, without distinct ones."""
+    DUCKDB.execute("DELETE FROM repair_file; DELETE FROM disaster.disaster_tweets")
+    DUCKDB.execute("INSERT INTO repair_file VALUES ('a', ?)", [expected])
+    rows = ", ".join(f"('a', {line}, TIMESTAMP '2026-01-01 12:00:00')" for line in lines)
+    DUCKDB.execute(f"INSERT INTO disaster.disaster_tweets VALUES {rows}")
+    ((_, found, distinct, whole),) = DUCKDB.execute(RESULT).fetchall()
+    assert found == distinct == len(lines)
+    return bool(whole)
 
 
 @given(st.integers(1, 30).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.integers(1, n), max_size=2))))
@@ -46,18 +56,32 @@ def test_lost_and_doubled_lines_of_equal_number_are_told(lost: Sequence[int], do
     assert not told([line for line in range(1, 11) if line not in lost] + list(doubled), 10)
 
 
+def condition(sql: str, *names: str) -> str:
+    """Return the condition on a file's sums in a statement, without what qualifies its columns."""
+    for name in names:
+        sql = sql.replace(f"{name}.", "")
+    found = re.search(r"found_rows = expected_rows\s+AND expected_rows <= .*? / 6", " ".join(sql.split()))
+    assert found
+    return found[0]
+
+
+def test_a_comparison_and_a_repair_tell_it_alike() -> None:
+    compared = condition(compare.SQL["compared_file"], "summed", "listed")
+    assert compared == condition(repair.SQL["repair_result"])
+
+
 def test_of_a_file_too_large_for_its_sums_lines_are_counted() -> None:
     """None of the sums leaves a BIGINT up to there."""
     n = MOST_LINES
-    sums = (
-        f"SELECT CAST({n} AS BIGINT) AS found_rows, 1 AS first_line, {n} AS last_line, "
-        f"CAST({n * (n + 1) // 2} AS BIGINT) AS sum_of_lines, "
-        f"CAST({n * (n + 1) * (2 * n + 1) // 6} AS BIGINT) AS sum_of_squares"
-    )
     assert n * (n + 1) * (2 * n + 1) < 2**63
-    assert DUCKDB.execute(f"SELECT {whole(str(n))} FROM ({sums})").fetchone() == (True,)
-    more = DUCKDB.execute(f"SELECT {whole('999999999')} FROM ({sums.replace(str(n), '999999999')})").fetchone()
-    assert more == (False,)
+    for expected, whole in ((n, True), (999_999_999, False)):
+        sums = (
+            f"SELECT {expected} AS expected_rows, CAST({expected} AS BIGINT) AS found_rows, 1 AS first_line,"
+            f" {expected} AS last_line, CAST({n * (n + 1) // 2} AS BIGINT) AS sum_of_lines,"
+            f" CAST({n * (n + 1) * (2 * n + 1) // 6} AS BIGINT) AS sum_of_squares"
+        )
+        asked = f"SELECT {condition(repair.SQL['repair_result'])} FROM ({sums})"
+        assert DUCKDB.execute(asked).fetchone() == (whole,)
 
 
 # ------------------------------------------------------------------ where rows are looked for

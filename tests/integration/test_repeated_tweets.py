@@ -109,7 +109,7 @@ class World:
 
         recent = hours.recent(self.now).start
         times = {"now": f"{self.now:%Y-%m-%d %H:%M:%S}", "recent": f"{recent:%Y-%m-%d %H:%M:%S}"}
-        ((_, _, _, new_rows, *_),) = self.house.run(compare.KNOWN, id=job.id, **times)
+        ((_, _, _, new_rows, *_),) = self.house.run(compare.SQL["known"], id=job.id, **times)
         self.house.warehouse.execute(
             "INSERT INTO disaster.reconciliation"
             " (reconciliation_id, started_at, repair, grace_seconds, swept, hours) VALUES"

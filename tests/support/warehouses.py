@@ -58,7 +58,7 @@ class Scratch:
 
     def find_repeats(self) -> Scratch:
         """What a run with a sweep does about tweets that came more than once."""
-        asked = (repeats.NEW_AND_KNOWN, repeats.REPEATS, repeats.OUTDATED, repeats.FOUND)
+        asked = (repeats.SQL["new_and_known"], repeats.SQL["repeats"], repeats.SQL["outdated"], repeats.SQL["found"])
         self.run(*asked, **dict.fromkeys(("since", "loaded_since", "last_since"), "1970-01-01 00:00:00"))
         return self
 

@@ -43,10 +43,10 @@ class Warehouse:
 
     def run(self, asked: Sequence[str], given: Any = None, *, answers: int, patience: float = 840.0) -> list[Any]:
         assert answers == 1
-        if asked == [repair.TO_REPAIR]:
+        if asked == [repair.SQL["to_repair"]]:
             assert given["id"] == JOB.id
             return [[{**row(key), "urgency": repair.LATE, "place": key} for key in reversed(KEYS)]]
-        if asked == [repair.KNOWN_GOOD]:
+        if asked == [repair.SQL["known_good"]]:
             return [[row(key) for key in self.good]]
         self.asked.append((asked, given, patience))
         self.now += self.seconds
@@ -93,7 +93,7 @@ def test_a_batch_is_one_transaction_that_knows_its_files_and_when_they_arrived(w
         "work/repair-00001.ndjson.gz": [{"s3_key": key, "expected_rows": 5} for key in KEYS[::-1]]
     }
     keys, files = f"s3://{NAME}/work/repair-00001.ndjson.gz", f"s3://{NAME}/work/repair-00001.manifest"
-    lock = transaction.LOCK if SETTINGS.delivery == "reconcile" else transaction.LOCK_TWEETS
+    lock = transaction.SQL["lock"] if SETTINGS.delivery == "reconcile" else transaction.SQL["lock_tweets"]
     [(asked, given, patience)] = warehouse.asked
     assert asked == repair.statements(lock, keys, files, SETTINGS.copy_role_arn)
     assert given == {
@@ -161,7 +161,7 @@ def test_what_redshift_wrote_down_of_a_load_is_told_too(warehouse: Warehouse, mo
     warehouse.raises = {KEYS[5]: data_api.WarehouseError("y" * 2000)}
     [verdict] = mend().verdicts
     assert verdict.detail == f"{'y' * 700} sys_load_error_detail: line 7, s3_line: {'x' * 500}"[:1000]
-    assert asked == [(repair.LOAD_ERROR, {"key": f"%/{KEYS[5]}", "since": "2026-01-02 08:00:00"})]
+    assert asked == [(repair.SQL["load_error"], {"key": f"%/{KEYS[5]}", "since": "2026-01-02 08:00:00"})]
 
 
 def test_a_warehouse_that_refuses_every_file_is_left_alone_after_three_and_a_good_one(warehouse: Warehouse) -> None:

@@ -22,6 +22,7 @@ from chalicelib.reconcile.plan import File as Damaged
 from chalicelib.reconcile.repair import Verdict
 from chalicelib.reconcile.unanswered import File
 from chalicelib.warehouse import copy, data_api
+from chalicelib.warehouse.statements import for_windows
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
 NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
@@ -90,7 +91,7 @@ def test_what_is_known_are_days_due_hours_recent_hours_and_what_stands(warehouse
         9,
     )  # fmt: skip
     given = {"id": "job", "now": "2026-01-31 12:30:00", "recent": "2026-01-29 12:00:00"}
-    assert warehouse.asked == [([compare.KNOWN], given, 1, 840.0)]
+    assert warehouse.asked == [([compare.SQL["known"]], given, 1, 840.0)]
 
 
 def test_of_a_warehouse_without_hours_only_the_standing_is_known(warehouse: Warehouse) -> None:
@@ -154,24 +155,24 @@ def test_a_comparison_loads_what_was_listed_and_tells_totals_and_orphans(warehou
         ("s3_key", "hour_key", "expected_rows", "bytes", "written_at"),
     )  # fmt: skip
     assert asked[:5] == [
-        transaction.LOCK,
-        compare.HOUR_TABLE,
+        transaction.SQL["lock"],
+        compare.SQL["listed_hour"],
         load("work/hours.ndjson.gz", "listed_hour", "hour", "hour_key"),
-        compare.FILE_TABLE,
+        compare.SQL["listed_file"],
         names,
     ]
-    assert asked[-3:] == [compare.SWEEP, compare.TOTALS, compare.ORPHANS]
+    assert asked[-3:] == [compare.SQL["sweep"], compare.SQL["totals"], compare.SQL["orphans"]]
     without = compare.statements(JOB._replace(sweep=False), Listing([at(1)]), url, NAME, ROLE)
-    assert set(asked) - set(without) == {names, compare.SWEEP, compare.ORPHANS}
+    assert set(asked) - set(without) == {names, compare.SQL["sweep"], compare.SQL["orphans"]}
     again = compare.statements(JOB._replace(begun=True), listed, url, NAME, ROLE)
-    assert [sql for sql in again if sql not in asked] == [compare.FORMER_FINDINGS, compare.FORMER_RUN]
+    assert [sql for sql in again if sql not in asked] == [compare.SQL["former_findings"], compare.SQL["former_run"]]
 
 
 def test_without_a_sweep_orphans_are_asked_for_where_there_are_some(warehouse: Warehouse) -> None:
     job, listed = JOB._replace(sweep=False), Listing([at(1)])
     warehouse.answers = [[[{"state": "orphaned", "files": 1}]], [[{"s3_key": "a"}]]]
     assert compare.compare(job, listed, "work/", 77.0).orphans == ["a"]
-    assert warehouse.asked[1] == ([compare.ORPHANS], {"id": "job"}, 1, 77.0)
+    assert warehouse.asked[1] == ([compare.SQL["orphans"]], {"id": "job"}, 1, 77.0)
     warehouse.asked.clear()
     warehouse.answers = [[[{"state": "loaded", "files": 1}]]]
     assert compare.compare(job, listed, "work/", 77.0).orphans == []
@@ -184,7 +185,7 @@ def test_a_comparison_asks_more_questions_in_the_same_transaction(warehouse: War
     found = compare.compare(JOB, Listing([at(1)]), "work/", 77.0, questions)
     assert found == Compared({}, [], {"a": ["answer a"], "b": ["answer b"]})  # type: ignore[dict-item]
     [(asked, given, answers, _)] = warehouse.asked
-    assert (asked[-4:], answers) == ([compare.TOTALS, compare.ORPHANS, "SELECT :x", "SELECT 2"], 4)
+    assert (asked[-4:], answers) == ([compare.SQL["totals"], compare.SQL["orphans"], "SELECT :x", "SELECT 2"], 4)
     assert given["x"] == "1"
 
 
@@ -193,10 +194,10 @@ def test_orphans_that_are_there_after_all_are_taken_back(warehouse: Warehouse) -
     compare.no_orphans(JOB, "work/", [key])
     assert warehouse.written == {"work/late.ndjson.gz": [{"s3_key": key, "hour_key": "tweets/dt=2026-01-31/hh=01/"}]}
     statements = [
-        compare.KEY_TABLE,
+        compare.SQL["late_file"],
         load("work/late.ndjson.gz", "late_file", "s3_key", "hour_key"),
-        compare.NO_FINDINGS,
-        compare.HOURS_OPEN,
+        compare.SQL["no_findings"],
+        compare.SQL["hours_open"],
     ]
     assert warehouse.asked == [(statements, {"id": "job", "now": "2026-01-31 12:30:00"}, 0, 840.0)]
 
@@ -218,10 +219,10 @@ def settle(
     return outcome.settle(JOB, "work/", Listing(list(listed)), compared, open_findings, verdicts, unanswered, 55.0)
 
 
-QUIET = [transaction.LOCK, compare.HOUR_TABLE]
-ALWAYS = [outcome.TWICE, outcome.kinds(1), outcome.HOURS]
-OF_TROUBLE = [*ALWAYS, outcome.ACTIONS, outcome.WORST]
-OF_KEPT = [findings.KEPT, findings.WORST]
+QUIET = [transaction.SQL["lock"], compare.SQL["listed_hour"]]
+ALWAYS = [outcome.SQL["twice"], for_windows(outcome.SQL["kinds"], 1), outcome.SQL["hours"]]
+OF_TROUBLE = [*ALWAYS, outcome.SQL["actions"], outcome.SQL["worst"]]
+OF_KEPT = [findings.SQL["kept"], findings.SQL["worst"]]
 
 
 def test_a_quiet_run_asks_for_what_the_report_shows_and_nothing_else(warehouse: Warehouse) -> None:
@@ -281,7 +282,7 @@ def test_what_can_be_repaired_is_told_by_file(warehouse: Warehouse, state: str) 
     found = settle(warehouse, {state: 1})
     assert (found.actions, found.worst, found.kept) == (["action"], ["worst"], ((), ()))
     [(asked, given, answers, _)] = warehouse.asked
-    assert asked == [*QUIET, outcome.HOURS_MENDED, *OF_TROUBLE]
+    assert asked == [*QUIET, outcome.SQL["hours_mended"], *OF_TROUBLE]
     assert answers == 5
     assert (given["id"], given["in_an_hour"]) == ("job", "2026-01-31 13:30:00")
 
@@ -295,7 +296,7 @@ def test_what_needs_a_person_is_kept(warehouse: Warehouse, given: dict[str, Any]
     warehouse.answers = [[*ANSWERS, ["action"], ["worst"], ["kept"], ["kept worst"]]]
     assert settle(warehouse, **given).kept == (["kept"], ["kept worst"])
     [(asked, parameters, answers, _)] = warehouse.asked
-    assert asked == [*QUIET, *findings.statements(""), outcome.HOURS_MENDED, *OF_TROUBLE, *OF_KEPT]
+    assert asked == [*QUIET, *findings.statements(""), outcome.SQL["hours_mended"], *OF_TROUBLE, *OF_KEPT]
     assert answers == 7
     assert parameters["swept"] == "true"
 
@@ -318,14 +319,14 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
     [(asked, _, _, _)] = warehouse.asked
     assert asked == [
         *QUIET,
-        outcome.VERDICT_TABLE,
+        outcome.SQL["verdict"],
         load("work/verdicts.ndjson.gz", "verdict", "s3_key", "state", "detail"),
-        outcome.FILES_JUDGED,
-        outcome.FINDINGS_JUDGED,
-        outcome.FORMER_UNANSWERED,
+        outcome.SQL["files_judged"],
+        outcome.SQL["findings_judged"],
+        outcome.SQL["former_unanswered"],
         load("work/unanswered.ndjson.gz", "disaster.reconciliation_finding", *outcome.FINDING),
         *findings.statements(load("work/answered.ndjson.gz", "answered_file", "s3_key")),
-        outcome.HOURS_MENDED,
+        outcome.SQL["hours_mended"],
         *OF_TROUBLE,
         *OF_KEPT,
     ]
@@ -378,8 +379,8 @@ def test_a_run_closes_with_its_numbers_and_with_what_was_told(warehouse: Warehou
         "id": "job", "finished": "2026-01-31 13:30:00", "complete": "true" if alerted else "false", "files": "8",
         "tweets": "1", "loaded": "2", "waiting": "3", "late": "4", "repaired": "5", "lost": "6",
     }  # fmt: skip
-    ordinary = [outcome.ORDINARY] if loaded else []
-    statements = [outcome.CLOSED, *ordinary, *([findings.TOLD] if alerted else [])]
+    ordinary = [outcome.SQL["ordinary"]] if loaded else []
+    statements = [outcome.SQL["closed"], *ordinary, *([findings.SQL["told"]] if alerted else [])]
     assert warehouse.asked == [(statements, {**given, **told}, 0, 840.0)]
 
 
@@ -415,9 +416,9 @@ def test_findings_are_read_and_resolved_in_one_round_trip_each(monkeypatch: pyte
     assert findings.resolve("f1", "me", "seen", "", 8.0) is None
     given = {"finding": "f1", "caller": "me", "reason": "seen", "request": "r1"}
     assert asked == [
-        ([findings.OUTSTANDING, findings.SETTLED], None, 9.0),
-        ([findings.RESOLVE, findings.ONE], given, 8.0),
-        ([findings.RESOLVE, findings.ONE], {**given, "request": "none"}, 8.0),
+        ([findings.SQL["outstanding"], findings.SQL["settled"]], None, 9.0),
+        ([findings.SQL["resolve"], findings.SQL["one"]], given, 8.0),
+        ([findings.SQL["resolve"], findings.SQL["one"]], {**given, "request": "none"}, 8.0),
     ]
 
 
@@ -461,7 +462,14 @@ def test_tweets_that_came_again_are_looked_for_where_something_may_have_changed(
     repeats.find(quiet, known, None, 5.0)
     assert warehouse.asked == []
     two_days_ago = "2026-01-29 12:00:00"
-    writing = [transaction.LOCK, repeats.NEW, repeats.REPEATS, repeats.OUTDATED, repeats.FOUND, repeats.SEEN]
+    writing = [
+        transaction.SQL["lock"],
+        repeats.SQL["new"],
+        repeats.SQL["repeats"],
+        repeats.SQL["outdated"],
+        repeats.SQL["found"],
+        repeats.SQL["seen"],
+    ]
     for new_rows, repaired, since in (
         (1, None, two_days_ago), (0, at(1), two_days_ago), (1, datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02 00:00:00"),
     ):  # fmt: skip
@@ -483,11 +491,18 @@ def test_a_sweep_looks_through_the_whole_table(
     warehouse.answers = [[[{"since": found}]]]
     repeats.find(JOB, Known([], [], {}, last_sweep), None, 5.0)
     given = {"since": "1970-01-01 00:00:00", "loaded_since": loaded_since}
-    new = repeats.NEW_AND_KNOWN
+    new = repeats.SQL["new_and_known"]
     assert warehouse.asked == [
-        ([new, repeats.REPEATS, repeats.LAST_OF_FOUND], given, 1, 5.0),
+        ([new, repeats.SQL["repeats"], repeats.SQL["last_of_found"]], given, 1, 5.0),
         (
-            [transaction.LOCK, new, repeats.REPEATS, repeats.OUTDATED, repeats.FOUND, repeats.SEEN],
+            [
+                transaction.SQL["lock"],
+                new,
+                repeats.SQL["repeats"],
+                repeats.SQL["outdated"],
+                repeats.SQL["found"],
+                repeats.SQL["seen"],
+            ],
             {**given, "last_since": last_since, "id": "job"},
             0,
             5.0,
