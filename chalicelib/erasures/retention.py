@@ -59,7 +59,7 @@ def remove(before: datetime) -> None:
         "earliest": times.sql(before - LATEST),
         "key": layout.TWEETS + layout.day_folder(before),
     }
-    lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
+    lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
     transaction.run([lock, TWEETS, *BOOKS], given, answers=0)
 
 

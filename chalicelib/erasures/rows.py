@@ -130,7 +130,7 @@ def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: 
     rows: Iterable[dict[str, Any]] = ({"s3_key": key, "s3_line": line} for key, line in lines)
     url = listing.lines(settings().bucket, work, rows)
     load = copy.statement(url, settings().copy_role_arn, "erased_line", ("s3_key", "s3_line"), manifest=False)
-    lock = transaction.LOCK if settings().delivery == "reconcile" else transaction.LOCK_TWEETS
+    lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
     asked = [lock, LINE_TABLE, load, *map(erased, TABLES), NOTES]
     transaction.run(asked, {"now": times.sql(now)}, answers=0, patience=patience)
 
