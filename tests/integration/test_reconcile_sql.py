@@ -24,7 +24,7 @@ ALL = {f"{file.stem}.{name}": sql for file in FILES for name, sql in sections(f"
 
 def test_every_statement_is_used_and_every_one_that_is_used_is_there() -> None:
     used = set()
-    for path in (ROOT / "chalicelib" / "reconcile").glob("*.py"):
+    for path in (ROOT / "chalicelib").rglob("*.py"):
         text = path.read_text()
         own = re.search(r'^SQL = sections\("reconcile/(\w+)"\)$', text, re.MULTILINE)
         of = {"": own[1] if own else "", "compare.": "compare", "findings.": "findings", "transaction.": "transaction"}
