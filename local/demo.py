@@ -59,6 +59,7 @@ That is a tweet which the model is sure of, as it is of a quarter of them, and n
 
 
 NEXT = """\
+  {home}/overview.html    what is happening, for a browser
   make local LOCAL_HOME={home}    serves what landed: AWS on :4566, admin API on :8000; then, beside it:
   curl --header 'Accept: text/html' --output report.html http://127.0.0.1:8000/reconciliations/latest
   .venv/bin/python -m local sql --home {home} 'select * from disaster.hourly_kind'
@@ -126,6 +127,12 @@ def job(admin: str, path: str, body: Mapping[str, Any] | None = None) -> dict[st
             return status
         time.sleep(0.2)
     raise DemoError(f"POST {path} is still running after {PATIENCE} s: {admin}{status_url}")
+
+
+def keep_overview(admin: str, path: Path) -> None:
+    """Write the overview that the reconciliation has made, as a page."""
+    response = requests.get(f"{admin}/overview", headers={"Accept": "text/html"}, timeout=60)
+    path.write_text(response.text)
 
 
 def rejections(report: Mapping[str, Any]) -> dict[str, int]:
@@ -207,6 +214,7 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
                 settle(arrivals, aws, summary.sent)
         with working(console, "POST /reconciliations ..."):
             report = job(aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
+        keep_overview(aws.admin_url, home / "overview.html")
 
         rejected = rejections(report)
         rows = data_api.query("SELECT COUNT(*) AS n, COUNT(DISTINCT s3_key) AS files FROM disaster.disaster_tweets")[0]

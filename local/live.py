@@ -156,6 +156,9 @@ def run(console: Console, arguments: argparse.Namespace, stop: threading.Event) 
             )
         forget()
         console.print(
+            f"What is happening, for a browser: {aws.admin_url}/", highlight=False, soft_wrap=True, style="bold"
+        )
+        console.print(
             f"Admin API {aws.admin_url}, AWS {aws.endpoint_url}, logs in {aws.home / 'logs'}. Ctrl-C ends it.",
             highlight=False,
             soft_wrap=True,

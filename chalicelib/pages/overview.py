@@ -11,6 +11,7 @@ from chalicelib.pages import charts, templating
 from chalicelib.pages.words import counted, plural
 
 MOST_KINDS = 10  # bars of a chart
+NAMED = 3  # situations in the headline
 MOST_PLACES = 12  # rows of the table beside the map
 TONES = {"minor": "", "moderate": "warn", "major": "bad"}
 
@@ -31,9 +32,13 @@ def render(overview: Mapping[str, Any] | None, now: datetime) -> str:
 
 
 def headline(situations: Iterable[Mapping[str, Any]]) -> str:
-    """Say how many situations go on."""
-    open_ones = sum(not each["closed_at"] for each in situations)
-    return f"{plural(open_ones, 'situation')} {'goes' if open_ones == 1 else 'go'} on" if open_ones else "No situation"
+    """Say which situations go on: the first three by name."""
+    going_on = [each for each in situations if not each["closed_at"]]
+    if not going_on:
+        return "No situation"
+    named = [" in ".join(filter(None, (each["name"].split(":")[0], where(each)))) for each in going_on[:NAMED]]
+    more = [f"{len(going_on) - NAMED:,} more"] if len(going_on) > NAMED else []
+    return f"{plural(len(going_on), 'situation')}: {'; '.join([*named, *more])}"
 
 
 def fresh(freshness: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from chalicelib.pages import charts
+from chalicelib.pages.words import plural
 
 HEIGHT = 60
 HOURS = 48  # shown
@@ -23,7 +24,8 @@ def compared(rows: Sequence[Mapping[str, Any]], what: str) -> str:
     for n, row in enumerate(rows):
         y = 34 * n
         now, before = (charts.WIDTH * row[name] / top for name in ("posts", "posts_before"))
-        told = f"{row['posts']:,} posts, {row['distinct_texts']:,} texts; {row['posts_before']:,} before"
+        counts = f"{plural(row['posts'], 'post')}, {plural(row['distinct_texts'], 'text')}"
+        told = f"{counts}; {row['posts_before']:,} before"
         parts.append(
             f"{charts.label(0, y + 13, row['name'], 'start')}{charts.label(charts.WIDTH, y + 13, told, 'end')}"
             f'<rect class="track" x="0" y="{y + 18}" width="{charts.WIDTH}" height="7" rx="3.5"/>'
@@ -53,7 +55,7 @@ def curve(hours: charts.Hours, until: str) -> str:
         if not 0 <= nth < HOURS:
             continue
         x = charts.LEFT + step * nth
-        title = f"{moment:%Y-%m-%d %H:%M}: {hour['posts']:,} posts, {hour['distinct_texts']:,} texts"
+        title = f"{moment:%Y-%m-%d %H:%M}: {plural(hour['posts'], 'post')}, {plural(hour['distinct_texts'], 'text')}"
         bars = "".join(
             f'<rect class="{name}" x="{x:.1f}" y="{8 + HEIGHT * (1 - share):.1f}" width="{step * 0.8:.1f}" '
             f'height="{HEIGHT * share:.1f}"/>'

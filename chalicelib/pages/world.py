@@ -9,6 +9,8 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+from chalicelib.pages.words import plural
+
 UNITS = 5  # a degree, as data/world_outline.py drew the outlines
 WEST, NORTH, SOUTH = -180, 84, -58  # what is shown
 SMALLEST, LARGEST = 7, 40  # radius of a dot
@@ -34,6 +36,6 @@ def draw(places: Iterable[Mapping[str, Any]]) -> str:
 
 def _dot(place: Mapping[str, Any], radius: float) -> str:
     x, y = place["longitude"] * UNITS, -place["latitude"] * UNITS
-    title = f"{place['place']}: {place['posts']:,} posts, {place['distinct_texts']:,} texts"
+    title = f"{place['place']}: {plural(place['posts'], 'post')}, {plural(place['distinct_texts'], 'text')}"
     circle = f'<circle class="place" cx="{x:.0f}" cy="{y:.0f}" r="{max(SMALLEST, radius):.0f}"/>'
     return f"<g><title>{escape(title)}</title>{circle}</g>"

@@ -193,7 +193,7 @@ def test_every_number_of_the_page_is_of_a_statement(overview: dict[str, Any]) ->
 def test_the_page_tells_what_the_statements_found(overview: dict[str, Any]) -> None:
     text = " ".join(said(page.render(overview, LATER)).split())
     for words in (
-        "1 situation goes on",
+        "1 situation: Flood in Valencia, ES",
         "1,211 of 1,234 tweets in files are loaded. 23 tweets are on the way. 2 files are in trouble.",
         "As of 2026-03-02 12:00 UTC, 7 min ago",
         "Flood in Valencia, ES moderate",
@@ -233,7 +233,7 @@ def test_the_map_has_a_dot_where_the_place_is(overview: dict[str, Any]) -> None:
     html = page.render(overview, LATER)
     assert 'viewBox="-900 -420 1800 710"' in html
     assert '<title>Valencia: 10 posts, 4 texts</title><circle class="place" cx="-2" cy="-197" r="40"/>' in html
-    assert '<title>Turís: 1 posts, 1 texts</title><circle class="place" cx="-4" cy="-197" r="13"/>' in html
+    assert '<title>Turís: 1 post, 1 text</title><circle class="place" cx="-4" cy="-197" r="13"/>' in html
 
 
 # ---- as a browser shows it
