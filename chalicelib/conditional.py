@@ -19,6 +19,10 @@ MISSING = {"NoSuchKey", "AccessDenied"}
 """What S3 answers where there is no object: it denies that to who may not list."""
 
 
+class HeldError(Exception):
+    """Somebody else has the object, and shows signs of life."""
+
+
 class Stored(NamedTuple):
     """The object as it is: what it says, the seconds since it was written, its ETag."""
 

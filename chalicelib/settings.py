@@ -7,7 +7,7 @@ The one environment variable is `STAGE`. Everything else is read once a cold sta
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 
 from chalicelib import clients
@@ -55,18 +55,19 @@ def from_parameters(stage: str, parameters: dict[str, str]) -> Settings:
     """Return settings from parameter names (without the path) and values. Raises SettingsError naming what is
     missing.
     """
-    known = {f.name: f for f in fields(Settings)}
+    known = {field.name: field for field in fields(Settings)}
     values: dict[str, str | int | float] = {k: v for k, v in parameters.items() if k in known}
     for name in {"grace_seconds", "load_seconds", "row_days", "erasure_days"} & set(values):
         values[name] = int(values[name])
     if "relevant_share" in values:
         values["relevant_share"] = _share(parameters["relevant_share"])
-    try:
-        return Settings(**{"stage": stage, **values})  # type: ignore[arg-type]
-    except TypeError as error:
+    values["stage"] = stage
+    if missing := [name for name, field in known.items() if field.default is MISSING and name not in values]:
         raise SettingsError(
-            f"SSM parameters under {parameter_path(stage)} are incomplete ({error}). Deploy the data plane: make deploy"
-        ) from error
+            f"SSM parameters under {parameter_path(stage)} are incomplete: {', '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} missing. Deploy the data plane: make deploy"
+        )
+    return Settings(**values)  # type: ignore[arg-type]
 
 
 def _share(value: str) -> float:

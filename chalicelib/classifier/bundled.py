@@ -110,7 +110,10 @@ def lexicon_features(evidence: Evidence) -> list[float]:
 
 
 class Rows(dict[str, complex]):
-    """weight + norm·i of each token met so far: complex, so that one sum adds up both. The lexicon meets them here."""
+    """The weight and the norm of each token met so far. The lexicon meets them here.
+
+    A pair is a complex number: 32 bytes, where a tuple of two floats takes 104, and hundreds of thousands are kept.
+    """
 
     def __init__(self, known: dict[str, complex], unknown: int, of_parts: Sequence[int], terms: Lexicon) -> None:
         super().__init__()

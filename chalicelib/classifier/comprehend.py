@@ -23,7 +23,7 @@ GIVE_UP_AFTER = 5  # failures in a row, each of them already retried by the clie
 HOPELESS = frozenset({"ResourceNotFoundException", "AccessDeniedException"})
 
 
-class Answer(NamedTuple):
+class Scored(NamedTuple):
     """The endpoint's classes with their scores, and the seconds it took."""
 
     scores: Mapping[str, float]
@@ -40,7 +40,7 @@ class _Endpoint:
         self._stopped = Event()
         self._lock = Lock()
 
-    def ask(self, text: str) -> Answer | None:
+    def ask(self, text: str) -> Scored | None:
         if self._stopped.is_set() or time.monotonic() >= self.deadline:
             return None
         began = time.monotonic()
@@ -54,7 +54,7 @@ class _Endpoint:
             return None
         with self._lock:
             self._failures = 0
-        return Answer(scores, time.monotonic() - began)
+        return Scored(scores, time.monotonic() - began)
 
     def _failed(self, code: str) -> None:
         with self._lock:
@@ -69,7 +69,7 @@ class _Endpoint:
 
 def classify(
     texts: Sequence[str], endpoint_arn: str, inference_units: int, deadline: float
-) -> tuple[list[Answer | None], Counter[str]]:
+) -> tuple[list[Scored | None], Counter[str]]:
     """(each text's answer in order, None where there was none in time; how many failures of which kind).
 
     `deadline` on the clock of time.monotonic(). Requests then under way are left to themselves.

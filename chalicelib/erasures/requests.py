@@ -33,7 +33,7 @@ MOST_BYTES = 64 << 20  # of one request, unpacked: 400,000 IDs and more
 MOST_ID = 1024  # characters
 
 
-class Request(NamedTuple):
+class ErasureRequest(NamedTuple):
     """One request. IDs as their sources write them."""
 
     id: str
@@ -100,7 +100,7 @@ def pending(bucket: str) -> Iterator[str]:
                 yield name
 
 
-def read(bucket: str, request_id: str) -> Request | None:
+def read(bucket: str, request_id: str) -> ErasureRequest | None:
     """Return a request; None where there is none. Raises UnreadableError."""
     try:
         body = clients.s3().get_object(Bucket=bucket, Key=key(request_id))["Body"]
@@ -108,7 +108,7 @@ def read(bucket: str, request_id: str) -> Request | None:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return None
         raise
-    found = Request(request_id, asked_at(request_id), "", [], [])
+    found = ErasureRequest(request_id, asked_at(request_id), "", [], [])
     try:
         for line in bodies.lines(body, MOST_BYTES, MOST_BYTES):
             said = orjson.loads(line)

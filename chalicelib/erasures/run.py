@@ -25,12 +25,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from chalicelib import clients, layout, times
+from chalicelib.conditional import HeldError
 from chalicelib.erasures import records, requests, retention, rows, stores
-from chalicelib.erasures.requests import Request
-from chalicelib.erasures.stores import Kind, Version, Work
+from chalicelib.erasures.requests import ErasureRequest
+from chalicelib.erasures.stores import Store, Version, Work
 from chalicelib.reconcile import listing
 from chalicelib.reconcile.hours import HOUR, floor
-from chalicelib.reconcile.lock import HeldError, Lock
+from chalicelib.reconcile.lock import Lock
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
 from chalicelib.transform.rows import EPOCH, written
@@ -67,7 +68,7 @@ class Pass:
     now: datetime
     deadline: float  # of time.monotonic()
     since: datetime  # when the last pass began that came to its end
-    requests: list[Request] = field(default_factory=list)
+    requests: list[ErasureRequest] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
     work: Work = field(default_factory=Work)
     rows: int = 0
@@ -195,12 +196,12 @@ def _erase(bucket: str, this: Pass, new: Sequence[Version]) -> None:
 # ------------------------------------------------------------------ what is asked for
 
 
-def batch(bucket: str, asked: Iterable[str]) -> tuple[list[Request], set[str]]:
+def batch(bucket: str, asked: Iterable[str]) -> tuple[list[ErasureRequest], set[str]]:
     """Return the first of some requests, up to MOST_IDS IDs, one at least; and the ids of all that were looked at.
 
     A request that can't be read stays, and in time is late.
     """
-    found: list[Request] = []
+    found: list[ErasureRequest] = []
     looked_at: set[str] = set()
     ids = 0
     for request_id in asked:
@@ -218,12 +219,12 @@ def batch(bucket: str, asked: Iterable[str]) -> tuple[list[Request], set[str]]:
     return found, looked_at
 
 
-def digests(request: Request) -> Iterator[str]:
+def digests(request: ErasureRequest) -> Iterator[str]:
     yield from map(records.of_tweet, request.tweet_ids)
     yield from map(records.of_user, request.user_ids)
 
 
-def earliest(asked: Iterable[Request]) -> datetime | None:
+def earliest(asked: Iterable[ErasureRequest]) -> datetime | None:
     """Return a time before which none of the tweets can have arrived, as far as their IDs tell; else None.
 
     Taken for an ID of Twitter's, one of another service says an earlier time than its own, or none.
@@ -260,7 +261,7 @@ def anything_listed(bucket: str) -> bool:
     return clients.s3().list_objects_v2(Bucket=bucket, Prefix=LIST, MaxKeys=1)["KeyCount"] > 0
 
 
-def close(bucket: str, this: Pass, request: Request) -> None:
+def close(bucket: str, this: Pass, request: ErasureRequest) -> None:
     """Write down that a request is done, and remove it with its IDs."""
     outcome = {
         "id": request.id,
@@ -286,22 +287,22 @@ def written_since(bucket: str, this: Pass, trouble: Iterable[str]) -> Iterator[V
     """Yield the objects that were written since the last pass, and those that it could not read."""
     first, last = (this.since - LATE).date(), this.now.date()
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    for kind in (stores.SOURCE, stores.DELIVERY, stores.FAILED, stores.REJECTED):
+    for store in (stores.SOURCE, stores.DELIVERY, stores.FAILED, stores.REJECTED):
         for day in days:
-            for each in stores.versions(bucket, kind, of_day(kind, day)):
+            for each in stores.versions(bucket, store, of_day(store, day)):
                 if each.written_at >= this.since - CLOCKS:
                     yield each
     for key in trouble:
-        if of := stores.kind_of(key):
+        if of := stores.store_of(key):
             yield from (each for each in stores.versions(bucket, of, key) if each.key == key)
 
 
-def of_day(kind: Kind, day: Any) -> str:
+def of_day(store: Store, day: Any) -> str:
     """Return what the keys of a day's objects begin with. `day`: a date, or an hour for that hour alone."""
     hour = isinstance(day, datetime)
-    if kind in (stores.REJECTED, stores.TWEETS):
-        return kind.prefix + (layout.hour_folder(day) if hour else layout.day_folder(day))
-    folder = layout.DELIVERY if kind is stores.DELIVERY else kind.prefix
+    if store in (stores.REJECTED, stores.TWEETS):
+        return store.prefix + (layout.hour_folder(day) if hour else layout.day_folder(day))
+    folder = layout.DELIVERY if store is stores.DELIVERY else store.prefix
     return folder + (layout.firehose_folder(day) if hour else f"{day:%Y/%m/%d}/")
 
 
@@ -311,7 +312,7 @@ def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
     for number, version in enumerate(new):
         this.go_on()
         for line in stores.lines(bucket, version, this.work):
-            for digest in version.kind.of(line):
+            for digest in version.store.of(line):
                 lines.add({"object": number, "digest": digest})
     lines.end()
     if not lines.parts:
@@ -325,11 +326,11 @@ def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
 def without_rows(bucket: str, this: Pass) -> None:
     """Erase from what no row leads to, and from the hours in which it arrived; the next pass goes on where it ends."""
     looked_at: set[datetime] = set()
-    for kind, threads in ((stores.FAILED, THREADS_OF_LARGE), (stores.REJECTED, THREADS_OF_REFUSED)):
-        within = this.reached.startswith(kind.prefix)
-        if this.reached > kind.prefix and not within:
+    for store, threads in ((stores.FAILED, THREADS_OF_LARGE), (stores.REJECTED, THREADS_OF_REFUSED)):
+        within = this.reached.startswith(store.prefix)
+        if this.reached > store.prefix and not within:
             continue  # a former pass has
-        each = stores.versions(bucket, kind, kind.prefix, this.reached if within else "")
+        each = stores.versions(bucket, store, store.prefix, this.reached if within else "")
         while page := list(islice(each, PAGE)):
             this.go_on()
             arrivals = each_version(bucket, this, this.erased, page, threads)
@@ -364,8 +365,8 @@ def erase_hours(bucket: str, this: Pass, hours: Iterable[datetime], erased: set[
     """
     for hour in sorted({hour + n * HOUR for hour in hours for n in (-1, 0, 1)} - looked_at):
         this.go_on()
-        for kind in (stores.SOURCE, stores.DELIVERY):
-            for _ in each_version(bucket, this, erased, stores.versions(bucket, kind, of_day(kind, hour))):
+        for store in (stores.SOURCE, stores.DELIVERY):
+            for _ in each_version(bucket, this, erased, stores.versions(bucket, store, of_day(store, hour))):
                 pass
         looked_at.add(hour)
 

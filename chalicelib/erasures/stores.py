@@ -28,7 +28,7 @@ MOST_BACKUP_LINE = 128 << 20  # the source backup is one line where the producer
 ATTEMPTS = 5  # at an object that somebody else writes at the same time
 
 
-class Kind(NamedTuple):
+class Store(NamedTuple):
     """How the objects under a prefix are read. `of`: the digests of a line. `without`: what is left of it once some are
     erased, the line itself where nothing is. `arrival`: when what it holds arrived, where the warehouse doesn't know.
     """
@@ -41,20 +41,20 @@ class Kind(NamedTuple):
     most_line: int = MOST_LINE
 
 
-TWEETS = Kind(layout.TWEETS, records.of_row, records.row_without)
-DELIVERY = Kind(f"{layout.DELIVERY}2", records.of_row, records.row_without)  # their keys begin with the year
-SOURCE = Kind(
+TWEETS = Store(layout.TWEETS, records.of_row, records.row_without)
+DELIVERY = Store(f"{layout.DELIVERY}2", records.of_row, records.row_without)  # their keys begin with the year
+SOURCE = Store(
     layout.SOURCE, records.of_source, records.source_without, split=records.pieces, most_line=MOST_BACKUP_LINE
 )
-REJECTED = Kind(layout.REJECTED, records.of_refusal, records.refusal_without, records.arrival_of_refusal)
-FAILED = Kind(layout.FAILED, records.of_failure, records.failure_without, records.arrival_of_failure)
+REJECTED = Store(layout.REJECTED, records.of_refusal, records.refusal_without, records.arrival_of_refusal)
+FAILED = Store(layout.FAILED, records.of_failure, records.failure_without, records.arrival_of_failure)
 KINDS = (TWEETS, DELIVERY, SOURCE, REJECTED, FAILED)
 
 
 class Version(NamedTuple):
     """One version of an object, by a listing."""
 
-    kind: Kind
+    store: Store
     key: str
     version: str
     current: bool
@@ -73,22 +73,22 @@ class Work:
     trouble: dict[str, str] = field(default_factory=dict)
 
 
-def kind_of(key: str) -> Kind | None:
+def store_of(key: str) -> Store | None:
     """Return how the object of a key is read; None for what holds no posts."""
-    return next((kind for kind in KINDS if key.startswith(kind.prefix)), None)
+    return next((store for store in KINDS if key.startswith(store.prefix)), None)
 
 
-def versions(bucket: str, kind: Kind, prefix: str, after: str = "") -> Iterator[Version]:
+def versions(bucket: str, store: Store, prefix: str, after: str = "") -> Iterator[Version]:
     """Yield all versions of the objects under a prefix, in the order of their keys; with `after` those behind a key."""
     begin: dict[str, Any] = {"KeyMarker": after} if after else {}
     for page in clients.s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix, **begin):
         for each in page.get("Versions", ()):
             written = each["LastModified"].astimezone(UTC)
-            yield Version(kind, each["Key"], each["VersionId"], each["IsLatest"], each["Size"], written)
+            yield Version(store, each["Key"], each["VersionId"], each["IsLatest"], each["Size"], written)
 
 
 def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
-    """Yield the lines of a version as its kind has them. What can't be read is written down, and ends it.
+    """Yield the lines of a version as its store has them. What can't be read is written down, and ends it.
 
     An old version that can't be read goes: what is in it can't be told, and what replaced it is there.
     """
@@ -96,7 +96,7 @@ def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
         found = clients.s3().get_object(Bucket=bucket, Key=of.key, VersionId=of.version)
         work.read += 1
         work.bytes += of.bytes
-        for line in of.kind.split(bodies.lines(found["Body"], MOST_BYTES, of.kind.most_line)):
+        for line in of.store.split(bodies.lines(found["Body"], MOST_BYTES, of.store.most_line)):
             if not line.isspace():
                 yield line
     except (OSError, EOFError, zlib.error, ValueError) as error:
@@ -111,21 +111,21 @@ def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
 
 def clean(bucket: str, of: Version, erased: Digests, at: str, work: Work) -> list[datetime]:
     """Take what is erased out of one version; return when it had arrived, as far as the lines say."""
-    arrivals = [of.kind.arrival(line) for line in lines(bucket, of, work) if not erased.isdisjoint(of.kind.of(line))]
+    arrivals = [of.store.arrival(line) for line in lines(bucket, of, work) if not erased.isdisjoint(of.store.of(line))]
     if arrivals:
         if of.current:
-            rewrite(bucket, of.kind, of.key, erased, at, work)
-            remove_old(bucket, of.kind, of.key, work)
+            rewrite(bucket, of.store, of.key, erased, at, work)
+            remove_old(bucket, of.store, of.key, work)
         else:
             remove(bucket, of, work)
     return [arrival for arrival in arrivals if arrival]
 
 
-def rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: Work) -> None:
+def rewrite(bucket: str, store: Store, key: str, erased: Digests, at: str, work: Work) -> None:
     """Write an object anew without what is erased, unless it holds nothing of it. Raises what boto3 raises."""
     for attempt in range(ATTEMPTS):
         try:
-            _rewrite(bucket, kind, key, erased, at, work)
+            _rewrite(bucket, store, key, erased, at, work)
             return
         except ClientError as error:
             code = error.response["Error"]["Code"]
@@ -135,15 +135,15 @@ def rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: W
                 raise
 
 
-def _rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: Work) -> None:
+def _rewrite(bucket: str, store: Store, key: str, erased: Digests, at: str, work: Work) -> None:
     found: Any = clients.s3().get_object(Bucket=bucket, Key=key)
     body = found["Body"].read()
     packed, changed = bytearray(), False
     gzipped = body[:2] == bodies.GZIP
     into = zlib.compressobj(6, wbits=31)
     try:
-        for line in kind.split(bodies.lines(BytesIO(body), MOST_BYTES, kind.most_line)):
-            kept = kind.without(line, erased, at)
+        for line in store.split(bodies.lines(BytesIO(body), MOST_BYTES, store.most_line)):
+            kept = store.without(line, erased, at)
             changed = changed or kept is not line
             packed += into.compress(kept) if gzipped else kept
     except (OSError, EOFError, zlib.error, ValueError) as error:
@@ -157,9 +157,9 @@ def _rewrite(bucket: str, kind: Kind, key: str, erased: Digests, at: str, work: 
         work.rewritten += 1
 
 
-def remove_old(bucket: str, kind: Kind, key: str, work: Work) -> None:
+def remove_old(bucket: str, store: Store, key: str, work: Work) -> None:
     """Remove all versions of an object but the current one."""
-    for each in versions(bucket, kind, key):
+    for each in versions(bucket, store, key):
         if each.key == key and not each.current:
             remove(bucket, each, work)
 

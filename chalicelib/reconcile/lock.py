@@ -16,16 +16,12 @@ from types import TracebackType
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import conditional, layout
-from chalicelib.conditional import BEATEN, Stored, code
+from chalicelib.conditional import BEATEN, HeldError, Stored, code
 
 KEY = layout.report("reconciliations", "lock")
 LEASE = 20.0  # seconds without a sign of life after which a lock counts as abandoned
 BEAT = 5.0  # seconds between signs of life: 180 writes in a run of 15 minutes cost 0.001 USD
 POLL = 1.0
-
-
-class HeldError(Exception):
-    """Another run holds the lock."""
 
 
 class Lock:

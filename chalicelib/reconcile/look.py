@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib import clients, jobs, layout, times
+from chalicelib.conditional import HeldError
 from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, precedence, rejected, unanswered
 from chalicelib.reconcile.compare import Compared, Job
 from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
@@ -93,7 +94,7 @@ def _run(found: Look, context: Any, surge_since: datetime | None) -> None:
         arguments["surge_since"] = surge_since.isoformat()
     try:
         jobs.run({"kind": KIND, "arguments": arguments}, context)
-    except lock.HeldError:
+    except HeldError:
         raise
     except Exception:
         known = settings()

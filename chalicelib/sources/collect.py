@@ -16,10 +16,11 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from chalicelib.conditional import HeldError
 from chalicelib.erasures import requests
 from chalicelib.settings import settings
 from chalicelib.sources import choice, jetstream
-from chalicelib.sources.cursor import Cursor, HeldError, Lease, LostError
+from chalicelib.sources.cursor import Cursor, Lease, LostError
 from chalicelib.sources.posts import line, packed
 from chalicelib.telemetry import logger, metrics
 from chalicelib.transform.plan import PutBack
@@ -78,8 +79,11 @@ class Chunk:
 
 
 @dataclass
-class Outcome:
-    """What a run did. `status`: caught_up, quiet, out_of_time, dropped, unreachable, taken_over, held, off, failed."""
+class Collected:
+    """What a run read and sent.
+
+    `status`: caught_up, quiet, out_of_time, dropped, unreachable, taken_over, held, off, failed.
+    """
 
     status: str = "unreachable"
     server: str = ""
@@ -104,42 +108,44 @@ def collect(context: Any, clock: Callable[[], float] = time.time) -> dict[str, A
     stream raise.
     """
     forwards = choice.of(settings().bluesky)
-    outcome = Outcome("off")
+    collected = Collected("off")
     if forwards is None:
-        return vars(outcome)
+        return vars(collected)
     left = context.get_remaining_time_in_millis() / 1000 if context else SECONDS_WITHOUT_CONTEXT
     deadline = time.monotonic() + left - RESERVE
-    outcome.status = "failed"
+    collected.status = "failed"
     lease = Lease(settings().bucket, jetstream.SOURCE, getattr(context, "aws_request_id", "") or "collect")
     try:
         with lease:
-            _read(lease, forwards, deadline, clock, outcome)
+            _read(lease, forwards, deadline, clock, collected)
     except HeldError as error:
-        outcome.status = "held"
+        collected.status = "held"
         logger.info("not collected", extra={"reason": str(error)})
-        return vars(outcome)
+        return vars(collected)
     except LostError as error:
-        outcome.status = "taken_over"
+        collected.status = "taken_over"
         logger.warning("stopped collecting", extra={"reason": str(error)})
     finally:
-        if outcome.status != "held":
+        if collected.status != "held":
             if lease.cursor.time_us:
-                outcome.lag_seconds = max(0.0, round(clock() - lease.cursor.time_us / 1e6, 3))
-            _report(outcome)
-    return vars(outcome)
+                collected.lag_seconds = max(0.0, round(clock() - lease.cursor.time_us / 1e6, 3))
+            _report(collected)
+    return vars(collected)
 
 
-def _read(lease: Lease, forwards: choice.Choice, deadline: float, clock: Callable[[], float], outcome: Outcome) -> None:
+def _read(
+    lease: Lease, forwards: choice.Choice, deadline: float, clock: Callable[[], float], collected: Collected
+) -> None:
     """Read from the first server that tells anything, the cursor's own before the others."""
     target = int(clock() * 1e6)
     for server in servers(lease.cursor.server):
-        outcome.status, outcome.server = "unreachable", server
+        collected.status, collected.server = "unreachable", server
         try:
-            _read_from(server, target, lease, forwards, deadline, outcome)
+            _read_from(server, target, lease, forwards, deadline, collected)
             return
         except jetstream.SourceError as error:
             logger.warning("source failed", extra={"reason": str(error)})
-            if outcome.status == "dropped":
+            if collected.status == "dropped":
                 return  # it told something; the next run goes on
             lease.advance(lease.cursor)  # a sign of life: it may have taken its time to fail
 
@@ -151,14 +157,14 @@ def servers(known: str) -> Sequence[str]:
 
 
 def _read_from(
-    server: str, target: int, lease: Lease, forwards: choice.Choice, deadline: float, outcome: Outcome
+    server: str, target: int, lease: Lease, forwards: choice.Choice, deadline: float, collected: Collected
 ) -> None:
     """Read up to an event of the time `target` (microseconds). Raises SourceError once what was read is safe."""
     chunk = Chunk(time.monotonic())
 
     def save() -> Chunk:
         _save(chunk, server, lease, target)
-        outcome.count(chunk)
+        collected.count(chunk)
         return Chunk(time.monotonic())
 
     with closing(jetstream.events(server, start(lease.cursor, server, target))) as events:
@@ -167,21 +173,21 @@ def _read_from(
             for event in _until(events, deadline):
                 if event is None:
                     if time.monotonic() - latest > QUIET:
-                        outcome.status = "quiet"
+                        collected.status = "quiet"
                         break
                     continue
                 latest = time.monotonic()
-                if event.time_us and outcome.status == "unreachable":
-                    outcome.status = "dropped"  # unless it ends well
-                    outcome.gap_seconds = gap(lease.cursor, event.time_us)
+                if event.time_us and collected.status == "unreachable":
+                    collected.status = "dropped"  # unless it ends well
+                    collected.gap_seconds = gap(lease.cursor, event.time_us)
                 if event.time_us >= target:
-                    outcome.status = "caught_up"
+                    collected.status = "caught_up"
                     break
                 chunk.add(event, forwards)
                 if chunk.full():
                     chunk = save()
             else:
-                outcome.status = "out_of_time"
+                collected.status = "out_of_time"
         except jetstream.SourceError:
             save()
             raise
@@ -221,22 +227,22 @@ def _save(chunk: Chunk, server: str, lease: Lease, target: int) -> None:
         lease.advance(Cursor(server, max(lease.cursor.time_us, min(chunk.time_us, target))))
 
 
-def _report(outcome: Outcome) -> None:
+def _report(collected: Collected) -> None:
     """Write one line in the log, and one of metrics in CloudWatch's embedded format."""
     measured = metrics()
     counts = {
-        "PostsSeen": outcome.seen,
-        "PostsForwarded": outcome.forwarded,
-        "PostsSkipped": outcome.seen - outcome.forwarded,
-        "Deletions": outcome.deletions,
-        "Rubbish": outcome.rubbish,
+        "PostsSeen": collected.seen,
+        "PostsForwarded": collected.forwarded,
+        "PostsSkipped": collected.seen - collected.forwarded,
+        "Deletions": collected.deletions,
+        "Rubbish": collected.rubbish,
     }
     for name, count in counts.items():
         measured.add_metric(name, MetricUnit.Count, count)
-    measured.add_metric("CollectGap", MetricUnit.Seconds, outcome.gap_seconds)
-    if outcome.lag_seconds is not None:
-        measured.add_metric("CollectLag", MetricUnit.Seconds, outcome.lag_seconds)
+    measured.add_metric("CollectGap", MetricUnit.Seconds, collected.gap_seconds)
+    if collected.lag_seconds is not None:
+        measured.add_metric("CollectLag", MetricUnit.Seconds, collected.lag_seconds)
     measured.flush_metrics()
-    if outcome.gap_seconds:
-        logger.error("posts are missing: the server keeps none so old", extra={"gap_seconds": outcome.gap_seconds})
-    logger.info("collected", extra=vars(outcome))
+    if collected.gap_seconds:
+        logger.error("posts are missing: the server keeps none so old", extra={"gap_seconds": collected.gap_seconds})
+    logger.info("collected", extra=vars(collected))

@@ -13,15 +13,11 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import conditional, layout
-from chalicelib.conditional import BEATEN, code
+from chalicelib.conditional import BEATEN, HeldError, code
 
 LEASE = 45.0
 """Seconds without a write after which a collector counts as dead. It writes at least every CHUNK_SECONDS and what the
 stream takes to accept (collect.py), so the next run but one goes on after a crash."""
-
-
-class HeldError(Exception):
-    """Another collector is reading."""
 
 
 class LostError(Exception):

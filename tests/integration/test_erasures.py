@@ -472,6 +472,6 @@ X = "1700000000000000001"  # of 8 September 2023
 def test_rows_from_before_a_tweet_was_written_are_not_read(
     tweet_ids: list[str], user_ids: list[str], source: str, found: datetime | None
 ) -> None:
-    asked = requests.Request("", datetime(2026, 1, 1, tzinfo=UTC), source, tweet_ids, user_ids)
+    asked = requests.ErasureRequest("", datetime(2026, 1, 1, tzinfo=UTC), source, tweet_ids, user_ids)
     at = run.earliest([asked])
     assert at == found if found is None else at is not None and abs(at - found) < timedelta(days=1)

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from chalicelib.conditional import HeldError
 from chalicelib.reconcile import lock
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
@@ -114,7 +115,7 @@ def test_a_run_that_notices_repairs_nothing_and_leaves_the_other_one_its_lock() 
     assert report["repairs"]["stopped"] == "Another run took over"
     assert not report["complete"]
     assert files.rows_of(key) == []
-    with pytest.raises(lock.HeldError), lock.Lock(settings().bucket, "a third job", 0.0):
+    with pytest.raises(HeldError), lock.Lock(settings().bucket, "a third job", 0.0):
         pass
 
     locks[1].__exit__(None, None, None)

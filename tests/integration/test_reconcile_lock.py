@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import clients, conditional
+from chalicelib.conditional import HeldError
 from chalicelib.reconcile import lock
-from chalicelib.reconcile.lock import HeldError, Lock
+from chalicelib.reconcile.lock import Lock
 from chalicelib.settings import settings
 from local.faults import Faults
 from local.server import LocalAws

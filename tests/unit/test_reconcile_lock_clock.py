@@ -16,8 +16,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib import clients
+from chalicelib.conditional import HeldError
 from chalicelib.reconcile import lock
-from chalicelib.reconcile.lock import HeldError, Lock
+from chalicelib.reconcile.lock import Lock
 from tests.support.aws_in_memory import client_error
 
 
