@@ -46,8 +46,6 @@ def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
 def resolve(request: Request, finding_id: str) -> Answer:
     """Record who resolves a finding, and why. Runs then count it under resolved, until it comes back different."""
     body = validate(request.body(), RESOLVE)
-    if not finding_id:  # `/findings//resolve`; the Data API takes no empty value
-        raise NotFoundError("Name a finding: GET /findings lists what is outstanding")
     try:
         found = findings.resolve(finding_id, request.caller, body["reason"], request.request_id, PATIENCE)
     except WarehouseError as error:

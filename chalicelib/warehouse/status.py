@@ -19,8 +19,6 @@ TABLES = (
     "finding_resolution",
     "reconciler_lock",
     "label_review",
-    "situation",
-    "situation_post",
     "erased_id",
     "migration",
 )

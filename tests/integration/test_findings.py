@@ -111,10 +111,6 @@ def test_a_finding_is_resolved_once_and_the_first_reason_stays(stack: LocalAws) 
     assert (again.status_code, again.json()["reason"]) == (200, REASON)
 
 
-def test_a_finding_without_a_name_is_not_found(stack: LocalAws) -> None:
-    assert resolve(stack, "").status_code == 404
-
-
 def test_new_damage_to_a_file_whose_finding_was_resolved_is_a_new_finding(stack: LocalAws) -> None:
     hour = files.an_hour()
     key = unreadable(hour)
