@@ -173,15 +173,11 @@ def bucket_name(name: str, account: str) -> Finding:
 
 
 def roles(of: Stage) -> Iterator[Finding]:
-    """Find roles of this stage's functions where its stack is not: IAM belongs to the account, not to a Region.
-
-    Chalice names them `<app>-<stage>-<function>`. The same stage in two Regions would share them, and the first of
-    the two to be destroyed would take them from the other.
-    """
+    """Find roles of this stage's functions, in this Region, where its stack is not: they would be written over."""
     iam = boto3.client("iam")
-    for name in (f"{of.prefix}-{function}" for function in FUNCTIONS):
+    for name in (regions.role_name(of, function) for function in FUNCTIONS):
         if exists(partial(iam.get_role, RoleName=name)):
-            advice = "the stage is deployed in another Region: give this one a name of its own in infra/stages.json"
+            advice = f"it is somebody else's, or make destroy STAGE={of.name} was interrupted: delete it"
             yield Finding(f"role {name} is taken", False, advice)
 
 

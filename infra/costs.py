@@ -27,7 +27,7 @@ class Price:
 
 PRICES = {
     "firehose": Price(0.029, "GB by Direct PUT, each record rounded up to 5 KB", "aws.amazon.com/firehose/pricing"),
-    "gb_second": Price(0.0000166667, "GB-second of Lambda, x86", "aws.amazon.com/lambda/pricing"),
+    "gb_second": Price(0.0000133334, "GB-second of Lambda, Arm", "aws.amazon.com/lambda/pricing"),
     "request": Price(0.20 / MILLION, "request of Lambda", "aws.amazon.com/lambda/pricing"),
     "put": Price(0.005 / 1000, "PUT or LIST request of S3", "aws.amazon.com/s3/pricing"),
     "s3": Price(0.023, "GB-month of S3 Standard", "aws.amazon.com/s3/pricing"),

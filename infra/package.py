@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -22,8 +22,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import accelerator
-from infra import regions, sdk
-from infra.stages import ROOT, InfraError, Stage, chalice_config
+from infra import regions, runtime, sdk
+from infra.runtime import Target
+from infra.stages import ROOT, InfraError, Stage
 from local import server
 
 MOST_ZIPPED = 24 * 1000 * 1000
@@ -41,14 +42,15 @@ NEEDED = (
     "chalicelib/pages/templates/*",
     "chalicelib/pages/world.txt",
     *("boto3/session.py", "botocore/cacert.pem", "botocore/data/redshift-data/*"),
-    *("chalicelib/__pycache__/settings.*.pyc", "botocore/__pycache__/session.*.pyc"),
 )
+BYTECODE = ("chalicelib/__pycache__/settings.*.pyc", "botocore/__pycache__/session.*.pyc", "orjson/__pycache__/*.pyc")
+"""Where an interpreter of the runtime's version made it."""
 NEVER = (
     *("numpy/*", "pandas/*", "sklearn/*", "botocore/data/ec2/*"),
     *("local/*", "infra/*", "tests/*", "label_prep/*", "place_prep/*", "benchmarks/*"),
 )
-MACHINES = {"x86_64": 62, "arm64": 183}
-"""e_machine in an ELF header, by Chalice's name of the architecture."""
+MACHINES = {"x86_64": 62, "aarch64": 183}
+"""e_machine in an ELF header, by machine."""
 START = 60.0  # seconds that the local AWS may take
 
 
@@ -63,20 +65,18 @@ class Bundle:
 def package(stage: Stage, out: Path = ROOT / "build") -> Bundle:
     """Build into `out` (`deployment.zip`, `sam.json`), inspect the zip and run it. Raises InfraError."""
     bundle = build(stage, out)
-    found = faults(bundle.path, requirements(), str(chalice_config()["lambda_architecture"]))
+    found = faults(bundle.path, requirements(), runtime.of_lambda(), BYTECODE if runtime.interpreter() else ())
     if found:
-        forget_cache()
         raise InfraError("The bundle is not fit for Lambda:\n" + "\n".join(f"  - {fault}" for fault in found))
     run_alone(bundle.path)
     return bundle
 
 
 def build(stage: Stage, out: Path) -> Bundle:
-    """`chalice package`. Raises InfraError with what Chalice said, also where it reports a failure and exits with 0."""
+    """Run `chalice package`. Raises InfraError with what Chalice said."""
     with staged() as project:
         done = chalice(project, "package", "--stage", stage.name, str(out))
-    if done.returncode or "Could not install dependencies" in done.stderr + done.stdout:
-        forget_cache()
+    if done.returncode:
         raise InfraError(f"chalice package failed:\n{done.stdout}{done.stderr}".rstrip())
     path = out / "deployment.zip"
     with ZipFile(path) as bundle:
@@ -86,70 +86,70 @@ def build(stage: Stage, out: Path) -> Bundle:
 
 @contextmanager
 def staged() -> Iterator[Path]:
-    """Yield a copy of what Chalice works on, with boto3 and bytecode. Chalice leaves its own files beside the app.
+    """Yield a copy of what Chalice works on, with the requirements' wheels for Lambda, boto3, and bytecode where an
+    interpreter of Lambda's version is at hand. Chalice leaves its own files beside the app.
 
-    The copies share a cache of packed dependencies, and so take turns.
+    The copies share a cache of wheels and bundles, and so take turns.
     """
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, Path(CACHE, "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         project = Path(scratch, "project")
         left_out = shutil.ignore_patterns("__pycache__", "accelerator-*")
         shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=left_out)
-        shutil.copy(accelerated(), project / "chalicelib" / "transform")
+        shutil.copy(accelerated(runtime.of_lambda().machine), project / "chalicelib" / "transform")
         shutil.copytree(ROOT / "sql", project / "sql")
         shutil.copytree(ROOT / "vendor", project / "vendor", symlinks=True)
         ours = shutil.ignore_patterns("deployed", "deployments", "venv")
         shutil.copytree(ROOT / ".chalice", project / ".chalice", ignore=ours)
-        for name in ("app.py", "requirements.txt"):
-            shutil.copy(ROOT / name, project)
+        shutil.copy(ROOT / "app.py", project)
+        (project / "requirements.txt").touch()  # Chalice has nothing to look for
         for policy in (project / ".chalice").glob("policy-*.json"):
             policy.write_text(policy.read_text().replace("arn:aws:", f"arn:{regions.partition()}:"))
         sdk.add(project / "vendor")
-        sdk.compile_folder(project / "vendor", "")
-        sdk.compile_folder(project / "chalicelib", "chalicelib")
+        runtime.unpack(project / "vendor", CACHE, runtime.of_lambda())
+        runtime.compile_folder(project / "vendor", "")
+        runtime.compile_folder(project / "chalicelib", "chalicelib")
         (project / ".chalice" / "deployments").symlink_to(CACHE)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield project
 
 
-def accelerated() -> Path:
-    """Return the accelerator, built for Lambda. Raises InfraError."""
-    machine = str(chalice_config()["lambda_architecture"]).replace("arm64", "aarch64")
+def accelerated(machine: str, system: str = "linux") -> Path:
+    """Return the accelerator, built for a machine. Raises InfraError."""
     try:
-        return accelerator.build(machine, accelerator.HOME, "linux")
+        return accelerator.build(machine, accelerator.HOME, system)
     except accelerator.BuildError as error:
         raise InfraError(str(error)) from error
 
 
 def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Chalice with this interpreter: its version is the Lambda runtime's, so what was tested is what runs."""
+    """Run Chalice, for the runtime that is pinned."""
     region = boto3.Session().region_name or "us-east-1"  # a bundle is the same for every Region
-    run = "import sys; from chalice.cli import main; sys.exit(main())"  # main() returns its exit status
-    command = [sys.executable, "-B", "-c", run, "--project-dir", str(project), *arguments]
+    run = Path(__file__).with_name("chalice_cli.py").read_text()
+    given = [f"python{runtime.PYTHON}", region, "--project-dir", str(project), *arguments]
+    command = [sys.executable, "-B", "-c", run, *given]
     environment = {**os.environ, "AWS_DEFAULT_REGION": region, "PYTHONPATH": str(project)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
-
-
-def forget_cache() -> None:
-    """Chalice keeps a broken zip of dependencies and would take it again."""
-    for zipped in CACHE.glob("*.zip"):
-        zipped.unlink(missing_ok=True)
 
 
 def requirements(file: Path = ROOT / "requirements.txt") -> list[Requirement]:
     lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
     wanted = (Requirement(line) for line in lines if line)
-    return [requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate()]
+    there = {"python_version": runtime.PYTHON, "sys_platform": "linux", "platform_machine": runtime.of_lambda().machine}
+    return [each for each in wanted if not each.marker or each.marker.evaluate(there)]
 
 
-def faults(path: Path, wanted: list[Requirement], architecture: str) -> list[str]:
-    """Everything that is wrong with a bundle, in words; empty when it is fit."""
+def faults(path: Path, wanted: list[Requirement], target: Target, more: Collection[str] = ()) -> list[str]:
+    """Return everything that is wrong with a bundle for a target, in words; empty when it is fit. `more`: patterns of
+    what it needs besides."""
     with ZipFile(path) as bundle:
         names = bundle.namelist()
         native = [name for name in names if name.endswith(".so") or ".so." in name or "/accelerator-" in name]
         libraries = {name: bundle.read(name)[:20] for name in native}
         modes = {name: bundle.getinfo(name).external_attr >> 16 for name in native if "/accelerator-" in name}
-    found = [f"{pattern} is missing" for pattern in NEEDED if not any(fnmatch(name, pattern) for name in names)]
+    found = [
+        f"{pattern} is missing" for pattern in (*NEEDED, *more) if not any(fnmatch(name, pattern) for name in names)
+    ]
     found += [f"{pattern} must not be in it" for pattern in NEVER if any(fnmatch(name, pattern) for name in names)]
     installed = {
         canonicalize_name(parts[0]): parts[1]
@@ -164,8 +164,10 @@ def faults(path: Path, wanted: list[Requirement], architecture: str) -> list[str
         elif version not in requirement.specifier:
             found.append(f"{requirement.name} is {version}, but {requirement.specifier} is asked for")
     for name, header in libraries.items():
-        if machine(header) != MACHINES[architecture]:
-            found.append(f"{name} is not made for {architecture}")
+        if machine(header) != MACHINES[target.machine]:
+            found.append(f"{name} is not made for {target.machine}")
+        if ".cpython-" in name and target.tag not in name:
+            found.append(f"{name} is not made for Python {target.python}")
     found += [f"{name} may not be executed" for name, mode in modes.items() if mode & 0o555 != 0o555]
     if path.stat().st_size > MOST_ZIPPED:
         found.append(f"it has {path.stat().st_size:,} bytes, more than {MOST_ZIPPED:,}")
@@ -180,14 +182,17 @@ def machine(header: bytes) -> int | None:
 def run_alone(path: Path) -> None:
     """Run the unzipped bundle against a local AWS: one Firehose event, one admin call, one reconciliation.
 
-    The interpreter is isolated: on its path are the standard library and the bundle. Raise InfraError with what the
-    bundle said.
+    What is compiled in it is Lambda's, so beside it the same requirements and accelerator are put as this machine runs
+    them. The interpreter is isolated: on its path are the standard library and the bundle. Raise InfraError with what
+    the bundle said.
     """
     with tempfile.TemporaryDirectory() as scratch:
         unzipped = Path(scratch, "task")
         with ZipFile(path) as bundle:
             for entry in bundle.infolist():
                 Path(bundle.extract(entry, unzipped)).chmod(entry.external_attr >> 16)  # as Lambda does
+        runtime.unpack(unzipped, CACHE, None)
+        shutil.copy(accelerated(os.uname().machine, sys.platform), unzipped / "chalicelib" / "transform")
         with local_aws(Path(scratch, "home")) as endpoint_url:
             environment = {
                 "PATH": os.defpath,
@@ -238,5 +243,7 @@ def described(bundle: Bundle) -> str:
     functions = sorted(name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function")
     return (
         f"{bundle.path.relative_to(ROOT) if bundle.path.is_relative_to(ROOT) else bundle.path}: "
-        f"{bundle.zipped / 1e6:.1f} MB zipped, {bundle.unzipped / 1e6:.1f} MB unzipped, {len(functions)} functions"
+        f"{bundle.zipped / 1e6:.1f} MB zipped, {bundle.unzipped / 1e6:.1f} MB unzipped, {len(functions)} functions, "
+        f"Python {runtime.PYTHON} on {runtime.of_lambda().machine}"
+        + ("" if runtime.interpreter() else f", without bytecode: there is no python{runtime.PYTHON} here to make it")
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from infra.stages import InfraError
+from infra.stages import InfraError, Stage
 
 FIREHOSE_ADDRESSES = {
     "af-south-1": "13.244.121.224/27",
@@ -77,6 +77,11 @@ def region() -> str:
             "No AWS Region is set: export AWS_DEFAULT_REGION=us-east-1 (or another), or set one in the profile"
         )
     return name
+
+
+def role_name(of: Stage, function: str) -> str:
+    """Return the name of a function's role (chalice_cli.py): IAM belongs to the account, so it names the Region too."""
+    return f"{of.prefix}-{function}-{region()}"
 
 
 def partition() -> str:

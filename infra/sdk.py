@@ -6,8 +6,6 @@ whole of botocore is 16 MB zipped, nearly all of it models of services that no f
 
 from __future__ import annotations
 
-import compileall
-import py_compile
 import re
 import shutil
 from functools import cache
@@ -46,17 +44,3 @@ def needed(path: str) -> bool:
         return False
     model = re.match(r"botocore/data/([^/]+)/", path)
     return model is None or model[1] in services()
-
-
-def compile_folder(folder: Path, prefix: str) -> None:
-    """Compile the modules of a folder, which lies at `prefix` in the bundle, to bytecode that Python takes unchecked.
-
-    Lambda's file system is read-only: without bytecode in the bundle every cold start compiles anew. The zip's times
-    mean nothing, so Python must not compare them (PEP 552).
-    """
-    compileall.compile_dir(
-        folder,
-        ddir=f"/var/task/{prefix}",
-        quiet=1,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 
 from chalicelib.warehouse import migrations
-from infra import state
+from infra import regions, state
 from infra.admin import Admin
 from infra.checks import default
 from infra.stages import InfraError, Stage
@@ -105,7 +105,7 @@ def fingerprint(of: Stage, login: Login | None) -> str:
 
 def database_user(of: Stage, function: str) -> str:
     """Who a function is in the database: its IAM role, or with a cluster the one user that they all share."""
-    return of.parameters.get("DatabaseUser") or f"IAMR:{of.prefix}-{function}"
+    return of.parameters.get("DatabaseUser") or f"IAMR:{regions.role_name(of, function)}"
 
 
 def users(of: Stage, known: Collection[str], login: Login | None) -> list[str]:

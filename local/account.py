@@ -57,11 +57,11 @@ def _functions(made: Mapping[str, Function], stage: str, account: str, region: s
     with zipfile.ZipFile(packed, "w") as file:
         file.writestr("app.py", "# The local Lambda runs the repository's app.py\n")
     for name, function in made.items():
-        role = iam_backends[account]["global"].create_role(name, "{}", "/", None, "", [], None)
+        role = iam_backends[account]["global"].create_role(f"{name}-{region}", "{}", "/", None, "", [], None)
         lambda_backends[account][region].create_function(
             {
                 "FunctionName": name,
-                "Runtime": "python3.11",
+                "Runtime": "python3.14",
                 "Role": role.arn,
                 "Handler": function.handler,
                 "Code": {"ZipFile": base64.b64encode(packed.getvalue())},

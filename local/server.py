@@ -217,7 +217,9 @@ class LocalAws:
         direct = ",".join(filter(None, (before.get("NO_PROXY") or before.get("no_proxy"), "127.0.0.1")))
         os.environ.update(self.environment, AWS_CONFIG_FILE=os.devnull, NO_PROXY=direct, no_proxy=direct)
         forget()
-        callers.install(f"disaster-tweets-{STAGE}", self.environment["AWS_ACCESS_KEY_ID"])
+        callers.install(
+            lambda function: f"disaster-tweets-{STAGE}-{function}-{REGION}", self.environment["AWS_ACCESS_KEY_ID"]
+        )
 
         def restore() -> None:
             os.environ.clear()

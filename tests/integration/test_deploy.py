@@ -367,7 +367,9 @@ def test_a_password_is_in_no_statement_but_as_its_hash() -> None:
 
 
 def test_users_that_exist_are_not_made_again() -> None:
-    known = {f"IAMR:disaster-tweets-local-{function}" for function in ("jobs", "reconcile", "erase", "api_handler")}
+    known = {
+        f"IAMR:disaster-tweets-local-{function}-us-east-1" for function in ("jobs", "reconcile", "erase", "api_handler")
+    }
     (statement,) = warehouse.users(LOCAL, {*known, "firehose_local"}, LOGIN)
     assert statement.startswith("ALTER USER firehose_local PASSWORD 'sha256|")
     assert warehouse.users(LOCAL, known, None) == []
@@ -575,14 +577,19 @@ def test_without_credentials_there_is_nothing_more_to_look_at(monkeypatch: pytes
         checks.report(Stage("dev", {}), Console(file=io.StringIO()))
 
 
-def test_the_same_stage_in_another_region_is_found_by_its_roles(stack: LocalAws) -> None:
+def test_the_same_stage_in_another_region_is_not_in_the_way_and_what_has_its_name_here_is(stack: LocalAws) -> None:
+    """IAM belongs to the account: roles have the Region in their names."""
     iam = boto3.client("iam")
-    iam.create_role(RoleName="disaster-tweets-dev-jobs", AssumeRolePolicyDocument="{}")
+    names = [f"disaster-tweets-dev-jobs-{region}" for region in ("us-west-2", "us-east-1")]
+    for name in names:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
     try:
-        finding = findings(DEV)["role disaster-tweets-dev-jobs is taken"]
-        assert finding.fine is False and "another Region" in finding.advice
+        found = findings(DEV)
+        assert f"role {names[0]} is taken" not in found
+        assert found[f"role {names[1]} is taken"].fine is False
     finally:
-        iam.delete_role(RoleName="disaster-tweets-dev-jobs")
+        for name in names:
+            iam.delete_role(RoleName=name)
 
 
 @pytest.mark.parametrize(("mode", "used", "fine"), [("off", 4, True), ("block-ingress", 4, False), ("off", 5, False)])

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from app import app
-from infra import functions, package, policies, state
+from infra import functions, package, policies, regions, state
 from infra.stages import FUNCTIONS, ROOT, InfraError, stage
 from local.server import LocalAws
 from tests.support.infra_templates import bundle
@@ -52,13 +52,13 @@ def test_the_first_deployment_makes_everything() -> None:
     assert sorted(found["rules"].values()) == ["rate(1 hour)", "rate(1 minute)", "rate(1 minute)"]
     _, memory, timeout, role = found["functions"]["disaster-tweets-dev-transform"]
     assert (memory, timeout) == (1769, 300)
-    assert role.endswith("role/disaster-tweets-dev-transform")
+    assert role.endswith("role/disaster-tweets-dev-transform-us-east-1")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_each_function_may_what_its_policy_says_and_no_more(function: str) -> None:
     iam = boto3.client("iam")
-    role = f"{OF.prefix}-{function}"
+    role = regions.role_name(OF, function)
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     assert iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] == policies.policy(OF, function)
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []

@@ -52,7 +52,8 @@ def test_a_stage_keeps_its_zones(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_policies_are_of_the_regions_partition(monkeypatch: pytest.MonkeyPatch, region: str, partition: str) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     monkeypatch.setattr(package.sdk, "add", lambda _: None)
-    monkeypatch.setattr(package.sdk, "compile_folder", lambda *_: None)
+    monkeypatch.setattr(package.runtime, "unpack", lambda *_: None)
+    monkeypatch.setattr(package.runtime, "compile_folder", lambda *_: None)
     with package.staged() as project:
         for policy in (project / ".chalice").glob("policy-*.json"):
             text = policy.read_text()

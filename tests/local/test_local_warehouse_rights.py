@@ -200,12 +200,12 @@ def test_without_the_grants_nobody_loads(deployed: Users) -> None:
 
 def test_a_function_is_its_role(stack: LocalAws) -> None:
     signed = "AWS4-HMAC-SHA256 Credential={}/20260102/us-east-1/redshift-data/aws4_request, SignedHeaders=host"
-    assert database_user({"Authorization": signed.format("role.disaster-tweets-local-jobs")}) == (
-        "IAMR:disaster-tweets-local-jobs"
+    assert database_user({"Authorization": signed.format("role.disaster-tweets-local-jobs-us-east-1")}) == (
+        "IAMR:disaster-tweets-local-jobs-us-east-1"
     )
     assert database_user({"Authorization": signed.format("local")}) is None
     api: Any = boto3.client("redshift-data")
     owner = "SELECT owner FROM main.local_owners WHERE object = 'disaster.disaster_tweets'"
     asked = api.execute_statement(Sql=owner, WorkgroupName=stack.stream, Database="tweets", WaitTimeSeconds=10)["Id"]
     (row,) = api.get_statement_result(Id=asked)["Records"]
-    assert row == [{"stringValue": "IAMR:disaster-tweets-local-jobs"}]
+    assert row == [{"stringValue": "IAMR:disaster-tweets-local-jobs-us-east-1"}]
