@@ -11,7 +11,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "architecture.md"
 TOP = ("app.py", "producer.py", "readers.py")
-PACKAGES = ("chalicelib", "sources", "label_prep", "place_prep", "infra", "local", "accelerator", "mutants", "benchmarks")
+PACKAGES = (
+    "chalicelib",
+    "sources",
+    "label_prep",
+    "place_prep",
+    "infra",
+    "local",
+    "accelerator",
+    "mutants",
+    "benchmarks",
+)
 SECTION = re.compile(r"(?<=<!-- files: python docs/file_list.py -->\n).*?(?=<!-- /files -->)", re.DOTALL)
 
 

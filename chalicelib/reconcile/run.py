@@ -78,7 +78,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 
         body = page.render(report, job_id).encode()
         clients.s3().put_object(Bucket=settings().bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
-        overview.keep(asked_for="why" not in arguments)
+        overview.keep(asked_for=not {"why", "from", "to"} & set(arguments))
     logger.info("reconciled", extra={"verdict": report["verdict"], **report["tweets"]})
     return report
 

@@ -29,7 +29,7 @@ candidate AS (
         t.s3_line,
         CASE WHEN o.tweet_key IS NULL THEN 'relevance_in_doubt' ELSE 'kinds_disagree' END AS why,
         ABS(t.relevance_score - 0.5) AS distance,
-        ROW_NUMBER() OVER (PARTITION BY COALESCE(t.text_key, t.tweet_key) ORDER BY t.tweet_key) AS copy
+        ROW_NUMBER() OVER (PARTITION BY COALESCE(t.text_key, t.tweet_key) ORDER BY t.tweet_key) AS nth_of_text
     FROM disaster.tweet AS t
     LEFT JOIN other_kind AS o ON t.tweet_key = o.tweet_key
     LEFT JOIN reviewed AS r ON COALESCE(t.text_key, t.tweet_key) = r.text_key
@@ -44,7 +44,7 @@ ranked AS (
         c.*,
         ROW_NUMBER() OVER (PARTITION BY c.disaster_label, c.why ORDER BY c.distance, c.tweet_key) AS turn
     FROM candidate AS c
-    WHERE c.copy = 1
+    WHERE c.nth_of_text = 1
 )
 
 SELECT

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 import pytest
@@ -18,6 +19,7 @@ from chalicelib.pages import charts
 from chalicelib.pages import overview as page
 from chalicelib.warehouse import statements
 from tests.support import browser as browsers
+from tests.support import tweet_files as files
 from tests.support.admin_api import finished
 from tests.support.browser import browser, needs_chromium
 from tests.support.warehouses import Scratch, scratch
@@ -115,6 +117,11 @@ def shown(overview: dict[str, Any], *names: str, of: str) -> list[tuple[Any, ...
     return [tuple(row[name] for name in names) for row in overview[of]]
 
 
+NOTHING = {
+    **{question: [] for question in figures.QUESTIONS},
+    "freshness": {"loaded_rows": 0},
+    "health": dict.fromkeys(("tweets", "loaded", "waiting", "troubled_files", "outstanding"), 0),
+}
 COUNTS = ("posts", "distinct_texts", "posts_before", "distinct_texts_before")
 
 
@@ -250,11 +257,39 @@ def test_it_fits_phones_and_desktops_and_prints(overview: dict[str, Any], tmp_pa
     assert 1 <= browsers.printed(tmp_path, html) <= 4
 
 
+# ---- as it is stored
+
+
+def test_it_is_asked_for_at_most_once_in_a_while_unless_somebody_asks(stack: Any) -> None:
+    with mock.patch.object(figures, "ask", side_effect=lambda *_: {**NOTHING, "as_of": "2026-03-02T12:00:00Z"}) as ask:
+        for asked_for in (True, False, False):
+            stored.keep(asked_for)
+        assert ask.call_count == 1
+        with mock.patch.object(stored, "EVERY", 0.0):
+            stored.keep(asked_for=False)
+        assert ask.call_count == 2
+
+
+def test_what_fails_fails_no_reconciliation(stack: Any) -> None:
+    with mock.patch.object(figures, "ask", side_effect=ValueError("no such table")):
+        stored.keep(asked_for=True)
+
+
+def test_texts_are_those_of_the_files_as_they_are_now(stack: Any) -> None:
+    erased, gone = files.put(files.an_hour(), 3), "tweets/dt=2025-03-01/hh=00/gone-1.ndjson.gz"
+    lines = files.lines(erased, 3, AS_OF)
+    files.put_object(erased, b"".join([lines[0], orjson.dumps({"erased_at": "x"}) + b"\n", lines[2]]))
+    shown = [{"s3_key": erased, "s3_line": line} for line in (3, 2)]
+    told = stored.with_texts({"posts": shown, "situations": [{"posts_shown": [{"s3_key": gone, "s3_line": 1}]}]})
+    assert [post["text"] for post in told["posts"]] == [f"flood in {erased} 3", None]
+    assert told["situations"][0]["posts_shown"][0]["text"] is None
+
+
 # ---- as the admin API answers
 
 
 def test_a_browser_gets_what_a_reconciliation_has_stored(stack: Any) -> None:
-    finished(stack.admin_url, "/reconciliations", {"from": "2026-03-01T00:00:00Z", "to": "2026-03-01T01:00:00Z"})
+    finished(stack.admin_url, "/reconciliations")
     told = requests.get(stack.admin_url + "/overview", timeout=30).json()
     assert 0 <= told["age_seconds"] < 60
     assert set(told) == {"as_of", "age_seconds", *figures.QUESTIONS} - {"situation_hours", "situation_posts"}
