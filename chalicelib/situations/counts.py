@@ -1,0 +1,152 @@
+"""Counts of posts by kind, country and time, as the planner asks for them. Nothing here touches AWS."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from chalicelib.situations.usual import Usual, limit, usual
+
+STEP = 300
+"""Seconds. Times are counted in steps since 1970."""
+
+HOUR = 3600 // STEP
+RECENT = 24 * HOUR
+"""What is decided anew each time."""
+
+PAST = 8 * 24 * HOUR
+"""What is looked at in all."""
+
+ANYWHERE = "*"
+
+
+class Count(NamedTuple):
+    """What a step has of a kind in a country. Both are empty for all posts of the stream; the country is ANYWHERE for
+    all posts of the kind. Before the recent time a step stands for its whole hour.
+
+    `texts`: those that nobody has written before. `located`: of them, with a country.
+    """
+
+    kind: str
+    country: str
+    at: int
+    posts: int
+    texts: int
+    located: int
+
+
+NOTHING = Count("", "", 0, 0, 0, 0)
+
+
+class Hour(NamedTuple):
+    """What an hour has of a cell: `far` texts would be far more than usual."""
+
+    posts: int
+    texts: int
+    expected: float
+    far: int
+
+    @property
+    def is_far(self) -> bool:
+        """Return whether it has far more texts than usual: enough to open a situation."""
+        return self.texts >= self.far
+
+    @property
+    def is_more(self) -> bool:
+        """Return whether it has half of that: enough for a situation to go on."""
+        return 2 * self.texts >= self.far
+
+
+class Cell:
+    """A kind in a country, or anywhere: its counts by step in the recent time, and by hour in all of it."""
+
+    def __init__(self, counts: Iterable[Count], since: int) -> None:
+        self._steps: dict[int, Count] = {}
+        self.hours: dict[int, Count] = {}
+        for count in counts:
+            if count.at >= since:
+                self._steps[count.at] = count
+            hour = count.at // HOUR
+            self.hours[hour] = _sum(hour, [self.hours[hour], count]) if hour in self.hours else count
+
+    def until(self, end: int) -> Count:
+        """Return the sum of the twelve steps of which `end` is the last."""
+        return _sum(end, [self._steps[at] for at in range(end - HOUR + 1, end + 1) if at in self._steps])
+
+    def first(self, end: int) -> int:
+        """Return the first of these twelve steps that has a post."""
+        return min((at for at in range(end - HOUR + 1, end + 1) if at in self._steps), default=end)
+
+
+class Counts:
+    """All cells, beside all posts of the stream."""
+
+    def __init__(self, counts: Iterable[Count], now: int) -> None:
+        self.start = (now - RECENT) // HOUR * HOUR
+        by_cell: dict[tuple[str, str], list[Count]] = defaultdict(list)
+        for count in counts:
+            by_cell[count.kind, count.country].append(count)
+        self.cells = {cell: Cell(its, self.start - HOUR) for cell, its in by_cell.items()}
+        self._stream = self.cells.pop(("", ""), Cell((), self.start))
+        self._usual: dict[tuple[str, str, int], Usual | None] = {}
+
+    @property
+    def kinds(self) -> set[str]:
+        """Return the kinds that were counted."""
+        return {kind for kind, _ in self.cells}
+
+    def countries(self, kind: str) -> list[str]:
+        """Return the countries in which a kind was counted."""
+        return [country for of, country in self.cells if of == kind and country != ANYWHERE]
+
+    def texts(self, kind: str, country: str, end: int) -> int:
+        """Return the texts of the hour that ends with a step."""
+        return self._until(kind, country, end).texts
+
+    def located(self, kind: str, end: int) -> int:
+        """Return how many texts of a kind speak of a country, in the hour that ends with a step."""
+        return self._until(kind, ANYWHERE, end).located
+
+    def first(self, kind: str, country: str, end: int) -> int:
+        """Return the first step with a post of the hour that ends with a step."""
+        return self.cells[kind, country].first(end)
+
+    def _until(self, kind: str, country: str, end: int) -> Count:
+        cell = self.cells.get((kind, country))
+        return cell.until(end) if cell else NOTHING
+
+    def look(self, kind: str, country: str, end: int, before: int, share: float = 1.0) -> Hour | None:
+        """Return what the hour that ends with step `end` has of a cell, compared with the past before a step.
+
+        `share`: of its texts, those that are not accounted for elsewhere. None where there is no past, or nothing was counted.
+        """
+        if (kind, country) not in self.cells:
+            return None
+        own = self._until(kind, country, end)
+        known = self._past(kind, country, end, before)
+        if known is None:
+            return None
+        others = self._stream.until(end).posts - own.posts
+        return Hour(own.posts, round(own.texts * share), known.expected(others), limit(known, others))
+
+    def _past(self, kind: str, country: str, end: int, before: int) -> Usual | None:
+        """Return what is usual by the whole hours before a step, or, without any, by those before the hour itself."""
+        own = (end - HOUR + 1) // HOUR
+        return self._before(kind, country, min(own, before // HOUR)) or self._before(kind, country, own)
+
+    def _before(self, kind: str, country: str, end: int) -> Usual | None:
+        if (kind, country, end) not in self._usual:
+            mine = self.cells[kind, country].hours
+            watched = {hour: count.posts for hour, count in self._stream.hours.items() if hour < end}
+            texts = [mine[hour].texts if hour in mine else 0 for hour in watched]
+            others = [posts - (mine[hour].posts if hour in mine else 0) for hour, posts in watched.items()]
+            self._usual[kind, country, end] = usual(texts, others)
+        return self._usual[kind, country, end]
+
+
+def _sum(at: int, counts: Iterable[Count]) -> Count:
+    posts = texts = located = 0
+    for count in counts:
+        posts, texts, located = posts + count.posts, texts + count.texts, located + count.located
+    return Count("", "", at, posts, texts, located)
