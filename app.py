@@ -167,6 +167,11 @@ def review_post() -> Response:
     return admin("labels.review")
 
 
+@app.route("/situations", methods=["GET"], authorizer=IAM)
+def list_situations() -> Response:
+    return admin("situations.list_all")
+
+
 @app.route("/erasures", methods=["POST"], authorizer=IAM)
 def start_erasure() -> Response:
     return admin("erasures.start")

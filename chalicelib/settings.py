@@ -25,6 +25,7 @@ class Settings:
     copy_role_arn: str
     comprehend_role_arn: str = ""
     alert_topic_arn: str = ""
+    situation_topic_arn: str = ""  # where new situations are published
     workgroup: str = ""
     cluster: str = ""  # a provisioned cluster instead of a workgroup
     database_user: str = ""  # with a cluster

@@ -84,12 +84,13 @@ PEOPLE: dict[str, tuple[Grant, ...]] = {
         ),
         Grant("Settings", ("ssm:*",), ("arn:aws:ssm:*:*:parameter/disaster-tweets/{stage}/*",)),
         Grant(
-            "AlarmsAndTopic",
+            "AlarmsAndTopics",
             ("cloudwatch:*", "sns:*", "budgets:*"),
             (
                 f"arn:aws:cloudwatch:*:*:alarm:{NAME}-*",
                 f"arn:aws:cloudwatch::*:dashboard/{NAME}-*",
                 f"arn:aws:sns:*:*:{NAME}",
+                f"arn:aws:sns:*:*:{NAME}-situations",
                 f"arn:aws:budgets::*:budget/{NAME}-*",
             ),
         ),

@@ -72,7 +72,8 @@ LIST_ENDPOINTS = Grant("ListEndpoints", ("comprehend:ListEndpoints",), ("*",), w
 LIST_COMPREHEND = Grant(
     "ListComprehend", ("comprehend:ListDocumentClassifiers", "comprehend:ListEndpoints"), ("*",), why=NO_RESOURCE
 )
-ALERT = Grant("Alert", ("sns:Publish",), ("arn:aws:sns:*:*:disaster-tweets-{stage}",))
+TOPIC = "arn:aws:sns:*:*:disaster-tweets-{stage}"
+ALERT = Grant("Alert", ("sns:Publish",), (TOPIC, f"{TOPIC}-situations"))
 ALERT_KEY = Grant(
     "AlertKey",
     ("kms:Decrypt", "kms:GenerateDataKey"),

@@ -42,6 +42,7 @@ def install(
     _rules(stage, **account)
     _alarms(alarms, **account)
     _messages(f"disaster-tweets-{stage}-alerts", topic_arn, **account)
+    _messages(f"disaster-tweets-{stage}-situations", f"{topic_arn}-situations", **account)
     log, measure = _logs(made, **account), metrics.install(**account)
 
     def take(function: str, line: str) -> None:

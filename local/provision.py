@@ -49,6 +49,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str 
     if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=NAME)
     topic = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=NAME)["TopicArn"]
+    situations = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=f"{NAME}-situations")["TopicArn"]
     settings = {
         "bucket": NAME,
         "stream": NAME,
@@ -57,6 +58,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str 
         "copy_role_arn": role("copy"),
         "comprehend_role_arn": role("data-ComprehendRole-1"),  # CloudFormation names it so; policies rely on it
         "alert_topic_arn": topic,
+        "situation_topic_arn": situations,
         "delivery": delivery,
         "grace_seconds": str(GRACE_SECONDS),
         "bluesky": "off",  # `make live` switches it on

@@ -30,6 +30,7 @@ ROUTES = {
     "POST /findings/{finding_id}/resolve": "accept a finding as it is, with a reason",
     "GET /labels": "posts from which most can be learnt, if somebody says what they are",
     "POST /labels": "say what a post is",
+    "GET /situations": "what is happening, where and since when, with the posts that show it",
     "POST /reconciliations": "compare tweet files with rows, and repair",
     "GET /reconciliations": "past runs, the newest first",
     "GET /reconciliations/{id}": "status and report of a run, or of the latest, as JSON or as a page",

@@ -34,6 +34,7 @@ from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair import Repairs, repair
 from chalicelib.reconcile.report import Found, build
 from chalicelib.settings import settings
+from chalicelib.situations import run as situations
 from chalicelib.telemetry import logger
 from chalicelib.warehouse import data_api
 
@@ -105,6 +106,10 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
         repairs = repair(job, folder, deadlines.repairs, stops, damaged)
     jobs.progress("looking for tweets that came more than once")
     repeats.find(job, known, repairs.since, left(deadlines.report))
+
+    if repairs.since or known.new_rows or job.sweep:
+        jobs.progress("looking for situations")
+        situations.update(job_id, datetime.now(UTC), deadlines.repairs)
 
     jobs.progress("looking for records that the transform did not answer, and for refused ones")
     lost = unanswered.find(folder, spans, deadlines.repairs)

@@ -1,4 +1,4 @@
-"""Counts of posts by kind, country and time, as the planner asks for them. Nothing here touches AWS."""
+"""Sum up counts of posts by kind, country and time, as the planner asks for them. Nothing here touches AWS."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Counts:
     def look(self, kind: str, country: str, end: int, before: int, share: float = 1.0) -> Hour | None:
         """Return what the hour that ends with step `end` has of a cell, compared with the past before a step.
 
-        `share`: of its texts, those that are not accounted for elsewhere. None where there is no past, or nothing was counted.
+        `share`: of its texts, those not accounted for elsewhere. None without a past, or where nothing was counted.
         """
         if (kind, country) not in self.cells:
             return None

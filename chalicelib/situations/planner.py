@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from chalicelib.situations.counts import ANYWHERE, HOUR, Count, Counts, Hour
+from chalicelib.situations.usual import LEAST
 
 QUIET = 6 * HOUR
 """After so long without more posts than usual a situation is over."""
@@ -101,7 +102,7 @@ class _Scan:
         located = self.counts.located(kind, end)
         share = max(0.0, 1 - accounted / located) if located else 1.0
         first = next((country for country in countries if not self._of({kind}, country, end)), "")
-        leads = bool(first) and 2 * texts[first] >= located * share
+        leads = bool(first) and texts[first] >= max(LEAST / 2, located * share / 2)
         self._look(kind, "", end, share, first if leads else "")
 
     def _look(self, kind: str, country: str, end: int, share: float = 1.0, leading: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What is usual for a kind at a place, and how many texts are far more than that. Nothing here touches AWS.
+"""Tell what is usual for a kind at a place, and how many texts are far more than that. Nothing here touches AWS.
 
 The usual is the mean of the past hours, those that stand out left out. A count is far more if chance would bring it
 about less than once in ten million hours. Chance is a negative binomial distribution: counts vary as those of a Poisson

@@ -1,0 +1,138 @@
+"""Bring `disaster.situation` up to date, where rows were loaded: count, plan, write, tell."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chalicelib import times
+from chalicelib.reconcile import transaction
+from chalicelib.situations import tell
+from chalicelib.situations.counts import ANYWHERE, HOUR, PAST, RECENT, STEP, Count
+from chalicelib.situations.planner import QUIET, Situation, plan
+from chalicelib.situations.usual import LEAST
+from chalicelib.telemetry import logger, metrics
+from chalicelib.warehouse import data_api
+from chalicelib.warehouse.data_api import Row
+from chalicelib.warehouse.statements import named
+
+MOST = 50
+"""Situations that a run writes, the largest ones: each takes two transactions."""
+
+SEVERITIES = ((1000, "major"), (100, "moderate"), (0, "minor"))
+"""By the distinct texts of the peak's hour, from so many on."""
+
+
+def update(run_id: str, now: datetime, deadline: float) -> None:
+    """Find situations, write them down and tell of new ones, by `deadline` (time.monotonic()).
+
+    What fails here, or has no time left, fails no run: the next one finds the same, for all of it follows from rows.
+    """
+    if time.monotonic() > deadline:
+        return
+    try:
+        opened = _write(run_id, now, deadline)
+        told = tell.tell(run_id, now, deadline - time.monotonic())
+    except data_api.WarehouseError:
+        logger.exception("situations not brought up to date", extra={"run": run_id})
+        opened, told, failed = 0, 0, 1
+    else:
+        failed = 0
+    emf = metrics()
+    for name, count in {"SituationsOpened": opened, "SituationsTold": told, "SituationsFailed": failed}.items():
+        emf.add_metric(name, "Count", count)
+    emf.flush_metrics()
+
+
+def _write(run_id: str, now: datetime, deadline: float) -> int:
+    """Write what the plan says; return how many situations are new."""
+    step = step_of(now)
+    recent = (step - RECENT) // HOUR * HOUR - HOUR
+    asked = [named("situations/counts"), named("situations/known")]
+    given = {
+        "since": times.sql(moment(step - PAST)),
+        "until": times.sql(now + timedelta(seconds=1)),
+        "recent": str(recent),
+        "least": str(LEAST // 2),
+        "known_since": times.sql(moment(recent - QUIET)),
+    }
+    counts, known = transaction.run(asked, given, answers=2, patience=deadline - time.monotonic())
+    found = plan((Count(*row.values()) for row in counts), map(situation, known), step)
+    alive = sorted([*found.opened, *found.going_on], key=lambda each: (-each.peak_texts, each.id))
+    for each in alive[:MOST]:
+        _keep(each, run_id, now, deadline)
+    for each in found.closed:
+        statements = [transaction.LOCK, named("situations/close")]
+        given = {"situation": each.id, "now": times.sql(now)}
+        transaction.run(statements, given, answers=0, patience=deadline - time.monotonic())
+    return len(found.opened)
+
+
+def _keep(each: Situation, run_id: str, now: datetime, deadline: float) -> None:
+    """Write a situation with what its posts say."""
+    scope = {
+        "kind": each.kind,
+        "country": each.country or ANYWHERE,
+        "began": times.sql(moment(each.began)),
+        "ended": times.sql(moment(each.last + 1)),
+    }
+    asked = [named(f"situations/{name}") for name in ("sums", "places", "information_types")]
+    (sums,), places, types = transaction.run(asked, scope, answers=3, patience=deadline - time.monotonic())
+    given = {
+        **scope,
+        "situation": each.id,
+        "run": run_id,
+        "now": times.sql(now),
+        "closed": times.sql(now) if each.over else "-",
+        "place": places[0]["place"] if places else "-",
+        "peak": times.sql(moment(each.peak)),
+        "posts": str(sums["posts"]),
+        "texts": str(sums["distinct_texts"]),
+        "peak_posts": str(each.peak_posts),
+        "peak_texts": str(each.peak_texts),
+        "expected": f"{each.expected:.3f}",
+        "severity": severity(each.peak_texts),
+        "places": _json(places),
+        "types": _json(types),
+    }
+    written = [named(f"situations/{name}") for name in ("open", "keep", "drop_posts", "best_posts")]
+    transaction.run([transaction.LOCK, *written], given, answers=0, patience=deadline - time.monotonic())
+
+
+def situation(row: Mapping[str, Any]) -> Situation:
+    """Return a row of `disaster.situation` as the planner knows it."""
+    return Situation(
+        row["situation_id"],
+        row["kind"],
+        row["country"],
+        step_of(row["began_at"]),
+        step_of(row["last_at"]) - 1,
+        step_of(row["peak_at"]),
+        row["peak_posts"],
+        row["peak_texts"],
+        row["expected_texts"],
+        step_of(row["opened_at"]),
+        row["closed_at"] is not None,
+    )
+
+
+def severity(peak_texts: int) -> str:
+    """Return what a situation is called by the distinct texts of its peak's hour."""
+    return next(name for least, name in SEVERITIES if peak_texts >= least)
+
+
+def step_of(at: datetime) -> int:
+    """Return the step in which a time lies."""
+    return int(at.timestamp()) // STEP
+
+
+def moment(step: int) -> datetime:
+    """Return when a step begins."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(seconds=step * STEP)
+
+
+def _json(rows: Iterable[Row]) -> str:
+    return json.dumps(list(rows), ensure_ascii=False, default=float)  # NUMERIC comes as Decimal
