@@ -13,7 +13,6 @@ import requests
 import tweet_files as files
 from botocore.exceptions import EndpointConnectionError
 
-from chalicelib import clients
 from chalicelib.columns import NAMES
 from chalicelib.settings import settings
 from chalicelib.situations import run, tell
@@ -28,6 +27,7 @@ _DAYS = count()
 @pytest.fixture
 def now() -> Iterator[datetime]:
     """A time that no other test uses, with a stream that has a past."""
+    data_api.run(["DELETE FROM disaster.situation", "DELETE FROM disaster.situation_post"])
     moment = datetime(2024, 1, 1, 12, 30, tzinfo=UTC) + timedelta(days=20 * next(_DAYS))
     posts(moment, 60, hours=9.0, disaster_label="not_disaster", relevance_label="not_relevant", country_code=None)
     yield moment

@@ -1,4 +1,5 @@
--- A situation as it is now; what was told of it, and when it was opened, stays. A parameter can't be null: '-' stands for that.
+-- A situation as it is now; what was told of it, and when it was opened, stays.
+-- A parameter can't be null: '-' stands for that.
 UPDATE disaster.situation
 SET
     kind = :kind,

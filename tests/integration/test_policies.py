@@ -175,12 +175,24 @@ class Scenario:
             self.invoke("transform", event(many))
             self.invoke("reconcile", schedule.event())
 
+    def sql(self, statement: str) -> None:
+        ran = self.data.execute_statement(Sql=statement, WorkgroupName=BUCKET, Database="tweets")["Id"]
+        while (found := self.data.describe_statement(Id=ran))["Status"] != "FINISHED":
+            assert found["Status"] not in {"FAILED", "ABORTED"}, found
+
+    def situation(self) -> None:
+        """One that no message was about: the next run that loads something tells of it."""
+        times = ("began_at", "peak_at", "last_at", "opened_at", "seen_at")
+        counts = ("posts", "distinct_texts", "peak_posts", "peak_texts", "expected_texts")
+        self.sql(
+            f"INSERT INTO disaster.situation (situation_id, kind, severity, opened_by, {', '.join(times + counts)})"
+            f" VALUES ('1', 'flood', 'minor', 'nobody', {', '.join(['GETDATE()'] * 5 + ['1'] * 5)})"
+        )
+        self.admin("GET", "/situations")
+
     def warehouse(self) -> None:
         """From nothing."""
-        sql, warehouse = "DROP SCHEMA disaster CASCADE", {"WorkgroupName": BUCKET, "Database": "tweets"}
-        dropped = self.data.execute_statement(Sql=sql, **warehouse)["Id"]
-        while (found := self.data.describe_statement(Id=dropped))["Status"] != "FINISHED":
-            assert found["Status"] not in {"FAILED", "ABORTED"}, found
+        self.sql("DROP SCHEMA disaster CASCADE")
         finished(self.aws.admin_url, "/warehouse/setup")
         self.admin("GET", "/warehouse")
         self.admin("GET", "/")
@@ -192,6 +204,7 @@ def needed(stack: LocalAws) -> Iterator[set[Need]]:
     with recorded() as found:
         scenario = Scenario(stack)
         scenario.warehouse()
+        scenario.situation()
         scenario.classifier()
         scenario.large_batches()
         scenario.collection()
