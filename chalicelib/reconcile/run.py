@@ -107,7 +107,8 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     jobs.progress("looking for tweets that came more than once")
     repeats.find(job, known, repairs.since, left(deadlines.report))
 
-    if repairs.since or known.new_rows or job.sweep:
+    loaded = repairs.since or (settings().delivery == "firehose" and known.new_rows)
+    if loaded or job.sweep:
         jobs.progress("looking for situations")
         situations.update(job_id, datetime.now(UTC), deadlines.repairs)
 

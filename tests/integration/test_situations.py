@@ -10,7 +10,6 @@ from unittest import mock
 
 import pytest
 import requests
-import tweet_files as files
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib.columns import NAMES
@@ -18,7 +17,8 @@ from chalicelib.settings import settings
 from chalicelib.situations import run, tell
 from chalicelib.warehouse import copy, data_api
 from local.server import LocalAws
-from tests.warehouses import row
+from tests.support import tweet_files as files
+from tests.support.warehouses import row
 
 pytestmark = pytest.mark.usefixtures("stack")
 _DAYS = count()

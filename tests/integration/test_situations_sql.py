@@ -10,7 +10,7 @@ import pytest
 from chalicelib.situations.counts import ANYWHERE, HOUR, Count
 from chalicelib.situations.run import moment, step_of
 from chalicelib.warehouse.statements import named
-from tests.warehouses import Scratch, scratch
+from tests.support.warehouses import Scratch, scratch
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 RECENT = step_of(NOW) - 25 * HOUR
