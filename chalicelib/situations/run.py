@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib import times
 from chalicelib.reconcile import transaction
 from chalicelib.situations import tell
@@ -36,15 +38,15 @@ def update(run_id: str, now: datetime, deadline: float) -> None:
     try:
         opened = _write(run_id, now, deadline)
         told = tell.tell(run_id, now, deadline - time.monotonic())
-    except data_api.WarehouseError:
+        found = {"SituationsOpened": opened, "SituationsTold": told}
+    except (data_api.WarehouseError, ClientError, BotoCoreError):
         logger.exception("situations not brought up to date", extra={"run": run_id})
-        opened, told, failed = 0, 0, 1
-    else:
-        failed = 0
-    emf = metrics()
-    for name, count in {"SituationsOpened": opened, "SituationsTold": told, "SituationsFailed": failed}.items():
-        emf.add_metric(name, "Count", count)
-    emf.flush_metrics()
+        found = {"SituationsFailed": 1}
+    if counts := {name: number for name, number in found.items() if number}:
+        emf = metrics()
+        for name, number in counts.items():
+            emf.add_metric(name, "Count", number)
+        emf.flush_metrics()
 
 
 def _write(run_id: str, now: datetime, deadline: float) -> int:

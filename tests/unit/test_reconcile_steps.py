@@ -24,6 +24,7 @@ from chalicelib.reconcile.rejected import Rejected
 from chalicelib.reconcile.repair import Repairs
 from chalicelib.reconcile.run import Deadlines
 from chalicelib.reconcile.unanswered import GivenUp
+from chalicelib.situations import run as situations
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
@@ -212,6 +213,7 @@ class Steps:
             (run, "compared_with", lambda: self.compared),
             (run, "repair", lambda: self.repairs),
             (repeats, "find", lambda: None),
+            (situations, "update", lambda: None),
             (unanswered, "find", list),
             (rejected, "count", Rejected),
             (unanswered, "given_up", lambda: GivenUp(0, [])),
@@ -250,13 +252,14 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     lock = mock.Mock(lost=False)
     found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), lock)
     assert [name for name, *_ in steps.called] == [
-        "progress", "write", "progress", "compared_with", "repair", "progress", "find", "progress", "find", "count",
-        "given_up", "settle", "idle",
+        "progress", "write", "progress", "compared_with", "repair", "progress", "find", "progress", "update",
+        "progress", "find", "count", "given_up", "settle", "idle",
     ]  # fmt: skip
     assert [rest for name, *rest in steps.called if name == "progress"] == [
         ["listing tweet files"],
         ["tweet files listed, now compared with rows", 20],
         ["looking for tweets that came more than once"],
+        ["looking for situations"],
         ["looking for records that the transform did not answer, and for refused ones"],
     ]
     bucket, folder, spans, listed_by, requests = steps.of("write")
@@ -276,6 +279,8 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     looked, lost = [rest for name, *rest in steps.called if name == "find"]
     assert looked == [job, steps.known, at(1), 120.0]
     assert lost == [folder, spans, 1100.0]
+    run_id, moment, update_by = steps.of("update")
+    assert (run_id, moment.tzinfo, update_by) == ("id", UTC, 1100.0)
     assert steps.of("count") == (NAME, spans, 1100.0)
     assert steps.of("given_up") == (NAME, spans)
     assert steps.of("settle") == (job, folder, steps.listed, steps.compared, 7, [], [], 120.0)
