@@ -67,7 +67,7 @@ def _write(run_id: str, now: datetime, deadline: float) -> int:
     for each in alive[:MOST]:
         _keep(each, run_id, now, deadline)
     for each in found.closed:
-        statements = [transaction.LOCK, named("situations/close")]
+        statements = [transaction.SQL["lock"], named("situations/close")]
         given = {"situation": each.id, "now": times.sql(now)}
         transaction.run(statements, given, answers=0, patience=deadline - time.monotonic())
     return len(found.opened)
@@ -101,7 +101,7 @@ def _keep(each: Situation, run_id: str, now: datetime, deadline: float) -> None:
         "types": _json(types),
     }
     written = [named(f"situations/{name}") for name in ("open", "keep", "drop_posts", "best_posts")]
-    transaction.run([transaction.LOCK, *written], given, answers=0, patience=deadline - time.monotonic())
+    transaction.run([transaction.SQL["lock"], *written], given, answers=0, patience=deadline - time.monotonic())
 
 
 def situation(row: Mapping[str, Any]) -> Situation:

@@ -30,7 +30,7 @@ def tell(run_id: str, now: datetime, patience: float) -> int:
     topic = settings().situation_topic_arn
     if not topic:
         return 0
-    statements = [transaction.LOCK, named("situations/claim"), named("situations/claimed")]
+    statements = [transaction.SQL["lock"], named("situations/claim"), named("situations/claimed")]
     claim = f"{run_id[:20]}-{secrets.token_hex(4)}"  # its own, should Lambda invoke a job twice
     given = {"run": claim, "now": times.sql(now)}
     (claimed,) = transaction.run(statements, given, answers=1, patience=patience)
@@ -50,7 +50,7 @@ def _publish(row: Mapping[str, Any], claim: str, topic: str, patience: float) ->
     except (ClientError, BotoCoreError):
         logger.exception("a situation was not told", extra={"situation": row["situation_id"]})
         given = {"situation": row["situation_id"], "run": claim}
-        transaction.run([transaction.LOCK, named("situations/give_back")], given, answers=0, patience=patience)
+        transaction.run([transaction.SQL["lock"], named("situations/give_back")], given, answers=0, patience=patience)
         return False
     logger.info("a situation was told", extra={"situation": row["situation_id"], "claim": claim})
     return True
