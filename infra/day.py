@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from chalicelib.reconcile import gate, plan
+from chalicelib.reconcile import gate, repair_batches
 from chalicelib.reconcile.gate import Ledger, Seen, Surge
-from chalicelib.reconcile.hours import HOUR, RECENT, Found, Range, floor, recent, within
+from chalicelib.reconcile.hours import HOUR, RECENT, HourFiles, Range, floor, recent, within
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -122,7 +122,7 @@ class World:
 
         `since`: the files of a surge were written; None where none woke the warehouse."""
         at = now + timedelta(seconds=ASSUMED.compare_seconds)
-        most = max(1, min(plan.MOST_FILES, int(plan.MOST_ROWS / max(1.0, self.rows))))
+        most = max(1, min(repair_batches.MOST_FILES, int(repair_batches.MOST_ROWS / max(1.0, self.rows))))
         first = bisect_left(self.waiting, since) if since else len(self.waiting)
         while first < len(self.waiting):
             at = self.transaction(at, self.waiting[first : first + most])
@@ -148,13 +148,13 @@ class World:
         del self.waiting[first : first + len(batch)]
         return done
 
-    def known(self, listed: Range) -> dict[datetime, Found]:
+    def known(self, listed: Range) -> dict[datetime, HourFiles]:
         """Return what a run's ledger says of the files that have been written.
 
         Where Firehose loads, those that wait for it are none of them (run.keep)."""
         waiting = Counter(floor(at - self.buffer) for at in self.waiting) if self.delivery == "firehose" else Counter()
         return {
-            hour: Found(len(times) - waiting[hour], times[-1], int(len(times) * self.rows))
+            hour: HourFiles(len(times) - waiting[hour], times[-1], int(len(times) * self.rows))
             for hour in within(listed)
             if (times := self.written.get(hour))
         }

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from chalicelib import layout, times
 from chalicelib.reconcile import hours, listing, transaction
-from chalicelib.reconcile.hours import Window
+from chalicelib.reconcile.hours import HourFiles, Window
 from chalicelib.reconcile.listing import Listing
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy
@@ -40,7 +40,7 @@ class Known(NamedTuple):
 
     days: list[date]
     again: list[tuple[datetime, int]]  # with how often in a row it was found settled
-    recent: dict[datetime, hours.Found]
+    recent: dict[datetime, HourFiles]
     last_sweep: datetime | None
     findings: int = 0
     new_rows: int = 0
@@ -71,7 +71,11 @@ def known(now: datetime, job_id: str) -> Known:
     return Known(
         [row["hour"].date() for row in of_hours if row["ends_day"]],
         [(row["hour"], row["settled_checks"]) for row in of_hours if row["due"]],
-        {row["hour"]: hours.Found(row["files"], row["checked_at"]) for row in of_hours if row["hour"] >= recent.start},
+        {
+            row["hour"]: hours.HourFiles(row["files"], row["checked_at"])
+            for row in of_hours
+            if row["hour"] >= recent.start
+        },
         rows[0]["last_sweep"],
         rows[0]["findings"],
         rows[0]["new_rows"],

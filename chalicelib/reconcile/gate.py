@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from chalicelib.reconcile.hours import HOUR, Found, Range, floor
+from chalicelib.reconcile.hours import HOUR, HourFiles, Range, floor
 
 LOOK = timedelta(minutes=1)
 """Between two looks: the schedule's rate, the shortest that EventBridge has."""
@@ -74,7 +74,7 @@ class Ledger(NamedTuple):
     loaded the oldest files.
     """
 
-    hours: Mapping[datetime, Found]
+    hours: Mapping[datetime, HourFiles]
     days: Collection[date]
     failed: int
     usual: Usual
@@ -136,7 +136,7 @@ def decide(now: datetime, seen: Seen, ledger: Ledger, patience: timedelta, surge
     return Decision(False, "nothing to load, no check due" if oldest is None else "nothing to load yet", behind)
 
 
-def pending(seen: Seen, known: Mapping[datetime, Found]) -> datetime | None:
+def pending(seen: Seen, known: Mapping[datetime, HourFiles]) -> datetime | None:
     """Return when the oldest file was written that the ledger doesn't know; None where it knows all.
 
     A ledger counts: of an hour with so many more files than it knows, the so many newest are new. A file that is gone
@@ -170,7 +170,7 @@ def odds(share: float) -> float:
 def after(
     now: datetime,
     known: Ledger | None,
-    hours: Mapping[datetime, Found],
+    hours: Mapping[datetime, HourFiles],
     days: Collection[date],
     failed: int,
     share: float,
@@ -212,7 +212,7 @@ def after_failure(now: datetime, known: Ledger | None, load_seconds: float, shar
     return before._replace(not_before=now + pause)
 
 
-def tweets_a_minute(hours: Mapping[datetime, Found], now: datetime) -> float:
+def tweets_a_minute(hours: Mapping[datetime, HourFiles], now: datetime) -> float:
     """Return the mean of the last 24 whole hours."""
     stop = floor(now)
     return sum(found.rows for hour, found in hours.items() if stop - 24 * HOUR <= hour < stop) / (24 * 60)

@@ -60,7 +60,7 @@ class Window(NamedTuple):
     until: datetime
 
 
-class Found(NamedTuple):
+class HourFiles(NamedTuple):
     """An hour's tweet files: how many, the time up to which they are known (of the last check, or of the last write),
     and the rows that their names promise, where that is known."""
 
@@ -74,12 +74,12 @@ def recent(now: datetime) -> Range:
     return Range(floor(now - RECENT), floor(now) + HOUR)
 
 
-def changed(listed: Mapping[datetime, Found], known: Mapping[datetime, Found]) -> set[datetime]:
+def changed(listed: Mapping[datetime, HourFiles], known: Mapping[datetime, HourFiles]) -> set[datetime]:
     """Return the hours whose files are not those that the last check found: other in number, or written since."""
     return {hour for hour, checked in known.items() if _differs(listed.get(hour), checked)}
 
 
-def _differs(found: Found | None, checked: Found) -> bool:
+def _differs(found: HourFiles | None, checked: HourFiles) -> bool:
     if not found:
         return checked.files > 0
     return found.files != checked.files or found.at + CLOCKS > checked.at

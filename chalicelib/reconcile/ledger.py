@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from chalicelib import clients, layout
 from chalicelib.conditional import MISSING, code
 from chalicelib.reconcile.gate import Ledger, Usual
-from chalicelib.reconcile.hours import Found
+from chalicelib.reconcile.hours import HourFiles
 
 KEY = layout.report("reconciliations", "ledger")
 VERSION = 1
@@ -60,7 +60,7 @@ def loaded(found: Any) -> Ledger:
     moments = {name: found[name] and datetime.fromisoformat(found[name]) for name in MAYBE}
     return Ledger(
         {
-            datetime.fromisoformat(hour): Found(files, datetime.fromisoformat(at), rows)
+            datetime.fromisoformat(hour): HourFiles(files, datetime.fromisoformat(at), rows)
             for hour, (files, at, rows) in found["hours"].items()
         },
         {date.fromisoformat(day) for day in found["days"]},

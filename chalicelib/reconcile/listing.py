@@ -18,7 +18,7 @@ import orjson
 
 from chalicelib import clients, layout, times
 from chalicelib.reconcile import hours
-from chalicelib.reconcile.hours import Found, Range
+from chalicelib.reconcile.hours import HourFiles, Range
 
 MOST_KEY_BYTES = 256  # of s3_key
 PART = 50_000  # lines: some megabytes, and parts for Redshift to load at once
@@ -38,7 +38,7 @@ class Listing:
     """What was listed: the hours that were got through whole, in order, and where their files' names lie for COPY."""
 
     hours: list[datetime] = field(default_factory=list)
-    found: dict[datetime, Found] = field(default_factory=dict)  # of those hours that have files
+    found: dict[datetime, HourFiles] = field(default_factory=dict)  # of those hours that have files
     days: set[date] = field(default_factory=set)  # that have files, where somebody asked
     files: int = 0
     requests: int = 0
@@ -80,20 +80,20 @@ def tweet_file(key: str) -> re.Match[str] | None:
     return layout.TWEET_FILE.fullmatch(key) if len(key.encode()) <= MOST_KEY_BYTES else None
 
 
-def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, Found]:
+def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, HourFiles]:
     """Return how many tweet files each hour of a range has, their rows, and when the newest was written; counts
     requests."""
-    by_key: dict[str, Found] = {}
+    by_key: dict[str, HourFiles] = {}
     for found in objects(bucket, layout.TWEETS, span, listing):
         if named := tweet_file(found.key):
             by_key[named[1]] = with_file(by_key.get(named[1]), found, int(named[2]))
     return {hour: by_key[layout.hour_folder(hour)] for hour in hours.within(span) if layout.hour_folder(hour) in by_key}
 
 
-def with_file(known: Found | None, file: Object, rows: int) -> Found:
+def with_file(known: HourFiles | None, file: Object, rows: int) -> HourFiles:
     """Return what is known of an hour's files with one more."""
-    files, newest, before = known or Found(0, file.written_at)
-    return Found(files + 1, max(newest, file.written_at), before + rows)
+    files, newest, before = known or HourFiles(0, file.written_at)
+    return HourFiles(files + 1, max(newest, file.written_at), before + rows)
 
 
 def written(bucket: str, span: Range, listing: Listing) -> dict[datetime, list[datetime]]:

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from chalicelib import clients, jobs, layout, times
 from chalicelib.conditional import HeldError
-from chalicelib.reconcile import alert, gate, hours, ledger, listing, lock, precedence, rejected, unanswered
+from chalicelib.reconcile import alert, firehose_failures, gate, hours, ledger, listing, lock, precedence, refusals
+from chalicelib.reconcile.books import Answers
 from chalicelib.reconcile.compare import Compared, Job
 from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
 from chalicelib.reconcile.hours import HOUR, Range
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.outcome import Outcome
 from chalicelib.reconcile.repair import Repairs
-from chalicelib.reconcile.report import Found, build
+from chalicelib.reconcile.report import Results, build
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger, metrics
 
@@ -80,7 +80,7 @@ def _look(now: datetime, surge: Surge | None) -> Look:
     span = hours.recent(now) if wide else Range(present - HOUR, present + HOUR)
     shown = Seen(span, listing.written(bucket, span, seen))
     if wide:
-        shown = shown._replace(days=listing.stored_days(bucket), failed=unanswered.failed(bucket, span))
+        shown = shown._replace(days=listing.stored_days(bucket), failed=firehose_failures.failed(bucket, span))
     patience = gate.wait(known.delivery, known.load_seconds, known.grace_seconds)
     decision = gate.decide(now, shown, before, patience, surge)
     resting = bool(before.not_before and now < before.not_before)
@@ -122,11 +122,11 @@ def _rest(found: Look, known: Ledger) -> None:
 def asleep(found: Look, known: Ledger, job_id: str) -> dict[str, Any]:
     """Return the report of a look that woke nobody: nothing was compared, and what needs a person still does."""
     bucket, present = settings().bucket, hours.floor(found.at)
-    refused = rejected.count(bucket, [Range(present - HOUR, present + HOUR)], time.monotonic() + READING)
+    refused = refusals.count(bucket, [Range(present - HOUR, present + HOUR)], time.monotonic() + READING)
     job = Job(job_id, found.at, timedelta(), repair=True, asked_for=False, sweep=False)
-    nothing = Outcome((), (), {"tweets": 0, "extra": 0}, (), ())
-    listed, nobody = Listing(requests=found.requests), unanswered.GivenUp(0, ())
-    report = build(Found(job, listed, Compared({}, []), Repairs(), nothing, refused, (), nobody, None))
+    nothing = Answers((), (), {"tweets": 0, "extra": 0}, (), ())
+    listed, nobody = Listing(requests=found.requests), firehose_failures.GivenUp(0, ())
+    report = build(Results(job, listed, Compared({}, []), Repairs(), nothing, refused, (), nobody, None))
     last = jobs.get(KIND, known.report) or {}
     report |= {name: last[name] for name in ("outstanding", "resolved", "hours") if name in last}
     report["verdict"] = "trouble" if report["outstanding"]["findings"] else "well"

@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import jobs, times
 from chalicelib.columns import NAMES
-from chalicelib.reconcile import examine, listing, plan, transaction
+from chalicelib.reconcile import file_check, listing, repair_batches, transaction
 from chalicelib.reconcile.compare import Job
-from chalicelib.reconcile.plan import File
+from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.warehouse import copy, data_api
@@ -38,7 +38,7 @@ SURGE, IN_TIME, LATE, REFUSED = range(4)
 what is late or damaged, the newest hour first; at the end what was refused the last time: nothing waits for that."""
 
 
-class Verdict(NamedTuple):
+class NotLoaded(NamedTuple):
     """Why a file could not be repaired: `unreadable` where the file is to blame, else `failed`."""
 
     key: str
@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
 
 @dataclass
 class Repairs:
-    """What was done: transactions tried, files brought back, verdicts on the others, why it stopped if it did.
+    """What was done: transactions tried, files brought back, those that were not loaded, why it stopped if it did.
 
     `since`: no row that was loaded arrived before; None where none was. `oldest_at`: when the first files were loaded
     that are not a surge's.
@@ -56,7 +56,7 @@ class Repairs:
 
     transactions: int = 0
     files: int = 0
-    verdicts: list[Verdict] = field(default_factory=list)
+    not_loaded: list[NotLoaded] = field(default_factory=list)
     stopped: str = ""
     since: datetime | None = None
     oldest_at: datetime | None = field(default=None, compare=False)
@@ -77,7 +77,7 @@ def repair(
     work = _Work(job, folder, deadline, hindrance)
     try:
         for urgency, page in to_repair(job):
-            for batch in plan.batches(page):
+            for batch in repair_batches.batches(page):
                 jobs.progress("files loaded again", work.done.files, damaged)
                 work.mend(batch, 1)
                 if urgency != SURGE and work.done.oldest_at is None:
@@ -87,7 +87,7 @@ def repair(
     return work.done
 
 
-def to_repair(job: Job) -> Iterator[tuple[int, list[File]]]:
+def to_repair(job: Job) -> Iterator[tuple[int, list[TweetFile]]]:
     """Yield the files that the comparison found repairable, in pages of one urgency, in the order in which they are to
     be loaded."""
     in_time = job.now - timedelta(seconds=settings().load_seconds)
@@ -106,8 +106,8 @@ def to_repair(job: Job) -> Iterator[tuple[int, list[File]]]:
         given["behind"] = rows[-1]["place"] if rows else "~"
 
 
-def _file(row: data_api.Row) -> File:
-    return File(row["s3_key"], row["expected_rows"], row["bytes"], row["written_at"])
+def _file(row: data_api.Row) -> TweetFile:
+    return TweetFile(row["s3_key"], row["expected_rows"], row["bytes"], row["written_at"])
 
 
 class _Work:
@@ -119,7 +119,7 @@ class _Work:
         self._blameless = 0
         self.done = Repairs()
 
-    def mend(self, batch: list[File], attempt: int) -> None:
+    def mend(self, batch: list[TweetFile], attempt: int) -> None:
         """Load a batch again; where that fails, its halves, down to a single file."""
         try:
             left = self._load(batch)
@@ -129,7 +129,7 @@ class _Work:
             if len(batch) == 1:
                 self._judge(batch[0], str(error), attempt)
                 return
-            for half in plan.halves(batch):
+            for half in repair_batches.halves(batch):
                 self.mend(half, attempt)
             return
         self._blameless = 0
@@ -138,20 +138,20 @@ class _Work:
             if file.key in left:
                 self._judge(file, left[file.key], attempt)
 
-    def _judge(self, file: File, message: str, attempt: int) -> None:
+    def _judge(self, file: TweetFile, message: str, attempt: int) -> None:
         """Find out whether a file that was not loaded is to blame; if not, try it again."""
         try:
-            wrong = examine.trouble(settings().bucket, file)
+            wrong = file_check.trouble(settings().bucket, file)
         except (ClientError, BotoCoreError) as error:
             wrong, message = None, f"it could not be read: {error}"
         if wrong:
-            self.done.verdicts.append(Verdict(file.key, "unreadable", wrong))
+            self.done.not_loaded.append(NotLoaded(file.key, "unreadable", wrong))
             self._blameless = 0
         elif attempt < ATTEMPTS:
             self.mend([file], attempt + 1)
         else:
             why = " ".join(filter(None, (message[:700], load_error(file, self._job.now))))
-            self.done.verdicts.append(Verdict(file.key, "failed", why[:1000]))
+            self.done.not_loaded.append(NotLoaded(file.key, "failed", why[:1000]))
             self._blameless += 1
             if self._blameless >= BLAMELESS:
                 if not self._takes_a_good_file():
@@ -173,7 +173,7 @@ class _Work:
                 continue
         return False
 
-    def _load(self, batch: list[File]) -> dict[str, str]:
+    def _load(self, batch: list[TweetFile]) -> dict[str, str]:
         """Load files in one transaction; return the keys of the files that are not whole after it, and how many rows
         they have.
 
@@ -189,7 +189,7 @@ class _Work:
         finally:
             self._longest = max(self._longest, time.monotonic() - began)
 
-    def _transaction(self, batch: list[File], patience: float) -> dict[str, str]:
+    def _transaction(self, batch: list[TweetFile], patience: float) -> dict[str, str]:
         self.done.transactions += 1
         bucket, name = settings().bucket, f"{self._folder}repair-{self.done.transactions:05}"
         rows = ({"s3_key": file.key, "expected_rows": file.expected_rows} for file in batch)
@@ -198,7 +198,7 @@ class _Work:
         lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
         asked = statements(lock, keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
-        since, until = plan.bounds(batch)
+        since, until = repair_batches.bounds(batch)
         now = times.sql(self._job.now)
         given = {"id": self._job.id, "now": now, "since": times.sql(since), "until": times.sql(until)}
         (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
@@ -209,7 +209,7 @@ class _Work:
         }
 
 
-def load_error(file: File, since: datetime) -> str:
+def load_error(file: TweetFile, since: datetime) -> str:
     """Return which line of a file Redshift could not load and why, as it wrote down since then; empty if it did not.
 
     Everybody sees the errors of his own loads: docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_ERROR_DETAIL.html

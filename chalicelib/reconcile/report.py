@@ -7,40 +7,40 @@ from typing import Any, NamedTuple
 
 from chalicelib import times
 from chalicelib.reconcile import findings
+from chalicelib.reconcile.books import Answers
 from chalicelib.reconcile.compare import LOADABLE, Compared, Job
+from chalicelib.reconcile.firehose_failures import FailedFile, GivenUp
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.outcome import Outcome
-from chalicelib.reconcile.rejected import Rejected
+from chalicelib.reconcile.refusals import Refusals
 from chalicelib.reconcile.repair import Repairs
-from chalicelib.reconcile.unanswered import File, GivenUp
 
 VERSION = 1
 STATES = ("loaded", "waiting", *LOADABLE, "orphaned", "unreadable")
 SHOWN = 100  # of each kind of file but findings
 
 
-class Found(NamedTuple):
+class Results(NamedTuple):
     """All that a run found and did."""
 
     job: Job
     listing: Listing
     compared: Compared
     repairs: Repairs
-    outcome: Outcome
-    rejected: Rejected
-    unanswered: Sequence[File]
+    answers: Answers
+    refusals: Refusals
+    failures: Sequence[FailedFile]
     given_up: GivenUp
     idle_endpoints: Sequence[Mapping[str, Any]] | None  # None where nobody could be asked
 
 
-def build(found: Found) -> dict[str, Any]:
+def build(found: Results) -> dict[str, Any]:
     """Build the report; everything in it is plain JSON."""
-    job, listing, kept = found.job, found.listing, found.outcome.kept
+    job, listing, kept = found.job, found.listing, found.answers.kept
     tweets = counts(found)
     return {
         "schema_version": VERSION,
         "verdict": verdict(found),
-        "complete": listing.complete and not found.repairs.stopped and not unrepaired(found.outcome.actions),
+        "complete": listing.complete and not found.repairs.stopped and not unrepaired(found.answers.actions),
         "as_of": times.seconds(job.now),
         "repair": job.repair,
         "grace_seconds": int(job.grace.total_seconds()),
@@ -52,7 +52,7 @@ def build(found: Found) -> dict[str, Any]:
             "swept": job.sweep,
         },
         "tweets": tweets,
-        "new": new(found.outcome.actions),
+        "new": new(found.answers.actions),
         "files": {
             "listed": listing.files,
             **{state: int(found.compared.totals.get(state, {}).get("files", 0)) for state in STATES},
@@ -61,10 +61,10 @@ def build(found: Found) -> dict[str, Any]:
         "repairs": {
             "transactions": found.repairs.transactions,
             "files": repaired(found),
-            "left_files": unrepaired(found.outcome.actions),
+            "left_files": unrepaired(found.answers.actions),
             "stopped": found.repairs.stopped or None,
         },
-        "findings": [finding(row) for row in found.outcome.worst],
+        "findings": [finding(row) for row in found.answers.worst],
         "outstanding": {
             "findings": kept.total("outstanding"),
             "untold": kept.total("outstanding", "untold"),
@@ -74,34 +74,34 @@ def build(found: Found) -> dict[str, Any]:
         },
         "resolved": {"findings": kept.total("resolved"), "tweets": kept.total("resolved", "tweets")},
         "rejected": {
-            "tweets": found.rejected.tweets,
-            "files": found.rejected.files,
-            "reasons": [{"reason": name, "tweets": n} for name, n in found.rejected.reasons.most_common()],
-            "unread_tweets": found.rejected.unread,
-            "samples": [sample._asdict() for sample in found.rejected.samples],
+            "tweets": found.refusals.tweets,
+            "files": found.refusals.files,
+            "reasons": [{"reason": name, "tweets": n} for name, n in found.refusals.reasons.most_common()],
+            "unread_tweets": found.refusals.unread,
+            "samples": [sample._asdict() for sample in found.refusals.samples],
         },
         "unanswered": {
-            "files": len(found.unanswered),
-            "records": sum(file.records for file in found.unanswered),
-            "tweets": sum(file.tweets for file in found.unanswered),
-            "lost": sum(file.lost for file in found.unanswered),
-            "shown": [unanswered(file) for file in found.unanswered[:SHOWN]],
+            "files": len(found.failures),
+            "records": sum(file.records for file in found.failures),
+            "tweets": sum(file.tweets for file in found.failures),
+            "lost": sum(file.lost for file in found.failures),
+            "shown": [unanswered(file) for file in found.failures[:SHOWN]],
         },
         "given_up": {"manifests": found.given_up.manifests, "shown": list(found.given_up.newest)},
         "foreign_objects": found.listing.foreign,
-        "twice": {"tweets": int(found.outcome.twice["tweets"]), "extra_rows": int(found.outcome.twice["extra"])},
-        "hours": [hour(row) for row in found.outcome.hours],
-        "kinds": [kind(row) for row in found.outcome.kinds],
+        "twice": {"tweets": int(found.answers.twice["tweets"]), "extra_rows": int(found.answers.twice["extra"])},
+        "hours": [hour(row) for row in found.answers.hours],
+        "kinds": [kind(row) for row in found.answers.kinds],
         "idle_endpoints": None if found.idle_endpoints is None else [dict(each) for each in found.idle_endpoints],
     }
 
 
-def counts(found: Found) -> dict[str, int]:
+def counts(found: Results) -> dict[str, int]:
     """Return tweets by what became of them, in the hours looked at; `loaded` as it was when the run looked.
 
     `lost` is of all outstanding findings, whichever run found them.
     """
-    totals, actions = found.compared.totals, found.outcome.actions
+    totals, actions = found.compared.totals, found.answers.actions
     expected = sum(int(row["tweets"]) for row in totals.values())
     waiting = totals.get("waiting", {})
     of_files = [row for row in actions if row["state"] not in {"unanswered", "new"}]
@@ -113,7 +113,7 @@ def counts(found: Found) -> dict[str, int]:
         "waiting": int(waiting.get("tweets", 0)) - int(waiting.get("loaded", 0)),
         "late": late,
         "repaired": late - after,
-        "lost": found.outcome.kept.total("outstanding", "tweets"),
+        "lost": found.answers.kept.total("outstanding", "tweets"),
         "surplus_rows_removed": sum(int(row["doubled"]) for row in actions if row["action"] == "repaired"),
         "orphaned_rows": sum(int(row["found"]) for row in actions if row["state"] == "orphaned"),
     }
@@ -127,9 +127,9 @@ def new(actions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {"files": sum(int(row["files"]) for row in rows), "tweets": tweets, "loaded": tweets - left}
 
 
-def repaired(found: Found) -> int:
+def repaired(found: Results) -> int:
     """Return the files that are whole again; new ones that were loaded are not among them."""
-    ordinary = (row for row in found.outcome.actions if row["state"] == "new" and row["action"] == "repaired")
+    ordinary = (row for row in found.answers.actions if row["state"] == "new" and row["action"] == "repaired")
     return found.repairs.files - sum(int(row["files"]) for row in ordinary)
 
 
@@ -138,21 +138,21 @@ def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
     return sum(int(row["files"]) for row in actions if row["action"] == "to_repair")
 
 
-def verdict(found: Found) -> str:
+def verdict(found: Results) -> str:
     """Return `trouble` when a finding is outstanding, in whichever hour; `differs` when something could be repaired,
     but isn't yet; `repaired` when it was; `well` when there was nothing to do."""
-    actions = found.outcome.actions
-    if found.outcome.kept.total("outstanding"):
+    actions = found.answers.actions
+    if found.answers.kept.total("outstanding"):
         return "trouble"
     if unrepaired(actions) or any(row["state"] in LOADABLE and row["action"] == "none" for row in actions):
         return "differs"
     return "repaired" if repaired(found) else "well"
 
 
-def _files_after(found: Found) -> dict[str, int]:
+def _files_after(found: Results) -> dict[str, int]:
     """Return states that the run corrected: files it found unreadable, orphans beyond the hours looked at."""
     by_state: dict[str, int] = {}
-    for row in found.outcome.actions:
+    for row in found.answers.actions:
         by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["files"])
     return {state: by_state.get(state, 0) for state in (*LOADABLE, "orphaned", "unreadable")}
 
@@ -168,7 +168,7 @@ def outstanding(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **moments, "to_do": findings.TO_DO[row["kind"]]}
 
 
-def unanswered(file: File) -> dict[str, Any]:
+def unanswered(file: FailedFile) -> dict[str, Any]:
     return {
         "s3_key": file.key,
         "records": file.records,

@@ -17,22 +17,22 @@ from chalicelib.classifier import endpoints
 from chalicelib.overview import stored as overview
 from chalicelib.reconcile import (
     alert,
+    books,
     compare,
+    firehose_failures,
     gate,
     hours,
     ledger,
     listing,
-    outcome,
     precedence,
-    rejected,
+    refusals,
     repeats,
-    unanswered,
 )
 from chalicelib.reconcile.compare import Compared, Job, Known, Questions
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair import Repairs, repair
-from chalicelib.reconcile.report import Found, build
+from chalicelib.reconcile.report import Results, build
 from chalicelib.settings import settings
 from chalicelib.situations import run as situations
 from chalicelib.telemetry import logger
@@ -71,7 +71,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
         report["warehouse"] = {"woken": True, "why": why, "last_woken_at": report["as_of"]}
         alert.measure(report, time.monotonic() - began)  # first: the alarm doesn't depend on what may fail below
         report["alerted"] = alert.tell(report, job_id)
-        outcome.close(found.job, report, datetime.now(UTC))
+        books.close(found.job, report, datetime.now(UTC))
         if not lock.lost:
             keep(found, report)
         key = layout.report("reconciliations", job_id, "html")
@@ -84,7 +84,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     return report
 
 
-def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Found:
+def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Results:
     """Compare the warehouse with the tweet files, and repair it."""
     bucket, now, began = settings().bucket, datetime.now(UTC), time.monotonic()
     folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
@@ -97,7 +97,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     if not listed.complete:
         job = job._replace(sweep=False)  # hours that it had no time for would look as if nobody listed them
     jobs.progress("tweet files listed, now compared with rows", listed.files)
-    questions = outcome.questions(job, listed) if calm(job, known, listed) else compare.NO_QUESTIONS
+    questions = books.questions(job, listed) if calm(job, known, listed) else compare.NO_QUESTIONS
     compared = compared_with(job, listed, folder, deadlines.repairs, questions)
     repairs = Repairs()
     damaged = sum(int(compared.totals[state]["files"]) for state in compare.LOADABLE if state in compared.totals)
@@ -113,21 +113,21 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
         situations.update(job_id, datetime.now(UTC), deadlines.repairs)
 
     jobs.progress("looking for records that the transform did not answer, and for refused ones")
-    lost = unanswered.find(folder, spans, deadlines.repairs)
-    refused = rejected.count(bucket, spans, deadlines.repairs)
-    given_up = unanswered.given_up(bucket, spans)
-    settled = outcome.settle(
+    lost = firehose_failures.find(folder, spans, deadlines.repairs)
+    refused = refusals.count(bucket, spans, deadlines.repairs)
+    given_up = firehose_failures.given_up(bucket, spans)
+    settled = books.settle(
         job,
         folder,
         listed,
         compared,
         known.findings,
-        repairs.verdicts,
+        repairs.not_loaded,
         lost,
         left(deadlines.report),
     )
     listed.found, listed.days = {**seen.found, **listed.found}, seen.days
-    return Found(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
+    return Results(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
 
 
 def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
@@ -140,14 +140,14 @@ def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
     return ""
 
 
-def keep(found: Found, report: Mapping[str, Any]) -> None:
+def keep(found: Results, report: Mapping[str, Any]) -> None:
     """Write to the ledger what this run makes known without the warehouse.
 
     A run on hours that somebody named tells of those hours alone; one that was only to look, and found something to
     load, of nothing.
     """
     job, listed, bucket = found.job, found.listing, settings().bucket
-    left = any(row["action"] == "none" and row["state"] in compare.LOADABLE for row in found.outcome.actions)
+    left = any(row["action"] == "none" and row["state"] in compare.LOADABLE for row in found.answers.actions)
     before = ledger.read(bucket)
     if left or (job.asked_for and before is None):
         return
@@ -155,7 +155,7 @@ def keep(found: Found, report: Mapping[str, Any]) -> None:
     recent = hours.recent(job.now)
     known = dict(before.hours) if before and job.asked_for else {}
     known = {hour: each for hour, each in known.items() if hour not in set(listed.hours)} | listed.found
-    waiting = {row["hour"]: int(row["waiting_files"]) for row in found.outcome.hours}
+    waiting = {row["hour"]: int(row["waiting_files"]) for row in found.answers.hours}
     known = {
         hour: each._replace(files=each.files - waiting.get(hour, 0))
         for hour, each in known.items()
@@ -165,14 +165,14 @@ def keep(found: Found, report: Mapping[str, Any]) -> None:
     if before and job.asked_for:
         days, failed = {*before.days}, before.failed
     else:
-        failed = unanswered.failed(bucket, recent)
+        failed = firehose_failures.failed(bucket, recent)
     now = gate.after(
         job.now,
         before,
         known,
         days,
         failed,
-        share(found.outcome.kinds, before.usual.share if before else settings().relevant_share),
+        share(found.answers.kinds, before.usual.share if before else settings().relevant_share),
         complete=report["complete"],
         outstanding=bool(report["outstanding"]["findings"]),
         loaded=bool(found.repairs.files),
@@ -212,7 +212,7 @@ def calm(job: Job, known: Known, listed: Listing) -> bool:
     if known.findings or known.new_rows or job.sweep:
         return False
     since = hours.recent(job.now).start
-    recent = {hour: known.recent.get(hour, hours.Found(0, job.now)) for hour in listed.hours if hour >= since}
+    recent = {hour: known.recent.get(hour, hours.HourFiles(0, job.now)) for hour in listed.hours if hour >= since}
     return not hours.changed(listed.found, recent)
 
 

@@ -1,22 +1,22 @@
 -- What a run comes to, written down and read for its report.
 
--- name: verdict
-CREATE TEMP TABLE verdict (s3_key VARCHAR(256), state VARCHAR(16), detail VARCHAR(1024)) DISTSTYLE ALL;
+-- name: not_loaded
+CREATE TEMP TABLE not_loaded (s3_key VARCHAR(256), state VARCHAR(16), detail VARCHAR(1024)) DISTSTYLE ALL;
 
 -- name: files_judged
 UPDATE disaster.tweet_file
 SET state = 'unreadable', changed_at = CAST(:now AS TIMESTAMP)
-FROM verdict
-WHERE tweet_file.s3_key = verdict.s3_key AND verdict.state = 'unreadable';
+FROM not_loaded
+WHERE tweet_file.s3_key = not_loaded.s3_key AND not_loaded.state = 'unreadable';
 
 -- name: findings_judged
 UPDATE disaster.reconciliation_finding
 SET
     action = 'failed',
-    state = CASE WHEN verdict.state = 'unreadable' THEN 'unreadable' ELSE reconciliation_finding.state END,
-    detail = verdict.detail
-FROM verdict
-WHERE reconciliation_finding.s3_key = verdict.s3_key AND reconciliation_finding.reconciliation_id = :id;
+    state = CASE WHEN not_loaded.state = 'unreadable' THEN 'unreadable' ELSE reconciliation_finding.state END,
+    detail = not_loaded.detail
+FROM not_loaded
+WHERE reconciliation_finding.s3_key = not_loaded.s3_key AND reconciliation_finding.reconciliation_id = :id;
 
 -- name: former_unanswered
 DELETE FROM disaster.reconciliation_finding

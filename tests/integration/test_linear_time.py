@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from chalicelib.classifier import bundled, text
-from chalicelib.reconcile.unanswered import File, tweet_keys
+from chalicelib.reconcile.firehose_failures import FailedFile, tweet_keys
 from chalicelib.transform.unpack import unpack
 from tests.support import adversarial
 from tests.support.adversarial import MOST, Shape, patterns, shapes, slower
@@ -200,5 +200,5 @@ def test_reading_a_record_that_firehose_gave_up_on_takes_linear_time() -> None:
     from base64 import b64encode
 
     line = filled('{"text":"a"}\n')
-    run = lambda given: list(tweet_keys({"errorCode": "x", "rawData": b64encode(given.encode())}, File("x")))  # noqa: E731
+    run = lambda given: list(tweet_keys({"errorCode": "x", "rawData": b64encode(given.encode())}, FailedFile("x")))  # noqa: E731
     assert slower(run, line, SIZE) <= MOST

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from chalicelib import clients, jobs
-from chalicelib.reconcile import gate, ledger, listing, lock, look, precedence, unanswered
+from chalicelib.reconcile import firehose_failures, gate, ledger, listing, lock, look, precedence
 from chalicelib.reconcile.hours import floor
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
@@ -174,7 +174,11 @@ def test_files_of_a_day_long_ago_are_found_by_the_wide_look() -> None:
 def test_a_stage_to_which_nobody_has_sent_anything_asks_the_warehouse_nothing() -> None:
     clients.s3().delete_object(Bucket=settings().bucket, Key=ledger.KEY)
     nothing = {"any_file": lambda _: False, "written": lambda *_: {}, "stored_days": lambda _: set()}
-    with asleep(), mock.patch.multiple(listing, **nothing), mock.patch.object(unanswered, "failed", return_value=0):
+    with (
+        asleep(),
+        mock.patch.multiple(listing, **nothing),
+        mock.patch.object(firehose_failures, "failed", return_value=0),
+    ):
         report = report_of()
     assert report["warehouse"] == {"woken": False, "why": "nothing to load, no check due", "last_woken_at": None}
 

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from chalicelib import layout
-from chalicelib.reconcile import listing, lock, plan, repair
+from chalicelib.reconcile import listing, lock, repair, repair_batches
 from chalicelib.reconcile.hours import HOUR, Range
 from chalicelib.reconcile.listing import Object
 from chalicelib.settings import settings
@@ -88,7 +88,7 @@ def test_time_runs_out_and_the_next_run_goes_on() -> None:
     with (
         mock.patch.object(repair, "time", clock),
         mock.patch.object(repair._Work, "_transaction", slow),
-        mock.patch.object(plan, "batches", lambda files: [[file] for file in files]),
+        mock.patch.object(repair_batches, "batches", lambda files: [[file] for file in files]),
     ):
         report = files.reconcile(hour, repair=True, seconds=120)
     assert not report["complete"] and "next run" in report["repairs"]["stopped"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chalicelib import layout, times
 from chalicelib.reconcile import hours
-from chalicelib.reconcile.hours import HOUR, Found, Range
+from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.warehouse import data_api
 from local.server import LocalAws
 from tests.support import tweet_files as files
@@ -53,22 +53,24 @@ def test_recent_hours_are_those_of_two_days_and_the_present_one() -> None:
 @pytest.mark.parametrize(
     ("listed", "differs"),
     [
-        pytest.param({7: Found(2, at(8))}, False, id="as it was checked"),
-        pytest.param({7: Found(3, at(8))}, True, id="one file more"),
-        pytest.param({7: Found(1, at(8))}, True, id="one file less"),
+        pytest.param({7: HourFiles(2, at(8))}, False, id="as it was checked"),
+        pytest.param({7: HourFiles(3, at(8))}, True, id="one file more"),
+        pytest.param({7: HourFiles(1, at(8))}, True, id="one file less"),
         pytest.param({}, True, id="all are gone"),
-        pytest.param({7: Found(2, at(10))}, True, id="one was written over since"),
-        pytest.param({7: Found(2, at(9))}, True, id="written at the time of the check, by a clock that isn't ours"),
-        pytest.param({7: Found(2, at(8)), 6: Found(1, at(8))}, False, id="an hour that no check knows is for due()"),
+        pytest.param({7: HourFiles(2, at(10))}, True, id="one was written over since"),
+        pytest.param({7: HourFiles(2, at(9))}, True, id="written at the time of the check, by a clock that isn't ours"),
+        pytest.param(
+            {7: HourFiles(2, at(8)), 6: HourFiles(1, at(8))}, False, id="an hour that no check knows is for due()"
+        ),
     ],
 )
-def test_an_hour_has_changed_when_its_files_have(listed: dict[int, Found], differs: bool) -> None:
+def test_an_hour_has_changed_when_its_files_have(listed: dict[int, HourFiles], differs: bool) -> None:
     seen = {at(hour): found for hour, found in listed.items()}
-    assert hours.changed(seen, {at(7): Found(2, at(9))}) == ({at(7)} if differs else set())
+    assert hours.changed(seen, {at(7): HourFiles(2, at(9))}) == ({at(7)} if differs else set())
 
 
 def test_an_hour_without_files_has_not_changed_when_it_still_has_none() -> None:
-    assert hours.changed({}, {at(7): Found(0, at(9))}) == set()
+    assert hours.changed({}, {at(7): HourFiles(0, at(9))}) == set()
 
 
 def test_a_known_day_s_hours_are_due_when_they_say_so() -> None:

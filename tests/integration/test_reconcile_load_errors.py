@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.reconcile import repair
-from chalicelib.reconcile.plan import File
+from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.warehouse import data_api
 from local.server import LocalAws
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def file(name: str) -> File:
-    return File(f"tweets/dt=2026-01-02/hh=03/{name}-1.ndjson.gz", 1, 10, NOW)
+def file(name: str) -> TweetFile:
+    return TweetFile(f"tweets/dt=2026-01-02/hh=03/{name}-1.ndjson.gz", 1, 10, NOW)
 
 
 def test_the_line_is_told(stack: LocalAws) -> None:

@@ -87,7 +87,7 @@ def test_a_transaction_that_still_runs_has_not_failed_and_stops_the_repairs(ware
     warehouse.ends = data_api.StillRunningError("Not done in time (STARTED)", "s1")
     done = mend()
     assert len(warehouse.patience) == 1
-    assert (done.files, done.verdicts) == (0, [])
+    assert (done.files, done.not_loaded) == (0, [])
     assert done.stopped.startswith("The warehouse did not end in time")
 
 
@@ -99,7 +99,7 @@ def test_without_the_lock_nothing_is_repaired(warehouse: Warehouse) -> None:
 def test_a_run_gives_way_to_a_surge_once_it_has_loaded_other_files(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repair.plan.batches, "__defaults__", (2, 1000, 1000))
+    monkeypatch.setattr(repair.repair_batches.batches, "__defaults__", (2, 1000, 1000))
     done = mend(hindrance=lambda gives_way: "A surge goes first" if gives_way else "")
     assert (done.files, done.stopped) == (2, "A surge goes first")
     assert done.oldest_at is not None

@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from chalicelib import clients, layout
-from chalicelib.reconcile import listing, plan, repair, transaction
+from chalicelib.reconcile import listing, repair, repair_batches, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.lock import Lock
-from chalicelib.reconcile.plan import File
+from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 from tests.support import tweet_files as files
@@ -29,7 +29,7 @@ def test_page_after_page_is_repaired_the_newest_hours_first() -> None:
     order: list[str] = []
     load = repair._Work._load
 
-    def noted(self: Any, batch: list[File]) -> Any:
+    def noted(self: Any, batch: list[TweetFile]) -> Any:
         order.extend(file.key for file in batch)
         return load(self, batch)
 
@@ -71,7 +71,7 @@ def test_a_repair_waits_for_the_warehouse_no_longer_than_its_deadline() -> None:
 
     work = repair._Work(JOB, "reports/work/test/", time.monotonic() + 30, lambda gives_way: "")
     with mock.patch.object(transaction, "run", asked):
-        work.mend([File("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1, WRITTEN)], 1)
+        work.mend([TweetFile("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1, WRITTEN)], 1)
     assert 0 < patience[0] <= 30
 
 
@@ -116,5 +116,5 @@ def test_a_key_too_long_for_its_column_is_no_tweet_file_and_is_named() -> None:
 
 
 def test_batches_are_loaded_by_as_few_transactions_as_the_limits_allow() -> None:
-    many = [File(f"tweets/{n}", 1, 1, WRITTEN) for n in range(plan.MOST_FILES + 1)]
-    assert [len(batch) for batch in plan.batches(many)] == [plan.MOST_FILES, 1]
+    many = [TweetFile(f"tweets/{n}", 1, 1, WRITTEN) for n in range(repair_batches.MOST_FILES + 1)]
+    assert [len(batch) for batch in repair_batches.batches(many)] == [repair_batches.MOST_FILES, 1]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from chalicelib import columns
-from chalicelib.reconcile import compare, findings, hours, outcome, repair, repeats, transaction
+from chalicelib.reconcile import books, compare, findings, hours, repair, repeats, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse.data_api import MOST_BYTES, MOST_STATEMENTS
@@ -97,7 +97,7 @@ def test_a_repair_fits_a_transaction_and_claims_its_files_first() -> None:
 
 
 def test_what_a_run_comes_to_fits_a_transaction() -> None:
-    fits([*outcome.SQL.values(), *findings.SQL.values(), *[""] * 4])
+    fits([*books.SQL.values(), *findings.SQL.values(), *[""] * 4])
 
 
 def fits(asked: list[str]) -> None:

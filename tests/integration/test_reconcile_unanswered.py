@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib import layout
-from chalicelib.reconcile import rejected, unanswered
+from chalicelib.reconcile import firehose_failures, refusals
 from chalicelib.transform.handler import transform
 from tests.support import tweet_files as files
 from tests.support.aws_in_memory import aws, event
@@ -75,7 +75,7 @@ def test_records_that_are_nowhere_are_lost_and_the_file_is_named(packed: bool) -
 
 def test_what_the_transform_itself_refused_is_not_counted_twice() -> None:
     hour = files.an_hour()
-    failed(hour, error_line(b"no tweet", code=unanswered.REFUSED))
+    failed(hour, error_line(b"no tweet", code=firehose_failures.REFUSED))
     report = files.reconcile(hour)
     assert report["unanswered"]["files"] == 0 and report["verdict"] == "well"
 
@@ -104,7 +104,7 @@ def test_a_tweet_s_key_is_the_one_that_the_transform_gives_it() -> None:
     found = []
     for record in records:
         line = json.loads(error_line(record))
-        found += list(unanswered.tweet_keys(line, unanswered.File("x")))
+        found += list(firehose_failures.tweet_keys(line, firehose_failures.FailedFile("x")))
     assert found == given
 
 
@@ -150,7 +150,7 @@ def test_manifests_that_firehose_gave_up_on_are_named() -> None:
 def test_a_rejected_file_over_its_budget_is_counted_up_to_there(monkeypatch: pytest.MonkeyPatch) -> None:
     hour = files.an_hour()
     line = json.dumps({"reason": "not_json", "raw": "x" * 1000}).encode() + b"\n"
-    monkeypatch.setattr(rejected, "MOST_BYTES", 3 * len(line))
+    monkeypatch.setattr(refusals, "MOST_BYTES", 3 * len(line))
     files.put_object(f"{layout.REJECTED}{hour:dt=%Y-%m-%d/hh=%H}/d-5.ndjson.gz", gzip.compress(line * 5))
     report = files.reconcile(hour)
     assert report["rejected"]["reasons"] == [{"reason": "not_json", "tweets": 3}]
@@ -159,7 +159,7 @@ def test_a_rejected_file_over_its_budget_is_counted_up_to_there(monkeypatch: pyt
 
 def test_a_file_of_firehose_over_its_budget_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     hour = files.an_hour()
-    monkeypatch.setattr(unanswered, "MOST_LINE", 1000)
+    monkeypatch.setattr(firehose_failures, "MOST_LINE", 1000)
     name = failed(hour, error_line(b'{"text": "one"}'), error_line(b'{"text": "%b"}' % (b"x" * 1000)), packed=True)
     report = files.reconcile(hour)
     (shown,) = report["unanswered"]["shown"]

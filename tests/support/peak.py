@@ -60,7 +60,7 @@ class Bucket:
 
 def reconcile(name: str) -> None:
     """Read rejected files, sixteen of them, or one file of Firehose's, as a reconciliation of their hour does."""
-    from chalicelib.reconcile import rejected, unanswered
+    from chalicelib.reconcile import firehose_failures, refusals
     from chalicelib.reconcile.hours import Range
 
     spans, deadline = [Range(NOW, NOW + timedelta(hours=1))], time.monotonic() + 900
@@ -70,13 +70,13 @@ def reconcile(name: str) -> None:
         bucket = Bucket(attack_corpus.GIVEN_UP[name](), f"{layout.FAILED}2026/02/03/04/", 1)
     with (
         mock.patch.object(clients, "s3", lambda: bucket),
-        mock.patch.object(unanswered, "settings", lambda: SETTINGS),
-        mock.patch.object(unanswered, "missing", lambda *_: {}),
+        mock.patch.object(firehose_failures, "settings", lambda: SETTINGS),
+        mock.patch.object(firehose_failures, "missing", lambda *_: {}),
     ):
         if made:
-            assert rejected.count("bucket", spans, deadline).files == 16
+            assert refusals.count("bucket", spans, deadline).files == 16
         else:
-            assert len(unanswered.find("reports/", spans, deadline)) == 1
+            assert len(firehose_failures.find("reports/", spans, deadline)) == 1
 
 
 def api_handler(name: str) -> None:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import clients, jobs
 from chalicelib.classifier import evaluation
-from chalicelib.reconcile import plan, repair
+from chalicelib.reconcile import repair, repair_batches
 from chalicelib.settings import Settings
 from chalicelib.warehouse import migrations, setup
 from tests.support.aws_in_memory import SETTINGS
@@ -236,7 +236,12 @@ def test_an_evaluation_counts_the_answers_of_endpoints(
 def test_a_reconciliation_counts_the_files_that_it_repairs(
     told: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = [(repair.LATE, [plan.File(f"key-{n}", 1, plan.MOST_BYTES, datetime.now(UTC)) for n in range(2)])]
+    pages = [
+        (
+            repair.LATE,
+            [repair_batches.TweetFile(f"key-{n}", 1, repair_batches.MOST_BYTES, datetime.now(UTC)) for n in range(2)],
+        )
+    ]
     monkeypatch.setattr(repair, "to_repair", lambda job: pages)
     monkeypatch.setattr(repair._Work, "_load", lambda self, batch: {})
     repair.repair(cast("Any", None), "folder/", 0.0, lambda gives_way: "", 2)

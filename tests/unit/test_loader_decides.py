@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.reconcile import gate, ledger
 from chalicelib.reconcile.gate import CHECK, Decision, Ledger, Seen, Surge, Usual
-from chalicelib.reconcile.hours import HOUR, Found, Range
+from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.transform import surge
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ def minutes(*numbers: float) -> list[datetime]:
 
 def known(files: int = 2, newest: float = 10, **others: object) -> Ledger:
     """A ledger that knows so many files of the present hour, the newest of that minute."""
-    hours = {NOON: Found(files, minutes(newest)[0], 1000)} if files else {}
+    hours = {NOON: HourFiles(files, minutes(newest)[0], 1000)} if files else {}
     made = Ledger(hours, {NOON.date()}, 0, Usual(10.0, 0.1), NOON)
     return made._replace(**others)  # type: ignore[arg-type]
 
@@ -69,7 +69,7 @@ def test_a_file_that_is_gone_or_was_written_over_wakes_at_once(written: tuple[fl
 
 def test_hours_that_a_look_did_not_list_are_not_taken_for_empty() -> None:
     before = known()
-    before = before._replace(hours={**before.hours, NOON - 9 * HOUR: Found(7, NOON, 700)})
+    before = before._replace(hours={**before.hours, NOON - 9 * HOUR: HourFiles(7, NOON, 700)})
     assert decide(5, 10, before=before).wake is False
 
 
@@ -166,7 +166,11 @@ def test_a_finding_is_looked_at_within_the_hour_and_a_run_cut_short_goes_on() ->
 
 
 def test_usual_is_the_mean_of_a_day() -> None:
-    hours = {NOON - HOUR: Found(1, NOON, 720), NOON: Found(1, NOON, 10**6), NOON - 25 * HOUR: Found(1, NOON, 10**6)}
+    hours = {
+        NOON - HOUR: HourFiles(1, NOON, 720),
+        NOON: HourFiles(1, NOON, 10**6),
+        NOON - 25 * HOUR: HourFiles(1, NOON, 10**6),
+    }
     assert gate.tweets_a_minute(hours, NOW) == 0.5
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib import clients, times
 from chalicelib.reconcile import listing
-from chalicelib.reconcile.hours import Found, Range, asked, ranges
+from chalicelib.reconcile.hours import HourFiles, Range, asked, ranges
 from chalicelib.reconcile.listing import MOST_KEY_BYTES, between, manifest
 
 START = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -145,8 +145,8 @@ def test_of_each_hour_its_files_are_counted_with_the_time_of_the_newest_write(mo
     monkeypatch.setattr(s3, "written", lambda key: START + timedelta(minutes=minutes.get(key, 0)))
     seen = listing.Listing()
     assert listing.files_of("bucket", Range(START - HOUR, START + 2 * HOUR), seen) == {
-        START: Found(3, START + timedelta(minutes=9), 15),
-        START + HOUR: Found(1, START + timedelta(minutes=8), 5),
+        START: HourFiles(3, START + timedelta(minutes=9), 15),
+        START + HOUR: HourFiles(1, START + timedelta(minutes=8), 5),
     }
     assert seen.requests == 3  # six files, two a request
 
@@ -156,7 +156,7 @@ def test_ranges_are_listed_one_after_the_other_and_hours_come_in_order(monkeypat
     spans = [Range(START + 5 * HOUR, START + 7 * HOUR), Range(START, START + 2 * HOUR)]
     listed = listing.write("bucket", "work/", spans, FOREVER, requests=3)
     assert listed.hours == [START, START + HOUR, START + 5 * HOUR, START + 6 * HOUR]
-    assert listed.found == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), Found(1, START, 5))
+    assert listed.found == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), HourFiles(1, START, 5))
     assert listed.newest == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), START)
     assert (listed.files, listed.requests, listed.manifest) == (3, 3 + 1 + 2, "work/files.manifest")
     assert sorted(s3.objects) == ["work/files-00001.ndjson.gz", "work/files.manifest"]

@@ -8,46 +8,48 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.layout import TWEET_FILE
-from chalicelib.reconcile import examine, plan
-from chalicelib.reconcile.plan import File
+from chalicelib.reconcile import file_check, repair_batches
+from chalicelib.reconcile.repair_batches import TweetFile
 
 KEY = "tweets/dt=2026-01-02/hh=03/x-1.ndjson.gz"
 WRITTEN = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
-FILES = st.lists(st.builds(File, st.text(), st.integers(1, 1000), st.integers(0, 50), st.just(WRITTEN)), max_size=60)
+FILES = st.lists(
+    st.builds(TweetFile, st.text(), st.integers(1, 1000), st.integers(0, 50), st.just(WRITTEN)), max_size=60
+)
 
 
 @given(FILES, st.integers(1, 10), st.integers(1, 200))
-def test_batches_keep_order_and_limits(files: list[File], most_files: int, most_bytes: int) -> None:
-    batches = plan.batches(files, most_files, most_bytes)
+def test_batches_keep_order_and_limits(files: list[TweetFile], most_files: int, most_bytes: int) -> None:
+    batches = repair_batches.batches(files, most_files, most_bytes)
     assert [file for batch in batches for file in batch] == files
     assert all(0 < len(batch) <= most_files for batch in batches)
     assert all(len(batch) == 1 or sum(file.bytes for file in batch) <= most_bytes for batch in batches)
 
 
 def test_a_batch_has_so_many_rows_that_a_surge_need_not_wait_long() -> None:
-    files = [File(str(n), rows, 1, WRITTEN) for n, rows in enumerate((300, 200, 1, 600, 100))]
-    found = plan.batches(files, most_rows=500)
+    files = [TweetFile(str(n), rows, 1, WRITTEN) for n, rows in enumerate((300, 200, 1, 600, 100))]
+    found = repair_batches.batches(files, most_rows=500)
     assert [[file.expected_rows for file in batch] for batch in found] == [[300, 200], [1], [600], [100]]
 
 
-@given(st.lists(st.builds(File, st.text(), st.just(1), st.just(1), st.just(WRITTEN)), min_size=2, max_size=60))
-def test_halves_are_both_smaller(batch: list[File]) -> None:
-    first, second = plan.halves(batch)
+@given(st.lists(st.builds(TweetFile, st.text(), st.just(1), st.just(1), st.just(WRITTEN)), min_size=2, max_size=60))
+def test_halves_are_both_smaller(batch: list[TweetFile]) -> None:
+    first, second = repair_batches.halves(batch)
     assert first + second == batch and first and second
 
 
 @given(st.binary(max_size=2000))
 def test_whatever_a_file_holds_it_is_judged(body: bytes) -> None:
     """Nothing but UnreadableError comes out, and only a file as its name says passes."""
-    with pytest.raises(examine.UnreadableError):
-        examine.check(examine.lines(examine.gunzipped([body])), File(KEY, 1, 1, WRITTEN))
+    with pytest.raises(file_check.UnreadableError):
+        file_check.check(file_check.lines(file_check.gunzipped([body])), TweetFile(KEY, 1, 1, WRITTEN))
 
 
 @given(st.integers(1, 50), st.integers(1, 64))
 def test_a_whole_file_passes_however_it_comes(tweets: int, piece: int) -> None:
     body = packed(tweets, "2026-01-02 03:00:00.000")
     pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
-    examine.check(examine.lines(examine.gunzipped(pieces)), File(KEY, tweets, len(body), WRITTEN))
+    file_check.check(file_check.lines(file_check.gunzipped(pieces)), TweetFile(KEY, tweets, len(body), WRITTEN))
 
 
 def packed(tweets: int, arrived: str) -> bytes:
@@ -66,21 +68,21 @@ def packed(tweets: int, arrived: str) -> bytes:
 )
 def test_a_file_whose_rows_a_repair_would_not_find_again_does_not_pass(arrived: str, passes: bool) -> None:
     """From its hour until a day after it was written: that is where they are deleted and counted."""
-    file = File(KEY, 1, 1, WRITTEN)
-    assert plan.bounds([file]) == (datetime(2026, 1, 2, 3, tzinfo=UTC), WRITTEN + timedelta(days=1))
-    found = examine.lines(examine.gunzipped([packed(1, arrived)]))
+    file = TweetFile(KEY, 1, 1, WRITTEN)
+    assert repair_batches.bounds([file]) == (datetime(2026, 1, 2, 3, tzinfo=UTC), WRITTEN + timedelta(days=1))
+    found = file_check.lines(file_check.gunzipped([packed(1, arrived)]))
     if passes:
-        examine.check(found, file)
+        file_check.check(found, file)
         return
-    with pytest.raises(examine.UnreadableError, match="did not arrive"):
-        examine.check(found, file)
+    with pytest.raises(file_check.UnreadableError, match="did not arrive"):
+        file_check.check(found, file)
 
 
 def test_a_bomb_is_unpacked_in_pieces() -> None:
     bomb = gzip.compress(b"a" * 50_000_000)
-    with pytest.raises(examine.UnreadableError, match="a line has more than"):
-        list(examine.lines(examine.gunzipped([bomb])))
-    assert all(len(piece) <= examine.CHUNK for piece in examine.gunzipped([gzip.compress(b"a" * 5_000_000)]))
+    with pytest.raises(file_check.UnreadableError, match="a line has more than"):
+        list(file_check.lines(file_check.gunzipped([bomb])))
+    assert all(len(piece) <= file_check.CHUNK for piece in file_check.gunzipped([gzip.compress(b"a" * 5_000_000)]))
 
 
 @pytest.mark.parametrize(

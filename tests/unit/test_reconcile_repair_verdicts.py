@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import jobs
-from chalicelib.reconcile import examine, listing, repair, transaction
+from chalicelib.reconcile import file_check, listing, repair, transaction
 from chalicelib.reconcile.compare import Job
-from chalicelib.reconcile.repair import Repairs, Verdict
+from chalicelib.reconcile.repair import NotLoaded, Repairs
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
@@ -76,7 +76,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     monkeypatch.setattr(listing, "lines", found.lines)
     monkeypatch.setattr(jobs, "progress", lambda *told: found.told.append(told))
     monkeypatch.setattr(time, "monotonic", lambda: found.now)
-    monkeypatch.setattr(examine, "trouble", lambda bucket, file: None)
+    monkeypatch.setattr(file_check, "trouble", lambda bucket, file: None)
     monkeypatch.setattr(data_api, "query", lambda sql, given: [])
     return found
 
@@ -111,9 +111,9 @@ def test_a_file_that_can_t_be_loaded_is_found_by_halves_and_the_others_get_in(
 ) -> None:
     warehouse.refused = {KEYS[5]}
     wrong = {KEYS[5]: "its gzip stream is cut off"}
-    monkeypatch.setattr(examine, "trouble", lambda bucket, file: wrong.get(file.key) if bucket == NAME else "")
+    monkeypatch.setattr(file_check, "trouble", lambda bucket, file: wrong.get(file.key) if bucket == NAME else "")
     done = mend()
-    assert done.verdicts == [Verdict(KEYS[5], "unreadable", "its gzip stream is cut off")]
+    assert done.not_loaded == [NotLoaded(KEYS[5], "unreadable", "its gzip stream is cut off")]
     assert (done.files, done.stopped, done.transactions) == (7, "", 7)
     assert [len(batch) for batch in warehouse.batches] == [8, 4, 2, 2, 1, 1, 4]
 
@@ -121,7 +121,7 @@ def test_a_file_that_can_t_be_loaded_is_found_by_halves_and_the_others_get_in(
 def test_a_file_that_nothing_is_wrong_with_is_tried_three_times(warehouse: Warehouse) -> None:
     warehouse.refused = {KEYS[5]}
     done = mend()
-    assert done.verdicts == [Verdict(KEYS[5], "failed", "Load into table failed (statement s1)")]
+    assert done.not_loaded == [NotLoaded(KEYS[5], "failed", "Load into table failed (statement s1)")]
     assert (done.files, done.stopped) == (7, "")
     assert warehouse.batches.count([KEYS[5]]) == 3
 
@@ -129,7 +129,7 @@ def test_a_file_that_nothing_is_wrong_with_is_tried_three_times(warehouse: Wareh
 def test_a_file_that_is_loaded_and_not_whole_is_judged_too(warehouse: Warehouse) -> None:
     warehouse.partial = {KEYS[2]}
     done = mend()
-    assert done.verdicts == [Verdict(KEYS[2], "failed", "3 rows of 2 lines after it was loaded")]
+    assert done.not_loaded == [NotLoaded(KEYS[2], "failed", "3 rows of 2 lines after it was loaded")]
     assert warehouse.batches == [KEYS[::-1], [KEYS[2]], [KEYS[2]]]
     assert done.files == 7
 
@@ -142,15 +142,15 @@ def test_a_file_that_can_t_be_read_now_is_not_called_unreadable(
         raise trouble
 
     warehouse.refused = {KEYS[0]}
-    monkeypatch.setattr(examine, "trouble", fails)
-    [verdict] = mend().verdicts
-    assert verdict == Verdict(KEYS[0], "failed", f"it could not be read: {trouble}")
+    monkeypatch.setattr(file_check, "trouble", fails)
+    [verdict] = mend().not_loaded
+    assert verdict == NotLoaded(KEYS[0], "failed", f"it could not be read: {trouble}")
 
 
 def test_what_was_refused_is_told_at_a_bearable_length(warehouse: Warehouse) -> None:
     warehouse.raises = dict.fromkeys(KEYS, data_api.WarehouseError("x" * 2000))
     done = mend()
-    assert {len(verdict.detail) for verdict in done.verdicts} == {700}
+    assert {len(verdict.detail) for verdict in done.not_loaded} == {700}
     assert done.stopped == f"The warehouse refuses files that nothing is wrong with: {'x' * 500}"
 
 
@@ -159,7 +159,7 @@ def test_what_redshift_wrote_down_of_a_load_is_told_too(warehouse: Warehouse, mo
     error = {"line_number": 7, "column_name": "s3_line", "error_message": "x" * 500}
     monkeypatch.setattr(data_api, "query", lambda sql, given: (asked.append((sql, given)), [error])[1])
     warehouse.raises = {KEYS[5]: data_api.WarehouseError("y" * 2000)}
-    [verdict] = mend().verdicts
+    [verdict] = mend().not_loaded
     assert verdict.detail == f"{'y' * 700} sys_load_error_detail: line 7, s3_line: {'x' * 500}"[:1000]
     assert asked == [(repair.SQL["load_error"], {"key": f"%/{KEYS[5]}", "since": "2026-01-02 08:00:00"})]
 
@@ -168,7 +168,7 @@ def test_a_warehouse_that_refuses_every_file_is_left_alone_after_three_and_a_goo
     warehouse.refused = {*KEYS, GOOD}
     warehouse.good = [GOOD]
     done = mend()
-    assert [verdict.key for verdict in done.verdicts] == KEYS[:4:-1]
+    assert [verdict.key for verdict in done.not_loaded] == KEYS[:4:-1]
     assert warehouse.batches[-1] == [GOOD]
     assert done.stopped.startswith("The warehouse refuses files that nothing is wrong with: Load into table failed")
 
@@ -179,7 +179,7 @@ def test_files_that_fail_where_good_ones_are_taken_are_to_blame_themselves(
 ) -> None:
     warehouse.refused, warehouse.good = set(KEYS), good
     done = mend()
-    assert [verdict.key for verdict in done.verdicts] == KEYS[::-1]
+    assert [verdict.key for verdict in done.not_loaded] == KEYS[::-1]
     assert warehouse.batches.count([GOOD]) == 2  # after three, and after six
     assert done.stopped == ""
 
@@ -196,10 +196,10 @@ def test_only_files_in_a_row_that_nothing_is_wrong_with_are_counted(
     """One that is to blame, or one that is loaded, shows that the warehouse takes files."""
     between = {KEYS[5], KEYS[2]}
     warehouse.refused = set(KEYS) if wrong else set(KEYS) - between
-    monkeypatch.setattr(examine, "trouble", lambda bucket, file: "cut" if wrong and file.key in between else None)
+    monkeypatch.setattr(file_check, "trouble", lambda bucket, file: "cut" if wrong and file.key in between else None)
     done = mend()
     assert done.stopped == ""
-    assert [verdict.key for verdict in done.verdicts if verdict.state == "failed"] == [
+    assert [verdict.key for verdict in done.not_loaded if verdict.state == "failed"] == [
         key for key in KEYS[::-1] if key not in between
     ]
     assert done.files == (0 if wrong else 2)
@@ -210,14 +210,14 @@ def test_a_transaction_that_still_runs_ends_the_repairs_whatever_it_loads(wareho
     warehouse.refused, warehouse.good, warehouse.raises = set(KEYS), [GOOD], {GOOD: still}
     done = mend()
     assert done.stopped == f"The warehouse did not end in time: {still}"
-    assert len(done.verdicts) == 3
+    assert len(done.not_loaded) == 3
 
 
 def test_no_transaction_begins_that_would_not_end_in_time(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repair.plan, "MOST_FILES", 2)
-    monkeypatch.setattr(repair.plan.batches, "__defaults__", (2, 1000, 1000))
+    monkeypatch.setattr(repair.repair_batches, "MOST_FILES", 2)
+    monkeypatch.setattr(repair.repair_batches.batches, "__defaults__", (2, 1000, 1000))
     warehouse.seconds = 10.0
     done = mend(seconds=25.0)
     assert [patience for _, _, patience in warehouse.asked] == [25.0, 15.0]

@@ -14,14 +14,14 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import clients
 from chalicelib.reconcile import alert, findings
+from chalicelib.reconcile.books import Answers
 from chalicelib.reconcile.compare import Compared, Job
 from chalicelib.reconcile.findings import Kept
+from chalicelib.reconcile.firehose_failures import FailedFile, GivenUp
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.outcome import Outcome
-from chalicelib.reconcile.rejected import Rejected, Sample
+from chalicelib.reconcile.refusals import Refusals, Sample
 from chalicelib.reconcile.repair import Repairs
-from chalicelib.reconcile.report import Found, build, counts, verdict
-from chalicelib.reconcile.unanswered import File, GivenUp
+from chalicelib.reconcile.report import Results, build, counts, verdict
 from tests.support.aws_in_memory import SETTINGS, client_error
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ OUTSTANDING = {
     "finding_id": "f1", "s3_key": "tweets/x", "kind": "unreadable", "hour": NOW, "expected_rows": 50, "found_rows": 0,
     "tweets": 50, "detail": "cut", "opened_at": NOW, "told_at": None,
 }  # fmt: skip
-FOUND = Found(
+FOUND = Results(
     JOB,
     Listing([NOW - timedelta(hours=2), NOW - timedelta(hours=1)], files=20, requests=3, foreign=["tweets/notes"]),
     Compared(
@@ -61,7 +61,7 @@ FOUND = Found(
         [],
     ),
     Repairs(transactions=5, files=6),
-    Outcome(
+    Answers(
         [
             action("new", "repaired", 2, absent=500, absent_after=20, doubled=1),
             action("new", "none", 1, absent=30, absent_after=30),
@@ -92,10 +92,10 @@ FOUND = Found(
             [OUTSTANDING],
         ),
     ),
-    Rejected(30, 2, Counter({"empty": 10, "not_json": 15}), 5, [Sample("empty", "it is empty", "rejected/x", 7)]),
+    Refusals(30, 2, Counter({"empty": 10, "not_json": 15}), 5, [Sample("empty", "it is empty", "rejected/x", 7)]),
     [
-        File("gone/1", 10, 11, 1, 5, Counter({"X": 10})),
-        File("gone/2", 20, 22, 2, 0, Counter(), "it can't be read"),
+        FailedFile("gone/1", 10, 11, 1, 5, Counter({"X": 10})),
+        FailedFile("gone/2", 20, 22, 2, 0, Counter(), "it can't be read"),
     ],
     GivenUp(2, ["m2", "m1"]),
     [{"version": "v", "cost_usd": 1.0}],
@@ -200,9 +200,9 @@ def test_every_number_of_a_run_stands_under_its_name() -> None:
 NOTHING_KEPT = Kept((), ())
 
 
-def after(*actions: dict[str, Any], kept: Kept = NOTHING_KEPT, files: int = 0, stopped: str = "") -> Found:
-    outcome = FOUND.outcome._replace(actions=actions, kept=kept)
-    return FOUND._replace(outcome=outcome, repairs=Repairs(files=files, stopped=stopped), unanswered=[])
+def after(*actions: dict[str, Any], kept: Kept = NOTHING_KEPT, files: int = 0, stopped: str = "") -> Results:
+    answers = FOUND.answers._replace(actions=actions, kept=kept)
+    return FOUND._replace(answers=answers, repairs=Repairs(files=files, stopped=stopped), failures=[])
 
 
 @pytest.mark.parametrize(
@@ -218,13 +218,13 @@ def after(*actions: dict[str, Any], kept: Kept = NOTHING_KEPT, files: int = 0, s
         (after(action("orphaned", "none", 1)), "well", True),
         (after(action("missing", "repaired", 1), files=1), "repaired", True),
         (after(action("missing", "to_repair", 1), files=1), "differs", False),
-        (after(action("missing", "none", 1), kept=FOUND.outcome.kept), "trouble", True),
-        (after(kept=Kept(FOUND.outcome.kept.counts[2:], ())), "well", True),
+        (after(action("missing", "none", 1), kept=FOUND.answers.kept), "trouble", True),
+        (after(kept=Kept(FOUND.answers.kept.counts[2:], ())), "well", True),
         (after(stopped="Time is up"), "well", False),
         (after()._replace(listing=Listing(complete=False)), "well", False),
     ],
 )
-def test_the_verdict_is_the_worst_of_what_there_is(found: Found, told: str, complete: bool) -> None:
+def test_the_verdict_is_the_worst_of_what_there_is(found: Results, told: str, complete: bool) -> None:
     assert verdict(found) == told
     report = build(found)
     assert (report["verdict"], report["complete"]) == (told, complete)
@@ -240,7 +240,7 @@ def test_a_run_on_nothing_has_a_report() -> None:
 
 
 def test_of_many_files_without_an_answer_the_first_hundred_are_shown() -> None:
-    many = build(FOUND._replace(unanswered=[File(str(n)) for n in range(101)]))["unanswered"]
+    many = build(FOUND._replace(failures=[FailedFile(str(n)) for n in range(101)]))["unanswered"]
     assert (many["files"], [each["s3_key"] for each in many["shown"]]) == (101, [str(n) for n in range(100)])
 
 

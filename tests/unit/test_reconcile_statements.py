@@ -13,14 +13,14 @@ from unittest import mock
 import pytest
 
 from chalicelib import clients
-from chalicelib.reconcile import compare, examine, findings, hours, listing, outcome, repeats, transaction
+from chalicelib.reconcile import books, compare, file_check, findings, hours, listing, repeats, transaction
+from chalicelib.reconcile.books import Answers
 from chalicelib.reconcile.compare import Compared, Job, Known, Questions
+from chalicelib.reconcile.firehose_failures import FailedFile
 from chalicelib.reconcile.hours import HOUR, Window
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.outcome import Outcome
-from chalicelib.reconcile.plan import File as Damaged
-from chalicelib.reconcile.repair import Verdict
-from chalicelib.reconcile.unanswered import File
+from chalicelib.reconcile.repair import NotLoaded
+from chalicelib.reconcile.repair_batches import TweetFile as Damaged
 from chalicelib.warehouse import copy, data_api
 from chalicelib.warehouse.statements import for_windows
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
@@ -56,7 +56,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found = Warehouse()
     monkeypatch.setattr(transaction, "run", found.run)
     monkeypatch.setattr(listing, "lines", found.lines)
-    for module in (compare, outcome):
+    for module in (compare, books):
         monkeypatch.setattr(module, "settings", lambda: SETTINGS)
     return found
 
@@ -85,7 +85,7 @@ def test_what_is_known_are_days_due_hours_recent_hours_and_what_stands(warehouse
     assert compare.known(NOW, "job") == Known(
         [date(2026, 1, 1)],
         [(old, 3), (first_recent, 0)],
-        {at(3): hours.Found(5, at(4)), first_recent: hours.Found(7, at(5))},
+        {at(3): hours.HourFiles(5, at(4)), first_recent: hours.HourFiles(7, at(5))},
         at(2),
         7,
         9,
@@ -211,24 +211,24 @@ def settle(
     orphans: Sequence[str] = (),
     listed: Sequence[datetime] = (),
     open_findings: int = 0,
-    verdicts: Sequence[Verdict] = (),
-    unanswered: Sequence[File] = (),
+    not_loaded: Sequence[NotLoaded] = (),
+    unanswered: Sequence[FailedFile] = (),
     answers: Mapping[str, Any] = {},
-) -> Outcome:
+) -> Answers:
     compared = Compared(totals or {}, orphans, answers)
-    return outcome.settle(JOB, "work/", Listing(list(listed)), compared, open_findings, verdicts, unanswered, 55.0)
+    return books.settle(JOB, "work/", Listing(list(listed)), compared, open_findings, not_loaded, unanswered, 55.0)
 
 
 QUIET = [transaction.SQL["lock"], compare.SQL["listed_hour"]]
-ALWAYS = [outcome.SQL["twice"], for_windows(outcome.SQL["kinds"], 1), outcome.SQL["hours"]]
-OF_TROUBLE = [*ALWAYS, outcome.SQL["actions"], outcome.SQL["worst"]]
+ALWAYS = [books.SQL["twice"], for_windows(books.SQL["kinds"], 1), books.SQL["hours"]]
+OF_TROUBLE = [*ALWAYS, books.SQL["actions"], books.SQL["worst"]]
 OF_KEPT = [findings.SQL["kept"], findings.SQL["worst"]]
 
 
 def test_a_quiet_run_asks_for_what_the_report_shows_and_nothing_else(warehouse: Warehouse) -> None:
     warehouse.answers = [[[{"tweets": 1, "extra": 2}], ["kind"], ["hour"]]]
-    found = settle(warehouse, {"loaded": 1, "waiting": 1}, listed=[at(1)], unanswered=[File("a")])
-    assert found == Outcome((), (), {"tweets": 1, "extra": 2}, ["kind"], ["hour"])  # type: ignore[list-item]
+    found = settle(warehouse, {"loaded": 1, "waiting": 1}, listed=[at(1)], unanswered=[FailedFile("a")])
+    assert found == Answers((), (), {"tweets": 1, "extra": 2}, ["kind"], ["hour"])  # type: ignore[list-item]
     hours_in = load("work/hours.ndjson.gz", "listed_hour", "hour", "hour_key")
     [(asked, given, answers, patience)] = warehouse.asked
     assert asked == [*QUIET, hours_in, *ALWAYS]
@@ -244,10 +244,10 @@ def test_a_quiet_run_asks_for_what_the_report_shows_and_nothing_else(warehouse: 
 
 def test_what_the_comparison_was_told_is_not_asked_again_where_nothing_was_found(warehouse: Warehouse) -> None:
     told = {"twice": [{"tweets": 1, "extra": 2}], "kinds": ["kind"], "hours": ["hour"]}
-    found = settle(warehouse, {"loaded": 1}, listed=[at(1)], unanswered=[File("a")], answers=told)
-    assert found == Outcome((), (), {"tweets": 1, "extra": 2}, ["kind"], ["hour"])  # type: ignore[list-item]
+    found = settle(warehouse, {"loaded": 1}, listed=[at(1)], unanswered=[FailedFile("a")], answers=told)
+    assert found == Answers((), (), {"tweets": 1, "extra": 2}, ["kind"], ["hour"])  # type: ignore[list-item]
     assert warehouse.asked == []
-    lost = [File("a", lost=1)]
+    lost = [FailedFile("a", lost=1)]
     changes: list[tuple[dict[str, Any], int]] = [
         ({"totals": {"missing": 1}}, 2), ({"open_findings": 1}, 2), ({"unanswered": lost}, 4)
     ]  # fmt: skip
@@ -258,7 +258,7 @@ def test_what_the_comparison_was_told_is_not_asked_again_where_nothing_was_found
 
 
 def test_the_report_s_questions_are_of_the_hours_that_were_listed(warehouse: Warehouse) -> None:
-    asked, given = outcome.questions(JOB, Listing([at(1)]))
+    asked, given = books.questions(JOB, Listing([at(1)]))
     assert list(asked.values()) == ALWAYS
     assert given["since_1"] == "2026-01-31 01:00:00"
     assert (given["strip_start"], given["strip_stop"]) == ("2026-01-24 13:00:00", "2026-01-31 13:00:00")
@@ -282,7 +282,7 @@ def test_what_can_be_repaired_is_told_by_file(warehouse: Warehouse, state: str) 
     found = settle(warehouse, {state: 1})
     assert (found.actions, found.worst, found.kept) == (["action"], ["worst"], ((), ()))
     [(asked, given, answers, _)] = warehouse.asked
-    assert asked == [*QUIET, outcome.SQL["hours_mended"], *OF_TROUBLE]
+    assert asked == [*QUIET, books.SQL["hours_mended"], *OF_TROUBLE]
     assert answers == 5
     assert (given["id"], given["in_an_hour"]) == ("job", "2026-01-31 13:30:00")
 
@@ -296,14 +296,14 @@ def test_what_needs_a_person_is_kept(warehouse: Warehouse, given: dict[str, Any]
     warehouse.answers = [[*ANSWERS, ["action"], ["worst"], ["kept"], ["kept worst"]]]
     assert settle(warehouse, **given).kept == (["kept"], ["kept worst"])
     [(asked, parameters, answers, _)] = warehouse.asked
-    assert asked == [*QUIET, *findings.statements(""), outcome.SQL["hours_mended"], *OF_TROUBLE, *OF_KEPT]
+    assert asked == [*QUIET, *findings.statements(""), books.SQL["hours_mended"], *OF_TROUBLE, *OF_KEPT]
     assert answers == 7
     assert parameters["swept"] == "true"
 
 
 def test_findings_that_are_open_are_looked_at_though_nothing_new_was_found(warehouse: Warehouse) -> None:
     warehouse.answers = [[*ANSWERS, ["kept"], ["kept worst"]]]
-    settle(warehouse, open_findings=1, unanswered=[File("a")])
+    settle(warehouse, open_findings=1, unanswered=[FailedFile("a")])
     [(asked, _, answers, _)] = warehouse.asked
     answered = load("work/answered.ndjson.gz", "answered_file", "s3_key")
     assert asked == [*QUIET, *findings.statements(answered), *ALWAYS, *OF_KEPT]
@@ -314,19 +314,23 @@ def test_findings_that_are_open_are_looked_at_though_nothing_new_was_found(wareh
 def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Warehouse) -> None:
     warehouse.answers = [[*ANSWERS, [], [], [], []]]
     gone = "delivery/processing-failed/2026/01/31/09/x"
-    files = [File("fine", tweets=1), File(gone, tweets=5, lost=2), File("elsewhere", trouble="it can't be read")]
-    settle(warehouse, open_findings=1, verdicts=[Verdict("k", "unreadable", "cut")], unanswered=files)
+    files = [
+        FailedFile("fine", tweets=1),
+        FailedFile(gone, tweets=5, lost=2),
+        FailedFile("elsewhere", trouble="it can't be read"),
+    ]
+    settle(warehouse, open_findings=1, not_loaded=[NotLoaded("k", "unreadable", "cut")], unanswered=files)
     [(asked, _, _, _)] = warehouse.asked
     assert asked == [
         *QUIET,
-        outcome.SQL["verdict"],
-        load("work/verdicts.ndjson.gz", "verdict", "s3_key", "state", "detail"),
-        outcome.SQL["files_judged"],
-        outcome.SQL["findings_judged"],
-        outcome.SQL["former_unanswered"],
-        load("work/unanswered.ndjson.gz", "disaster.reconciliation_finding", *outcome.FINDING),
+        books.SQL["not_loaded"],
+        load("work/not_loaded.ndjson.gz", "not_loaded", "s3_key", "state", "detail"),
+        books.SQL["files_judged"],
+        books.SQL["findings_judged"],
+        books.SQL["former_unanswered"],
+        load("work/unanswered.ndjson.gz", "disaster.reconciliation_finding", *books.FINDING),
         *findings.statements(load("work/answered.ndjson.gz", "answered_file", "s3_key")),
-        outcome.SQL["hours_mended"],
+        books.SQL["hours_mended"],
         *OF_TROUBLE,
         *OF_KEPT,
     ]
@@ -336,14 +340,14 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
     lost = {"s3_key": gone, "hour": "2026-01-31 09:00:00", "expected_rows": 5, "found_rows": 3, "found_lines": 3}
     unread = {"s3_key": "elsewhere", "hour": None, "expected_rows": 0, "found_rows": 0, "found_lines": 0}
     assert warehouse.written == {
-        "work/verdicts.ndjson.gz": [{"s3_key": "k", "state": "unreadable", "detail": "cut"}],
+        "work/not_loaded.ndjson.gz": [{"s3_key": "k", "state": "unreadable", "detail": "cut"}],
         "work/unanswered.ndjson.gz": [
             {**same, **lost, "detail": None},
             {**same, **unread, "detail": "it can't be read"},
         ],
         "work/answered.ndjson.gz": [{"s3_key": "fine"}],
     }
-    assert all(set(row) == set(outcome.FINDING) for row in warehouse.written["work/unanswered.ndjson.gz"])
+    assert all(set(row) == set(books.FINDING) for row in warehouse.written["work/unanswered.ndjson.gz"])
 
 
 @pytest.mark.parametrize(
@@ -359,7 +363,7 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
 def test_the_strip_of_hours_ends_with_what_was_asked_for_or_with_the_present(
     asked_for: bool, listed: list[datetime], stop: datetime
 ) -> None:
-    assert outcome.strip_stop(JOB._replace(asked_for=asked_for), listed) == stop
+    assert books.strip_stop(JOB._replace(asked_for=asked_for), listed) == stop
 
 
 @pytest.mark.parametrize("alerted", [True, False])
@@ -373,14 +377,14 @@ def test_a_run_closes_with_its_numbers_and_with_what_was_told(warehouse: Warehou
         "alerted": alerted,
         "new": {"loaded": loaded},
     }
-    outcome.close(JOB, report, NOW + HOUR)
+    books.close(JOB, report, NOW + HOUR)
     told = {"now": "2026-01-31 12:30:00"} if alerted else {}
     given = {
         "id": "job", "finished": "2026-01-31 13:30:00", "complete": "true" if alerted else "false", "files": "8",
         "tweets": "1", "loaded": "2", "waiting": "3", "late": "4", "repaired": "5", "lost": "6",
     }  # fmt: skip
-    ordinary = [outcome.SQL["ordinary"]] if loaded else []
-    statements = [outcome.SQL["closed"], *ordinary, *([findings.SQL["told"]] if alerted else [])]
+    ordinary = [books.SQL["ordinary"]] if loaded else []
+    statements = [books.SQL["closed"], *ordinary, *([findings.SQL["told"]] if alerted else [])]
     assert warehouse.asked == [(statements, {**given, **told}, 0, 840.0)]
 
 
@@ -563,20 +567,20 @@ def test_what_is_wrong_with_a_file_is_said(monkeypatch: pytest.MonkeyPatch, body
         return {"Body": mock.Mock(iter_chunks=chunks)}
 
     monkeypatch.setattr(clients, "s3", lambda: mock.Mock(get_object=get_object))
-    assert examine.trouble("bucket", DAMAGED) == says
+    assert file_check.trouble("bucket", DAMAGED) == says
     assert sizes == [1 << 20]
 
 
 def test_a_line_that_is_no_json_is_named() -> None:
-    with pytest.raises(examine.UnreadableError, match=r"^line 2 is not JSON: unexpected"):
-        examine.check([row(1), b"{"], DAMAGED)
+    with pytest.raises(file_check.UnreadableError, match=r"^line 2 is not JSON: unexpected"):
+        file_check.check([row(1), b"{"], DAMAGED)
 
 
 def test_a_line_may_be_as_long_as_redshift_takes_it() -> None:
     longest = b"x" * (4 << 20)
-    assert list(examine.lines([longest[:10], longest[10:]])) == [longest]
-    with pytest.raises(examine.UnreadableError, match="a line has more than 4,194,304 bytes"):
-        list(examine.lines([longest, b"x"]))
+    assert list(file_check.lines([longest[:10], longest[10:]])) == [longest]
+    with pytest.raises(file_check.UnreadableError, match="a line has more than 4,194,304 bytes"):
+        list(file_check.lines([longest, b"x"]))
 
 
 def test_a_file_that_is_gone_is_told_and_an_error_of_s3_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -585,12 +589,12 @@ def test_a_file_that_is_gone_is_told_and_an_error_of_s3_is_itself(monkeypatch: p
 
     monkeypatch.setattr(clients, "s3", lambda: mock.Mock(get_object=fails))
     code = "NoSuchKey"
-    assert examine.trouble("bucket", DAMAGED) == "the file is gone"
+    assert file_check.trouble("bucket", DAMAGED) == "the file is gone"
     code = "SlowDown"
     with pytest.raises(Exception, match="SlowDown"):
-        examine.trouble("bucket", DAMAGED)
+        file_check.trouble("bucket", DAMAGED)
 
 
 def test_a_file_is_unpacked_in_pieces_of_a_megabyte() -> None:
     packed = zlib.compress(b"a" * (5 << 20), wbits=31)
-    assert [len(piece) for piece in examine.gunzipped([packed]) if piece] == [1 << 20] * 5
+    assert [len(piece) for piece in file_check.gunzipped([packed]) if piece] == [1 << 20] * 5

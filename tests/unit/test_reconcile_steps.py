@@ -15,15 +15,15 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib import clients, jobs
 from chalicelib.classifier import endpoints
 from chalicelib.pages import reconciliation as page
-from chalicelib.reconcile import alert, compare, listing, outcome, precedence, rejected, repeats, run, unanswered
+from chalicelib.reconcile import alert, books, compare, firehose_failures, listing, precedence, refusals, repeats, run
+from chalicelib.reconcile.books import Answers
 from chalicelib.reconcile.compare import NO_QUESTIONS, Compared, Job, Known
-from chalicelib.reconcile.hours import HOUR, Found, Range
+from chalicelib.reconcile.firehose_failures import GivenUp
+from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.outcome import Outcome
-from chalicelib.reconcile.rejected import Rejected
+from chalicelib.reconcile.refusals import Refusals
 from chalicelib.reconcile.repair import Repairs
 from chalicelib.reconcile.run import Deadlines
-from chalicelib.reconcile.unanswered import GivenUp
 from chalicelib.situations import run as situations
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
@@ -78,14 +78,14 @@ def test_hours_are_those_that_were_asked_for_on_days_that_have_files_or_are_know
 def test_without_hours_those_are_looked_at_that_are_due_or_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def files_of(bucket: str, span: Range, seen: Listing) -> dict[datetime, Found]:
+    def files_of(bucket: str, span: Range, seen: Listing) -> dict[datetime, HourFiles]:
         asked.append((bucket, span))
         seen.requests += 1
-        return {at(3): Found(2, at(4)), at(5): Found(1, at(5))}
+        return {at(3): HourFiles(2, at(4)), at(5): HourFiles(1, at(5))}
 
     monkeypatch.setattr(listing, "stored_days", lambda bucket: {NOW.date()})
     monkeypatch.setattr(listing, "files_of", files_of)
-    recent = {at(hour): Found(1, at(hour) + HOUR) for hour in range(12)} | {at(5): Found(1, at(9))}
+    recent = {at(hour): HourFiles(1, at(hour) + HOUR) for hour in range(12)} | {at(5): HourFiles(1, at(9))}
     changed = {at(hour) for hour in range(12) if hour != 5}  # their files are gone, or more
     seen = Listing()
     job = run.plan({}, "id", NOW, KNOWN)
@@ -97,8 +97,8 @@ def test_without_hours_those_are_looked_at_that_are_due_or_have_changed(monkeypa
 # ---- whether there will be something to do
 
 
-CALM = KNOWN._replace(recent={at(1): Found(2, at(3))})
-OF_AN_HOUR = Listing([at(1)], {at(1): Found(2, at(2))})
+CALM = KNOWN._replace(recent={at(1): HourFiles(2, at(3))})
+OF_AN_HOUR = Listing([at(1)], {at(1): HourFiles(2, at(2))})
 
 
 @pytest.mark.parametrize(
@@ -106,11 +106,15 @@ OF_AN_HOUR = Listing([at(1)], {at(1): Found(2, at(2))})
     [
         (CALM, OF_AN_HOUR, True),
         (CALM, Listing([at(2)]), True),
-        (KNOWN, Listing([datetime(2025, 1, 1, tzinfo=UTC)], {datetime(2025, 1, 1, tzinfo=UTC): Found(1, at(2))}), True),
+        (
+            KNOWN,
+            Listing([datetime(2025, 1, 1, tzinfo=UTC)], {datetime(2025, 1, 1, tzinfo=UTC): HourFiles(1, at(2))}),
+            True,
+        ),
         (CALM._replace(findings=1), OF_AN_HOUR, False),
         (CALM._replace(new_rows=1), OF_AN_HOUR, False),
         (KNOWN, OF_AN_HOUR, False),
-        (CALM, Listing([at(1)], {at(1): Found(3, at(2))}), False),
+        (CALM, Listing([at(1)], {at(1): HourFiles(3, at(2))}), False),
         (CALM, Listing([at(1)]), False),
     ],
 )
@@ -123,7 +127,7 @@ def test_a_run_is_calm_where_nothing_is_open_and_no_file_is_new(known: Known, li
 def test_a_calm_run_s_comparison_asks_what_the_report_shows(steps: Steps) -> None:
     steps.known, steps.listed = KNOWN, Listing([at(1), at(2)])
     found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), mock.Mock(lost=False))
-    assert steps.of("compared_with")[-1] == outcome.questions(found.job, steps.listed)
+    assert steps.of("compared_with")[-1] == books.questions(found.job, steps.listed)
 
 
 # ---- orphans that were written meanwhile
@@ -202,7 +206,7 @@ class Steps:
         self.known = KNOWN._replace(findings=7, days=[NOW.date()])
         self.objects: list[dict[str, Any]] = []
         self.repairs = Repairs(files=1, since=at(1))
-        settled = Outcome([], [], {"tweets": 0, "extra": 0}, [], [])
+        settled = Answers([], [], {"tweets": 0, "extra": 0}, [], [])
         monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
         monkeypatch.setattr(listing, "stored_days", lambda bucket: set())
         monkeypatch.setattr(jobs, "progress", lambda *told: self.called.append(("progress", *told)))
@@ -214,11 +218,11 @@ class Steps:
             (run, "repair", lambda: self.repairs),
             (repeats, "find", lambda: None),
             (situations, "update", lambda: None),
-            (unanswered, "find", list),
-            (rejected, "count", Rejected),
-            (unanswered, "given_up", lambda: GivenUp(0, [])),
-            (outcome, "settle", lambda: settled),
-            (outcome, "close", lambda: None),
+            (firehose_failures, "find", list),
+            (refusals, "count", Refusals),
+            (firehose_failures, "given_up", lambda: GivenUp(0, [])),
+            (books, "settle", lambda: settled),
+            (books, "close", lambda: None),
             (alert, "measure", lambda: None),
             (alert, "tell", lambda: True),
             (run, "keep", lambda: None),

@@ -44,7 +44,7 @@ class Sample(NamedTuple):
 
 
 @dataclass
-class Rejected:
+class Refusals:
     """Refused tweets of the hours looked at. `unread` are among `tweets`, but their reasons aren't known."""
 
     tweets: int = 0
@@ -55,9 +55,9 @@ class Rejected:
     """Of each reason up to SAMPLES, one a file, of the newest files."""
 
 
-def count(bucket: str, spans: Sequence[Range], deadline: float) -> Rejected:
+def count(bucket: str, spans: Sequence[Range], deadline: float) -> Refusals:
     """Count the refused tweets of some ranges; reasons are read until `deadline` (monotonic)."""
-    found = Rejected()
+    found = Refusals()
     newest: deque[str] = deque(maxlen=MOST_READ)
     for span in reversed(spans):
         for each in listing.objects(bucket, layout.REJECTED, span):

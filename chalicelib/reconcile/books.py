@@ -1,4 +1,4 @@
-"""Write down what a run comes to: verdicts, hours and findings; read the report's numbers."""
+"""Write down what a run comes to: files that were not loaded, hours and findings; read the report's numbers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from chalicelib import times
 from chalicelib.reconcile import compare, findings, hours, listing, transaction
 from chalicelib.reconcile.compare import Compared, Job, Questions, write_hours
 from chalicelib.reconcile.findings import Kept
+from chalicelib.reconcile.firehose_failures import FailedFile
 from chalicelib.reconcile.hours import HOUR, Window, floor
 from chalicelib.reconcile.listing import Listing
-from chalicelib.reconcile.repair import Verdict
-from chalicelib.reconcile.unanswered import File
+from chalicelib.reconcile.repair import NotLoaded
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy
 from chalicelib.warehouse.statements import for_windows, sections
@@ -42,7 +42,7 @@ OF_KEPT = {"kept": findings.SQL["kept"], "kept_worst": findings.SQL["worst"]}
 """Of a run that found something for a person, or where such a finding is open."""
 
 
-class Outcome(NamedTuple):
+class Answers(NamedTuple):
     """The rows of the report: the answers to the questions, by their names. `kept`: what is open, of all hours."""
 
     actions: Sequence[Mapping[str, Any]]
@@ -73,10 +73,10 @@ def settle(
     listed: Listing,
     compared: Compared,
     open_findings: int,
-    verdicts: Sequence[Verdict],
-    unanswered: Sequence[File],
+    not_loaded: Sequence[NotLoaded],
+    unanswered: Sequence[FailedFile],
     patience: float,
-) -> Outcome:
+) -> Answers:
     """Write down what the repairs came to, bring the findings up to date, and read what the report says.
 
     `listed`: what was looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
@@ -86,9 +86,9 @@ def settle(
     in_trouble = [file for file in unanswered if file.lost or file.trouble]
     found = bool(set(compared.totals) - {"loaded", "waiting"} or compared.orphans or in_trouble)
     kept = bool(open_findings or {"orphaned", "unreadable"} & set(compared.totals) or compared.orphans)
-    kept = kept or bool(verdicts or in_trouble)
+    kept = kept or bool(not_loaded or in_trouble)
     if compared.answers and not found and not kept:
-        return Outcome((), (), compared.answers["twice"][0], compared.answers["kinds"], compared.answers["hours"])
+        return Answers((), (), compared.answers["twice"][0], compared.answers["kinds"], compared.answers["hours"])
 
     def load(name: str, rows: Iterable[dict[str, Any]], table: str, columns: Sequence[str]) -> str:
         url = listing.lines(bucket, f"{folder}{name}.ndjson.gz", rows)
@@ -99,9 +99,9 @@ def settle(
     if listed.hours:
         hours_url = write_hours(bucket, folder, listed.hours)
         asked.append(copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False))
-    if verdicts:
-        asked.append(SQL["verdict"])
-        asked.append(load("verdicts", map(_verdict, verdicts), "verdict", ("s3_key", "state", "detail")))
+    if not_loaded:
+        asked.append(SQL["not_loaded"])
+        asked.append(load("not_loaded", map(_not_loaded, not_loaded), "not_loaded", ("s3_key", "state", "detail")))
         asked += [SQL["files_judged"], SQL["findings_judged"]]
     if in_trouble:
         rows = (_finding(job, each) for each in in_trouble)
@@ -122,7 +122,7 @@ def settle(
     given = {name: value for name, value in given.items() if any(f":{name}" in sql for sql in asked)}
     done = transaction.run(asked, given, answers=len(told), patience=patience)
     answers = dict(zip(told, done, strict=True))
-    return Outcome(
+    return Answers(
         answers.get("actions", ()),
         answers.get("worst", ()),
         answers["twice"][0],
@@ -157,11 +157,11 @@ def close(job: Job, report: Mapping[str, Any], finished: datetime) -> None:
         transaction.run(asked, given, answers=0)
 
 
-def _verdict(verdict: Verdict) -> dict[str, str]:
-    return {"s3_key": verdict.key, "state": verdict.state, "detail": verdict.detail}
+def _not_loaded(file: NotLoaded) -> dict[str, str]:
+    return {"s3_key": file.key, "state": file.state, "detail": file.detail}
 
 
-def _finding(job: Job, file: File) -> dict[str, Any]:
+def _finding(job: Job, file: FailedFile) -> dict[str, Any]:
     found = file.tweets - file.lost
     return {
         "reconciliation_id": job.id,

@@ -41,7 +41,7 @@ ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class File:
+class FailedFile:
     """One file of records without an answer: what was in it, and how many of its tweets are in no row."""
 
     key: str
@@ -88,17 +88,17 @@ def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Objec
     return listing.between(bucket, folder, layout.firehose_folder(span.start), layout.firehose_folder(span.stop))
 
 
-def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
+def find(folder: str, spans: Sequence[Range], deadline: float) -> list[FailedFile]:
     """Find the files with records that the transform never answered for, the newest first, until `deadline`
     (monotonic).
     """
     bucket = settings().bucket
-    files: list[File] = []
+    files: list[FailedFile] = []
     lines = listing.Lines(bucket, f"{folder}unanswered-")
     for key in Keys(bucket, layout.FAILED, spans, MOST_FILES).newest:
         if time.monotonic() > deadline:
             break
-        file = File(key)
+        file = FailedFile(key)
         for known_by in read(bucket, file):
             lines.add({"s3_key": key, "tweet_key": known_by})
         if file.records or file.trouble:
@@ -115,7 +115,7 @@ def find(folder: str, spans: Sequence[Range], deadline: float) -> list[File]:
     return files
 
 
-def read(bucket: str, file: File) -> Iterator[str]:
+def read(bucket: str, file: FailedFile) -> Iterator[str]:
     """Yield the `tweet_key` of every tweet in a file of Firehose's; count in `file` what it holds."""
     try:
         for line in bodies.lines(clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"], MOST_BYTES, MOST_LINE):
@@ -124,7 +124,7 @@ def read(bucket: str, file: File) -> Iterator[str]:
         file.trouble = f"it can't be read: {type(error).__name__}: {error}"
 
 
-def tweet_keys(record: dict[str, Any], file: File) -> Iterator[str]:
+def tweet_keys(record: dict[str, Any], file: FailedFile) -> Iterator[str]:
     """Return the keys that the transform would have given the tweets of one record."""
     if record["errorCode"] == REFUSED:
         return

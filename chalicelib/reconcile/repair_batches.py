@@ -20,7 +20,7 @@ MOST_ROWS = 500_000
 (precedence.py). infra/day.py has what that comes to."""
 
 
-class File(NamedTuple):
+class TweetFile(NamedTuple):
     """A tweet file to load again: its key, the rows its name promises, its bytes, when it was last written."""
 
     key: str
@@ -30,15 +30,15 @@ class File(NamedTuple):
 
 
 def batches(
-    files: Iterable[File],
+    files: Iterable[TweetFile],
     most_files: int = MOST_FILES,
     most_bytes: int = MOST_BYTES,
     most_rows: int = MOST_ROWS,
-) -> list[list[File]]:
+) -> list[list[TweetFile]]:
     """Divide the files, in their order, into as few batches as the limits allow; a file over a limit has a batch of its
     own.
     """
-    found: list[list[File]] = []
+    found: list[list[TweetFile]] = []
     size = rows = 0
     for file in files:
         full = size + file.bytes > most_bytes or rows + file.expected_rows > most_rows
@@ -51,7 +51,7 @@ def batches(
     return found
 
 
-def halves(batch: Sequence[File]) -> list[list[File]]:
+def halves(batch: Sequence[TweetFile]) -> list[list[TweetFile]]:
     """Divide a batch that failed in two: a file that can't be loaded is alone after log2(files) rounds, the others are
     in.
     """
@@ -59,7 +59,7 @@ def halves(batch: Sequence[File]) -> list[list[File]]:
     return [list(batch[:middle]), list(batch[middle:])]
 
 
-def bounds(batch: Sequence[File]) -> tuple[datetime, datetime]:
+def bounds(batch: Sequence[TweetFile]) -> tuple[datetime, datetime]:
     """Return from when, and until when at the latest, the rows of a batch arrived: see hours.SPREAD."""
     since = min(layout.hour_of(file.key) for file in batch)
     return since, max(file.written_at for file in batch) + hours.SPREAD

@@ -9,8 +9,8 @@ import orjson
 from botocore.exceptions import ClientError
 
 from chalicelib import clients, times
-from chalicelib.reconcile import plan
-from chalicelib.reconcile.plan import File
+from chalicelib.reconcile import repair_batches
+from chalicelib.reconcile.repair_batches import TweetFile
 
 CHUNK = 1 << 20
 MOST_LINE = 4 << 20  # bytes: Redshift's limit for a JSON object
@@ -20,7 +20,7 @@ class UnreadableError(Exception):
     """What is wrong with the file, in words."""
 
 
-def trouble(bucket: str, file: File) -> str | None:
+def trouble(bucket: str, file: TweetFile) -> str | None:
     """Return what is wrong with a tweet file, None if it is as its name says. Raises ClientError when S3 fails."""
     try:
         body = clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"]
@@ -63,12 +63,12 @@ def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield left
 
 
-def check(found: Iterable[bytes], file: File) -> None:
+def check(found: Iterable[bytes], file: TweetFile) -> None:
     """Raise UnreadableError unless these are the lines of that file, numbered through, as many as its name says.
 
     Their times must be those that a repair looks at (plan.bounds), so that none is loaded that it would not find again.
     """
-    since, until = map(times.sql, plan.bounds([file]))
+    since, until = map(times.sql, repair_batches.bounds([file]))
     number = 0
     for number, line in enumerate(found, 1):
         try:
