@@ -80,7 +80,7 @@ def flow(endpoint_url: str, data_api: Any, tweets: Path, pid: int, pack: bool) -
     )
     while True:
         time.sleep(POLL if sending.poll() is not None else 0.5)
-        most = max(most, limits.memory(pid))
+        most = max(most, sum(map(limits.memory, family(pid))))
         if sending.poll() is not None and count(data_api) - before >= TWEETS:
             return time.monotonic() - began, cpu_seconds(pid) - cpu, most
         if time.monotonic() - began > limits.PATIENCE:
@@ -88,11 +88,16 @@ def flow(endpoint_url: str, data_api: Any, tweets: Path, pid: int, pack: bool) -
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what a process and its children (the accelerator) have used."""
-    own = Path(f"/proc/{pid}/task/{pid}/children")
-    children = own.read_text().split() if own.exists() else []
-    fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in (pid, *children)]
+    """Return what a process, and what it has started, have used."""
+    fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in family(pid)]
     return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and its children, and theirs: a function's own process, the accelerator."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [pid, *(each for child in children for each in family(child))]
 
 
 def latencies(firehose: Any, data_api: Any) -> list[float]:

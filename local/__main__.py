@@ -33,7 +33,7 @@ def serve(argv: Sequence[str]) -> int:
     stop = stopped()
     try:
         ports = (arguments.port, arguments.api_port)
-        aws = server.LocalAws(arguments.home, *ports, arguments.look_every, arguments.delivery)
+        aws = server.LocalAws(arguments.home, *ports, arguments.look_every, arguments.delivery, workers=True)
         with working(console, "Starting the local AWS ..."):
             aws.__enter__()
     except wsgi.PortTakenError as error:

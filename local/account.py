@@ -23,10 +23,10 @@ from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from local import functions, metrics, schedule
+from local import context, metrics, schedule
 from local.functions import Function
 
-LOG_STREAM = functions.Context.log_stream_name
+LOG_STREAM = context.Context.log_stream_name
 MOST_EVENTS = 20_000  # of a log group; the files in <home>/logs have the rest
 
 
@@ -79,14 +79,14 @@ def _rules(stage: str, account: str, region: str) -> None:
     for name, expression in schedule.expressions().items():
         function = f"disaster-tweets-{stage}-{name}"
         events.put_rule(name=f"{function}-event", scheduled_expression=expression, state="ENABLED")
-        events.put_targets(f"{function}-event", None, [{"Id": "1", "Arn": functions.arn(function)}])
+        events.put_targets(f"{function}-event", None, [{"Id": "1", "Arn": context.arn(function)}])
 
 
 def _logs(made: Mapping[str, Function], account: str, region: str) -> Callable[[str, str], None]:
     logs = logs_backends[account][region]
     streams = {}
     for name, function in made.items():
-        group = functions.log_group(name)
+        group = context.log_group(name)
         logs.create_log_group(group, {})
         logs.create_log_stream(group, LOG_STREAM)
         streams[function.name] = logs.groups[group].streams[LOG_STREAM]

@@ -22,7 +22,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
-from local.functions import Context
+from local.context import Context
 from local.logs import Logs
 
 MOST_BYTES = 10 * 1024 * 1024

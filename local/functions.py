@@ -1,4 +1,4 @@
-"""AWS Lambda: the functions of the app, run in this process. Lambda's other operations are moto's."""
+"""AWS Lambda: the functions of the app, run in this process or beside it. Lambda's other operations are moto's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import re
 import threading
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,9 +18,11 @@ from urllib.parse import unquote
 import orjson
 from moto.awslambda import urls
 from moto.awslambda.responses import LambdaResponse
-from moto.core import DEFAULT_ACCOUNT_ID
 
+from local import callers
+from local.context import Context
 from local.logs import Logs
+from local.worker import DiedError, Worker
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 6 * 1024 * 1024
@@ -45,30 +46,6 @@ class FunctionError(Exception):
 
 
 @dataclass(frozen=True)
-class Context:
-    """What Lambda gives a function besides its event."""
-
-    function_name: str
-    memory_limit_in_mb: int
-    deadline: float  # of time.monotonic()
-    function_version: str = "$LATEST"
-    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    @property
-    def invoked_function_arn(self) -> str:
-        return arn(self.function_name)
-
-    @property
-    def log_group_name(self) -> str:
-        return log_group(self.function_name)
-
-    log_stream_name: str = "local"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int((self.deadline - time.monotonic()) * 1000)
-
-
-@dataclass(frozen=True)
 class Function:
     name: str  # "transform", as Chalice knows it
     code: Callable[[Any, Any], Any]
@@ -85,19 +62,26 @@ def copied(event: Any) -> Any:
         return json.loads(json.dumps(event))
 
 
-def parsed(answer: str) -> Any:
+def parsed(answer: str | bytes) -> Any:
     try:
         return orjson.loads(answer)
     except orjson.JSONDecodeError:  # NaN, a lone surrogate
         return json.loads(answer)
 
 
-def arn(name: str) -> str:
-    return f"arn:aws:lambda:us-east-1:{DEFAULT_ACCOUNT_ID}:function:{name}"
+def dumped(event: Any) -> bytes:
+    try:
+        return orjson.dumps(event)
+    except TypeError:  # a lone surrogate, an integer of more than 64 bits
+        return json.dumps(event).encode()
 
 
-def log_group(name: str) -> str:
-    return f"/aws/lambda/{name}"
+def answered(answer: str | bytes) -> Any:
+    """Return a function's answer. Raises FunctionError for one that is too long."""
+    if len(answer) > MOST_BYTES:
+        message = f"Response payload size exceeded maximum allowed payload size ({MOST_BYTES} bytes)."
+        raise FunctionError("Function.ResponseSizeTooLarge", message)
+    return parsed(answer)
 
 
 def of_app(stage: str) -> dict[str, Function]:
@@ -126,6 +110,7 @@ class Functions:
 
     def __init__(self, functions: dict[str, Function], logs: Logs) -> None:
         self.functions, self._logs = functions, logs
+        self._workers: dict[str, Worker] = {}
         self._events = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="lambda")
         self._closing = threading.Event()
 
@@ -143,6 +128,8 @@ class Functions:
             raise KeyError(f"There is no function {name}; there are {', '.join(self.functions)}")
         function = self.functions[known]
         context = Context(known, function.memory, time.monotonic() + function.timeout)
+        if worker := self._workers.get(known):
+            return self._elsewhere(worker, function, event, context)
         with self._logs.of(function.name) as log:
             try:
                 # Through JSON, as on AWS: the function gets a copy, and what it answers must be JSON for json.dumps,
@@ -152,10 +139,22 @@ class Functions:
                 stack = traceback.format_exc()
                 log.write(f"[ERROR] {type(error).__name__}: {error}\n{stack}")
                 raise FunctionError(type(error).__name__, str(error), stack.splitlines()) from error
-        if len(answer) > MOST_BYTES:
-            message = f"Response payload size exceeded maximum allowed payload size ({MOST_BYTES} bytes)."
-            raise FunctionError("Function.ResponseSizeTooLarge", message)
-        return parsed(answer)
+        return answered(answer)
+
+    def start_worker(self, name: str) -> None:
+        """Run the function in a process of its own from now on, with its role's key."""
+        self._workers[name] = Worker(self.functions[name].handler, {"AWS_ACCESS_KEY_ID": f"{callers.ROLE_KEY}{name}"})
+
+    def _elsewhere(self, worker: Worker, function: Function, event: Any, context: Context) -> Any:
+        try:
+            reply = worker.invoke(dumped(event), orjson.dumps(context))
+        except DiedError as error:
+            raise FunctionError("Runtime.ExitError", f"RequestId: {context.aws_request_id} Error: {error}") from error
+        with self._logs.of(function.name) as log:
+            log.write(reply.logged)
+        if reply.failed:
+            raise FunctionError(*parsed(reply.answer))
+        return answered(reply.answer)
 
     def invoke_later(self, name: str, event: Any) -> None:
         """Invoke the function asynchronously: with two more attempts when it fails."""
@@ -164,6 +163,8 @@ class Functions:
     def close(self) -> None:
         """Take no more; what runs ends."""
         self._closing.set()
+        for worker in self._workers.values():
+            worker.close()
         self._events.shutdown(cancel_futures=True)
 
     def _attempts(self, name: str, event: Any) -> None:

@@ -42,7 +42,7 @@ class LocalAws:
     `home` holds all state, and a process that is killed loses nothing that it had acknowledged. `port` (the AWS
     endpoint) and `api_port` (the admin API) may be 0, any free one. `look_every`: seconds between two looks of the
     loader. `delivery`: `reconcile` or `firehose`, as on AWS. `collect_every`: seconds, where the app's own schedule is
-    too slow.
+    too slow. `workers`: the transform runs in a process of its own, so that two cores are of use.
     """
 
     stream = "disaster-tweets-local"
@@ -55,10 +55,12 @@ class LocalAws:
         look_every: float = LOOK_SECONDS,
         delivery: str = "reconcile",
         collect_every: float | None = None,
+        workers: bool = False,
     ) -> None:
         self.home = home.resolve()
         self._ports, self._delivery = (port, api_port), delivery
         self._periods = {"reconcile": look_every, "collect": collect_every}
+        self._workers = workers
         self._end = ExitStack()
 
     @property
@@ -129,6 +131,7 @@ class LocalAws:
             account,
             admin_http,
             comprehend,
+            context,
             firehose,
             functions,
             kinesis,
@@ -178,9 +181,11 @@ class LocalAws:
         self._end.callback(runs.close)
         self._end.callback(self._deliveries.close)
         self._end.callback(serving.set)
-        transform = functions.arn(f"disaster-tweets-{STAGE}-transform")
+        transform = context.arn(f"disaster-tweets-{STAGE}-transform")
         topic = provision.provision(self.endpoint_url, REGION, transform, self._delivery)
         logs.hand_on = account.install(runs.functions, STAGE, REGION, topic, provision.alarms(topic))
+        if self._workers:
+            runs.start_worker(f"disaster-tweets-{STAGE}-transform")
         serving.set()
         api.start(admin_http.application(logs))
         self._end.callback(api.stop)

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import functions, provision
+from local import context, provision
 from local.dispatch import refusal
 from local.server import LocalAws
 from tests.support import ROOT
@@ -48,7 +48,7 @@ def test_the_function_of_the_api_can_be_invoked(stack: LocalAws) -> None:
 def test_what_a_function_logs_is_in_its_log_group(stack: LocalAws) -> None:
     logs = boto3.client("logs")
     groups = {each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]}
-    assert {functions.log_group(name) for name in NAMES} <= groups
+    assert {context.log_group(name) for name in NAMES} <= groups
     finished(stack.admin_url, "/reconciliations")
     group = f"/aws/lambda/{NAME}-reconcile"
     (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
@@ -67,7 +67,7 @@ def test_a_schedule_is_a_rule_with_its_target(stack: LocalAws, function: str, ra
     (rule,) = [each for each in events.list_rules()["Rules"] if each["Name"] == f"{NAME}-{function}-event"]
     assert (rule["ScheduleExpression"], rule["State"]) == (rate, "ENABLED")
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    assert target["Arn"] == functions.arn(f"{NAME}-{function}")
+    assert target["Arn"] == context.arn(f"{NAME}-{function}")
 
 
 def test_the_alarms_are_those_of_the_data_plane(stack: LocalAws) -> None:

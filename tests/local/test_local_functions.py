@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import functions
+from local import context, functions
 from local.functions import Function, FunctionError, Functions
 from local.logs import Logs
 
@@ -35,7 +35,7 @@ def test_the_apps_functions_are_found_with_their_stages_settings() -> None:
 
 def test_it_is_invoked_by_name_arn_or_qualified_arn(made: Any) -> None:
     lambda_ = made(lambda event, context: [event, context.function_name])
-    for name in ("f", functions.arn("f"), functions.arn("f") + ":$LATEST", "f:$LATEST"):
+    for name in ("f", context.arn("f"), context.arn("f") + ":$LATEST", "f:$LATEST"):
         assert lambda_.invoke(name, {"a": 1}) == [{"a": 1}, "f"]
     with pytest.raises(KeyError, match="There is no function g"):
         lambda_.invoke("g", {})
