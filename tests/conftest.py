@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from chalicelib import clients
 from chalicelib.transform import accelerator
 from local.server import LocalAws
-from tests.support.admin_api import finished
+from tests.support import homes
 from tests.support.answers import checked
 from tests.support.pseudo_terminal import NOT_INHERITED
 
@@ -43,12 +43,18 @@ def answers_are_as_aws_models_them(answers: list[str]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """All services on a home of their own, with the warehouse set up; clients of this process talk to it."""
-    home = tmp_path_factory.mktemp("aws")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the warehouse set up, of which tests take copies (tests.support.homes.copied)."""
+    base = tmp_path_factory.getbasetemp()
+    return homes.prepared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)  # one for all workers
+
+
+@pytest.fixture(scope="module")
+def stack(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """All services on a home of this file's own, with the warehouse set up; clients of this process talk to it."""
+    home = homes.copied(prepared, tmp_path_factory.mktemp("aws"))
     # No look comes between what a test does and what it finds; the tests of the other delivery switch to it.
     with LocalAws(home, port=0, api_port=0, look_every=86_400, collect_every=86_400, delivery="firehose") as aws:
-        finished(aws.admin_url, "/warehouse/setup")
         yield aws
 
 

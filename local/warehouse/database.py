@@ -245,7 +245,7 @@ class Session:
                 if strict.TRUNCATE.match(bare(sql)) and number + 1 < len(statements):
                     self._cursor.execute("COMMIT")
                     self._cursor.execute(begin)
-            if any(DEFINES.match(bare(sql)) for sql in statements):
+            if any(MAKES.match(bare(sql)) for sql in statements):
                 give_standing(self._cursor, self._warehouse.standing)
             self._cursor.execute("COMMIT")
         except BaseException as error:
@@ -373,6 +373,8 @@ def give_standing(cursor: duckdb.DuckDBPyConnection, grants: Sequence[str]) -> N
 
 
 DEFINES = re.compile(r"(?:CREATE|DROP|ALTER)\b", re.IGNORECASE)
+MAKES = re.compile(r"(?:CREATE\b(?!\s+(?:LOCAL\s+)?TEMP|\s+TABLE\s+#)|ALTER\b)", re.IGNORECASE)
+"""What may be named by a standing grant afterwards: no temporary table is."""
 
 
 class StatementError(WarehouseError):

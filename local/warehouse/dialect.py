@@ -104,8 +104,7 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
     if append := APPEND.match(text):
         target, source = append.groups()
         return Translation((f"INSERT INTO {target} BY NAME SELECT * FROM {source}", f"DELETE FROM {source}"))  # noqa: S608
-    # What a CREATE makes can have a name of its own each time; every other statement is translated once.
-    translation, wanted = _translated.__wrapped__(text) if DESIGNED.match(text) else _translated(text)
+    translation, wanted = _translated(text)
     given = parameters or {}
     for name in wanted:
         if name not in given:

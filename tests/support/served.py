@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,6 +41,11 @@ class Served:
 
     def kill(self) -> None:
         self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does: its databases write down what they have put off."""
+        self.process.send_signal(signal.SIGINT)
         self.process.wait()
 
 
