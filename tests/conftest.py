@@ -21,6 +21,9 @@ from tests.support.pseudo_terminal import NOT_INHERITED
 for _variable in NOT_INHERITED:  # a test, and what it starts, is the same under `make test` and under pytest
     os.environ.pop(_variable, None)
 
+# No test depends on who runs it, and none reaches AWS.
+os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
+
 # No test is timed: a busy machine is no fault of the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import orjson
 import pytest
@@ -16,6 +17,7 @@ from chalicelib.reconcile import compare, hours, repair, transaction
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
+from tests.support.aws_in_memory import SETTINGS
 from tests.support.interleaved import Transaction, interleaved
 from tests.support.warehouses import ROLE, Scratch, packed, row, scratch
 
@@ -34,7 +36,10 @@ LISTED = {"s3_key": KEY, "hour_key": FOLDER, "expected_rows": 3, "bytes": 100, "
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    with scratch(tmp_path_factory.mktemp("house")) as made:
+    with (
+        scratch(tmp_path_factory.mktemp("house")) as made,
+        mock.patch.object(compare, "settings", lambda: SETTINGS),
+    ):
         made.set_up()
         made.objects |= {
             KEY: packed(*(row(KEY, number, {}) for number in (1, 2, 3))),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import duckdb
 import orjson
@@ -17,6 +18,7 @@ from chalicelib.reconcile import compare, hours, repair
 from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.hours import HOUR, Window
 from chalicelib.reconcile.listing import Listing
+from tests.support.aws_in_memory import SETTINGS
 from tests.support.warehouses import ROLE, Scratch, packed, scratch
 
 DUCKDB = duckdb.connect()
@@ -92,7 +94,10 @@ YEARS = [FIRST + timedelta(days=365) * n for n in range(3)]
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    with scratch(tmp_path_factory.mktemp("house")) as made:
+    with (
+        scratch(tmp_path_factory.mktemp("house")) as made,
+        mock.patch.object(compare, "settings", lambda: SETTINGS),
+    ):
         yield made.set_up()
 
 

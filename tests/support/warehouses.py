@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,11 @@ class Scratch:
     def __init__(self, home: Path) -> None:
         self.objects: dict[str, bytes] = {}
         self.faults = Faults()
-        self.warehouse = Warehouse(home / "w.duckdb", lambda _, key: self.objects[key], self._keys, self.faults)
+        self._file = home / "w.duckdb"
+        self._open()
+
+    def _open(self) -> None:
+        self.warehouse = Warehouse(self._file, lambda _, key: self.objects[key], self._keys, self.faults)
 
     def _keys(self, _: str, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))
@@ -36,12 +43,10 @@ class Scratch:
             return session.run(statements, parameters, alone=len(statements) == 1)[-1].rows or []
 
     def set_up(self) -> Scratch:
-        with self.warehouse.session() as session:
-            for migration in migrations.read():
-                planned = migrations.transaction(migration)
-                if planned.alone:
-                    session.run([planned.alone], alone=True)
-                session.run(planned.statements, planned.parameters)
+        """Apply the migrations; a process does that once, and copies the file."""
+        self.warehouse.close()
+        shutil.copyfile(_migrated(), self._file)
+        self._open()
         return self
 
     def load(self, *tweets: Mapping[str, Any], key: str = "tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz") -> int:
@@ -87,6 +92,20 @@ def row(key: str, line: int, tweet: Mapping[str, Any]) -> dict[str, Any]:
         "arrived_at": "2026-01-02 03:00:00.000",
     }
     return {**dict.fromkeys(NAMES), **made_up, **tweet}
+
+
+@cache
+def _migrated() -> Path:
+    """Return the file of a warehouse that has all migrations, and nobody open."""
+    made = Scratch(Path(tempfile.mkdtemp(prefix="migrated-")))
+    with made.warehouse.session() as session:
+        for migration in migrations.read():
+            planned = migrations.transaction(migration)
+            if planned.alone:
+                session.run([planned.alone], alone=True)
+            session.run(planned.statements, planned.parameters)
+    made.warehouse.close()
+    return made._file
 
 
 @contextmanager
