@@ -27,7 +27,7 @@ from infra.runtime import Target
 from infra.stages import ROOT, InfraError, Stage
 from local import server
 
-MOST_ZIPPED = 24 * 1000 * 1000
+MOST_ZIPPED = 20 * 1000 * 1000
 """Bytes. Lambda takes 50 MB, but what a function unpacks it pays for at every cold start."""
 CACHE = ROOT / ".chalice" / "deployments"
 NEEDED = (

@@ -112,9 +112,9 @@ def test_a_library_that_is_no_elf_file_is_named(tmp_path: Path) -> None:
     assert said == "orjson/mac.so is not made for aarch64"
 
 
-def test_more_than_24_mb_is_refused(tmp_path: Path) -> None:
+def test_more_than_20_mb_is_refused(tmp_path: Path) -> None:
     ((said,),) = [faults(tmp_path, lambda files: files.update({"big": bytes(package.MOST_ZIPPED)}))]
-    assert said.endswith("more than 24,000,000")
+    assert said.endswith("more than 20,000,000")
 
 
 def test_another_version_than_the_pinned_is_named() -> None:
