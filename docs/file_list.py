@@ -16,6 +16,7 @@ PACKAGES = (
     "sources",
     "label_prep",
     "place_prep",
+    "analysis",
     "infra",
     "local",
     "accelerator",

@@ -47,7 +47,7 @@ BYTECODE = ("chalicelib/__pycache__/settings.*.pyc", "botocore/__pycache__/sessi
 """Where an interpreter of the runtime's version made it."""
 NEVER = (
     *("numpy/*", "pandas/*", "sklearn/*", "botocore/data/ec2/*"),
-    *("local/*", "infra/*", "tests/*", "label_prep/*", "place_prep/*", "benchmarks/*"),
+    *("local/*", "infra/*", "tests/*", "label_prep/*", "place_prep/*", "analysis/*", "benchmarks/*"),
 )
 MACHINES = {"x86_64": 62, "aarch64": 183}
 """e_machine in an ELF header, by machine."""

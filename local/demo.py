@@ -63,7 +63,7 @@ NEXT = """\
   make local LOCAL_HOME={home}    serves what landed: AWS on :4566, admin API on :8000; then, beside it:
   curl --header 'Accept: text/html' --output report.html http://127.0.0.1:8000/reconciliations/latest
   .venv/bin/python -m local sql --home {home} 'select * from disaster.hourly_kind'
-  sql/queries/    ten questions an analyst would ask"""
+  sql/queries/    fifteen questions an analyst would ask"""
 
 
 class DemoError(Exception):

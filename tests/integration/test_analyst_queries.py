@@ -1,4 +1,4 @@
-"""The analysts' ten questions have answers on tweets as they are, and the answers agree with one another."""
+"""The analysts' fifteen questions have answers on tweets as they are, and the answers agree with one another."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ def one(house: Scratch, sql: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize("question", sorted(set(QUERIES) - {"02_surging_kinds"}))
+@pytest.mark.parametrize("question", sorted(set(QUERIES) - {"02_surging_kinds", "12_onset_of_a_surge"}))
 def test_each_has_an_answer(house: Scratch, question: str) -> None:
     answer = ask(house, question)
     assert answer
@@ -62,10 +62,14 @@ def test_an_even_stream_does_not_surge_and_a_flood_in_it_does(house: Scratch) ->
     key = "tweets/dt=2026-01-01/hh=00/surge-200.ndjson.gz"
     house.load(*({"arrived_at": now} for _ in range(200)), key=key)
     kind, last_hour, relevant, mean, z = ask(house, "02_surging_kinds")[0]
+    onsets = {row[0]: row[1:] for row in ask(house, "12_onset_of_a_surge")}
     house.run(f"DELETE FROM disaster.disaster_tweets WHERE s3_key = '{key}'")
     assert kind == "Flood"
     assert last_hour >= relevant >= 200 > mean
     assert z > 3
+    onset, peak, hours = onsets["Flood"]
+    assert (str(onset)[:13], hours) == (now[:13], 1)
+    assert peak >= 200
 
 
 def test_the_kinds_of_two_days_are_the_relevant_tweets(house: Scratch) -> None:
@@ -99,3 +103,36 @@ def test_a_row_leads_back_to_the_line_that_it_was(house: Scratch) -> None:
     assert [row[5] for row in rows] == sorted((row[5] for row in rows), reverse=True)
     for tweet_key, _, _, s3_key, s3_line, _ in rows:
         assert house.line(s3_key, s3_line)["tweet_key"] == tweet_key
+
+
+def test_evidence_is_each_text_once(house: Scratch) -> None:
+    rows = ask(house, "11_evidence_for_a_kind")
+    texts = [house.line(key, line)["text_key"] for *_, key, line in rows]
+    assert len(set(texts)) == len(texts) == len(rows)
+    assert [row[2] for row in rows] == sorted((row[2] for row in rows), reverse=True)
+
+
+def test_days_of_writing_add_up(house: Scratch) -> None:
+    rows = ask(house, "13_trends_as_written")
+    last = {kind: so_far for kind, *_, so_far in rows}
+    assert sum(last.values()) == sum(row[2] for row in rows) == sum(a + b for _, a, b in ask(house, "01_kinds_today"))
+
+
+def test_what_people_said_is_beside_each_kind(house: Scratch) -> None:
+    columns = "tweet_key, reviewed_at, reviewed_by, disaster_label, relevance_label, told_label"
+    for who, label in (("ann", "'flood'"), ("bob", "'storm'")):
+        house.run(
+            f"INSERT INTO disaster.label_review ({columns}) SELECT MIN(tweet_key), '2026-01-01', '{who}', {label}, "
+            "'relevant', 'flood' FROM disaster.tweet WHERE disaster_label = 'flood'"
+        )
+    found = {row[0]: row[3:] for row in ask(house, "14_precision_of_kinds")}
+    house.run("DELETE FROM disaster.label_review")
+    assert found.pop("Flood") == (2, 0.5)
+    assert set(found.values()) == {(0, None)}
+
+
+def test_places_are_those_of_their_kind(house: Scratch) -> None:
+    for kind, nth, place, country, *_, tweets, texts in ask(house, "15_places_of_a_kind"):
+        assert 1 <= nth <= 5, kind
+        assert place and len(country) == 2
+        assert tweets >= texts >= 1

@@ -1,7 +1,7 @@
 -- Where do the authors of relevant tweets say they are, and what do they speak of most?
-WITH places AS (
+WITH locations AS (
     SELECT
-        TRIM(LOWER(location)) AS place,
+        TRIM(LOWER(location)) AS author_location,
         disaster_label,
         COUNT(*) AS tweets
     FROM disaster.tweet
@@ -14,18 +14,18 @@ WITH places AS (
 
 ranked AS (
     SELECT
-        place,
+        author_location,
         disaster_label,
-        SUM(tweets) OVER (PARTITION BY place) AS tweets_of_place,
-        ROW_NUMBER() OVER (PARTITION BY place ORDER BY tweets DESC, disaster_label ASC) AS nth
-    FROM places
+        SUM(tweets) OVER (PARTITION BY author_location) AS tweets_of_location,
+        ROW_NUMBER() OVER (PARTITION BY author_location ORDER BY tweets DESC, disaster_label ASC) AS nth
+    FROM locations
 )
 
 SELECT
-    place,
-    tweets_of_place AS tweets,
+    author_location,
+    tweets_of_location AS tweets,
     disaster_label AS most_of
 FROM ranked
 WHERE nth = 1
-ORDER BY tweets DESC, place ASC
+ORDER BY tweets DESC, author_location ASC
 LIMIT 20;
