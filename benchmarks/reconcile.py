@@ -25,7 +25,7 @@ from typing import Any
 from unittest import mock
 
 import orjson
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 import requests
 from rich.console import Console
 from rich.table import Table
