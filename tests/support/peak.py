@@ -108,14 +108,16 @@ ONE_LINE = "a backup of one line"
 
 
 def erase(name: str) -> None:
-    """Look through refused or failed records, sixteen files of them or one, and through a backup that is one line."""
+    """Look through refused or failed records, one file more than are read at once or one, and a backup of one line."""
     from chalicelib.erasures import run, stores
 
     kind, count, threads = stores.FAILED, 1, run.THREADS_OF_LARGE
     if name == ONE_LINE:
-        kind, count, body = stores.SOURCE, 4, gzip.compress(b'{"tweet_id":"1","text":"\xc3\xa9 flood"}' * 1_600_000, 1)
+        tweet = b'{"tweet_id":"1","text":"\xc3\xa9 %b"}' % (b"flood " * 54)
+        kind, count, body = stores.SOURCE, threads + 1, gzip.compress(tweet * 160_000, 1)
     elif made := attack_corpus.REJECTED.get(name):
-        kind, count, threads, body = stores.REJECTED, 16, run.THREADS_OF_REFUSED, made()
+        threads = run.THREADS_OF_REFUSED
+        kind, count, body = stores.REJECTED, threads + 1, made()
     else:
         body = attack_corpus.GIVEN_UP[name]()
     bucket = Bucket(body, kind.prefix, count)
