@@ -17,7 +17,7 @@ export DATA LOCAL_HOME SOURCE
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
 
-.PHONY: help setup ready demo test test-unit lint local live bench package deploy destroy soak mutants pins recording bench-compare
+.PHONY: help setup ready demo test test-unit test-again endurance coverage lint local live bench package deploy destroy soak mutants pins recording bench-compare
 .DEFAULT_GOAL := help
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,11 +62,25 @@ lint: setup ## check style and types
 	@$(BIN)/ruff format --check .
 	@$(PY) -m mypy
 
-test: lint ## lint, then run every test
+test: lint ## lint, then run every test but those of endurance
 	@$(PY) -m pytest --numprocesses auto --dist loadfile
+	@echo "Left out: tests/endurance, two minutes that make endurance runs."
+
+test-again: setup ## run what failed the last time, by itself
+	@$(PY) -m pytest --last-failed --last-failed-no-failures none tests
+
+endurance: setup ## see that memory stays bounded and nothing is lost through faults and kills
+	@$(PY) -m pytest --numprocesses auto tests/endurance
 
 test-unit: setup ## run the tests that need no local AWS, process or warehouse
 	@$(PY) -m pytest --numprocesses auto tests/unit
+
+# By the product's own tests, not those of the local AWS.
+coverage: setup ## print which lines of chalicelib/ no test of the product runs
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest --numprocesses auto --dist loadfile tests/unit tests/integration
+	@$(PY) -m coverage combine --quiet
+	@$(PY) -m coverage report --skip-covered
 
 bench: setup ## print the benchmark tables
 	@$(PY) -m benchmarks

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.support.admin_api import finished
+from tests.support.homes import copied
 from tests.support.plain_client import NAME, TABLE, keys, put, query, until
 from tests.support.served import Served, served
 
@@ -20,10 +21,9 @@ BATCH = [
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def aws(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The local AWS as `make local` starts it."""
-    with served(tmp_path_factory.mktemp("home")) as made:
-        finished(made.admin_url, "/warehouse/setup")
+    with served(copied(prepared, tmp_path_factory.mktemp("home"))) as made:
         yield made
 
 

@@ -19,6 +19,7 @@ import producer
 from chalicelib.transform.unpack import unpack
 from tests.support import ROOT
 from tests.support.admin_api import finished
+from tests.support.homes import copied
 from tests.support.plain_client import NAME, TABLE, files, keys, put, query, until
 from tests.support.served import Served, served
 
@@ -27,13 +28,12 @@ TWEETS = 2000  # of the file
 SAMPLE = ROOT / "data" / "sample_tweets.csv"
 
 
-def test_a_kill_in_the_middle_loses_nothing_and_every_row_points_at_itself(tmp_path: Path) -> None:
+def test_a_kill_in_the_middle_loses_nothing_and_every_row_points_at_itself(prepared: Path, tmp_path: Path) -> None:
     source = REAL if REAL.exists() else SAMPLE
     records = [json.loads(line) | {"tweet_id": f"t{n}"} for n, line in enumerate(islice(producer.read(source), TWEETS))]
     lines = [json.dumps(record).encode() for record in records]
     half = len(lines) // 2
-    with served(tmp_path, "--delivery", "firehose", "--look-every", "1") as aws:
-        finished(aws.admin_url, "/warehouse/setup")
+    with served(copied(prepared, tmp_path), "--delivery", "firehose", "--look-every", "1") as aws:
         put(aws.client("firehose"), lines[:half])
         until(lambda: count(aws) > 0)
         until(lambda: scheduled(aws))
