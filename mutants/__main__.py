@@ -39,8 +39,19 @@ LARGE = ("boto3", "moto.server", "duckdb", "hypothesis.strategies", "pytest", "c
 """What takes long to import, and is none of the repository's: imported once, not by each process."""
 
 TARGETS = {
-    "chalicelib/transform/*.py": ("transform", "transform_[dpu]*", "put_back", "time_of_an_id"),
+    "chalicelib/transform/*.py": (
+        "transform",
+        "transform_[dpu]*",
+        "put_back",
+        "time_of_an_id",
+        "surge",
+        "told",
+        "text_key",
+    ),
+    "chalicelib/transform/accelerator.py": ("accelerator",),
+    "chalicelib/transform/recipe.py": ("accelerator",),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
+    "chalicelib/warehouse/statements.py": ("reconcile_statements",),
     "chalicelib/reconcile/*.py": (
         "reconcile_listing",
         "reconcile_plan",
