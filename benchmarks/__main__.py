@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import source
 
-TABLES = ("transform", "classifier", "places", "label_prep", "reconcile")
+TABLES = ("transform", "classifier", "places", "situations", "label_prep", "reconcile")
 MORE = ("transformer", "text_key", "limits", "duplicates", "throughput", "live")
 """Tables for those who name them: they need more than requirements-dev.txt, or a machine to themselves for long."""
 

@@ -88,3 +88,21 @@ def test_the_best_posts_are_one_of_each_text_the_most_shared_and_surest_first(ho
 
 def test_steps_and_times_are_the_same() -> None:
     assert moment(step_of(NOW)) == NOW
+
+
+def test_the_benchmark_counts_as_the_warehouse_does(house: Scratch) -> None:
+    pytest.importorskip("numpy")
+    from benchmarks.situations import Post, Stream
+
+    pool = [Post(0.0, kind, country, "", True) for kind in ("flood", "storm") for country in ("PE", "CL", "")]
+    now = step_of(NOW)
+    stream = Stream(pool, 30.0, now - 50 * HOUR, now, seed=1)
+    stream.add(Post(now - 5 + nth / 10, "flood", "PE", str(nth % 3), True) for nth in range(20))
+    rows = []
+    for nth, each in enumerate(stream.posts):
+        at = f"{moment(0) + timedelta(seconds=each.step * 300):%Y-%m-%d %H:%M:%S}"
+        own = {"arrived_at": at, "text_key": each.text, "user_id": str(nth), "country_code": each.country or None}
+        rows.append({**own, "disaster_label": each.kind})
+    house.load(*rows)
+    own = sorted(count for count in stream.counts(now) if count.kind)
+    assert own and [count for count in counts(house) if count.kind] == own
