@@ -25,7 +25,8 @@ from rich.table import Table
 from benchmarks import ROOT
 from chalicelib import times
 from chalicelib.reconcile import repeats, transaction
-from chalicelib.reconcile.compare import Job, Known
+from chalicelib.reconcile.compare import Known
+from chalicelib.reconcile.job import Job
 from chalicelib.warehouse import migrations
 from local.faults import Faults
 from local.warehouse import Warehouse

@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import clients, times
 from chalicelib.classifier import activation, labelled, versions
 from chalicelib.classifier.active import Active
 from chalicelib.settings import settings
+from chalicelib.telemetry import logger
 
 MAX_UNITS = 10
 """An endpoint: https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html"""
@@ -122,6 +123,17 @@ def idle() -> list[dict[str, Any]]:
     hosted = [e for e in versions.endpoints().values() if e["Status"] == "IN_SERVICE"]
     active = activation.current() if hosted else None
     return [found for e in hosted if active and (found := idleness(e, last_use(e, active), datetime.now(UTC)))]
+
+
+def idle_or_unknown() -> list[dict[str, Any]] | None:
+    """Return what `idle` returns; None where it could not be found out. What asks for it goes on without."""
+    from chalicelib.warehouse import data_api
+
+    try:
+        return idle()
+    except (ClientError, BotoCoreError, data_api.WarehouseError):
+        logger.exception("idle endpoints unknown")
+        return None
 
 
 def idleness(endpoint: Mapping[str, Any], used: datetime, now: datetime) -> dict[str, Any] | None:

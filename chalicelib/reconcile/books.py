@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from chalicelib import times
-from chalicelib.reconcile import compare, findings, hours, listing, transaction
-from chalicelib.reconcile.compare import Compared, Job, Questions, write_hours
+from chalicelib.reconcile import compare, findings, hours, transaction
+from chalicelib.reconcile.compare import Compared, Questions
 from chalicelib.reconcile.findings import Kept
 from chalicelib.reconcile.firehose_failures import FailedFile
 from chalicelib.reconcile.hours import HOUR, Window, floor
+from chalicelib.reconcile.job import Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.repair import NotLoaded
-from chalicelib.settings import settings
-from chalicelib.warehouse import copy
 from chalicelib.warehouse.statements import for_windows, sections
 
 SQL = sections("reconcile/books")
@@ -68,47 +67,39 @@ def questions(job: Job, listed: Listing) -> Questions:
 
 
 def settle(
-    job: Job,
-    folder: str,
+    run: Run,
     listed: Listing,
     compared: Compared,
     open_findings: int,
     not_loaded: Sequence[NotLoaded],
-    unanswered: Sequence[FailedFile],
-    patience: float,
+    failures: Sequence[FailedFile],
 ) -> Answers:
     """Write down what the repairs came to, bring the findings up to date, and read what the report says.
 
     `listed`: what was looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
     nothing is open, does without the statements about findings; and asks nothing where the comparison has asked all.
     """
-    bucket, role = settings().bucket, settings().copy_role_arn
-    in_trouble = [file for file in unanswered if file.lost or file.trouble]
+    job = run.job
+    in_trouble = [file for file in failures if file.lost or file.trouble]
     found = bool(set(compared.totals) - {"loaded", "waiting"} or compared.orphans or in_trouble)
     kept = bool(open_findings or {"orphaned", "unreadable"} & set(compared.totals) or compared.orphans)
     kept = kept or bool(not_loaded or in_trouble)
     if compared.answers and not found and not kept:
         return Answers((), (), compared.answers["twice"][0], compared.answers["kinds"], compared.answers["hours"])
-
-    def load(name: str, rows: Iterable[dict[str, Any]], table: str, columns: Sequence[str]) -> str:
-        url = listing.lines(bucket, f"{folder}{name}.ndjson.gz", rows)
-        return copy.statement(url, role, table, columns, manifest=False)
-
     shown = questions(job, listed)
     asked = [transaction.SQL["lock"], compare.SQL["listed_hour"]]
     if listed.hours:
-        hours_url = write_hours(bucket, folder, listed.hours)
-        asked.append(copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False))
+        asked.append(compare.load_hours(run, listed.hours))
     if not_loaded:
         asked.append(SQL["not_loaded"])
-        asked.append(load("not_loaded", map(_not_loaded, not_loaded), "not_loaded", ("s3_key", "state", "detail")))
+        asked.append(run.load("not_loaded", map(_not_loaded, not_loaded), "not_loaded", ("s3_key", "state", "detail")))
         asked += [SQL["files_judged"], SQL["findings_judged"]]
     if in_trouble:
         rows = (_finding(job, each) for each in in_trouble)
-        asked += [SQL["former_unanswered"], load("unanswered", rows, "disaster.reconciliation_finding", FINDING)]
+        asked += [SQL["former_unanswered"], run.load("unanswered", rows, "disaster.reconciliation_finding", FINDING)]
     if kept:
-        answered = [{"s3_key": file.key} for file in unanswered if not file.lost and not file.trouble]
-        loaded = load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
+        answered = [{"s3_key": file.key} for file in failures if not file.lost and not file.trouble]
+        loaded = run.load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
         asked += findings.statements(loaded)
     told = {**shown.asked, **(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
     asked += [*([SQL["hours_mended"]] if found else []), *told.values()]
@@ -120,7 +111,7 @@ def settle(
         "swept": str(job.sweep).lower(),
     }
     given = {name: value for name, value in given.items() if any(f":{name}" in sql for sql in asked)}
-    done = transaction.run(asked, given, answers=len(told), patience=patience)
+    done = transaction.run(asked, given, answers=len(told), patience=run.until_report)
     answers = dict(zip(told, done, strict=True))
     return Answers(
         answers.get("actions", ()),

@@ -17,12 +17,13 @@ States of a file:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from chalicelib import layout, times
-from chalicelib.reconcile import hours, listing, transaction
+from chalicelib.reconcile import hours, transaction
 from chalicelib.reconcile.hours import HourFiles, Window
+from chalicelib.reconcile.job import Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.settings import settings
 from chalicelib.warehouse import copy
@@ -45,21 +46,6 @@ class Known(NamedTuple):
     findings: int = 0
     new_rows: int = 0
     begun: bool = False
-
-
-class Job(NamedTuple):
-    """What a run is to do. `asked_for`: on hours that somebody named; there, files that were found unreadable are tried
-    again though they haven't changed. `sweep`: whether to look for rows of hours that nobody lists. `begun`: Lambda
-    starts it a second time. `surge`: files written since then are loaded first."""
-
-    id: str
-    now: datetime
-    grace: timedelta
-    repair: bool
-    asked_for: bool
-    sweep: bool
-    begun: bool = False
-    surge: datetime | None = None
 
 
 def known(now: datetime, job_id: str) -> Known:
@@ -92,8 +78,11 @@ def bounds(windows: Sequence[Window]) -> dict[str, str]:
     }
 
 
-def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str, windows: int = 1) -> list[str]:
-    """Return the transaction of a comparison; its last one is `totals`, or `orphans` after it where the run sweeps."""
+def statements(job: Job, listed: Listing, hours_in: str, bucket: str, role: str, windows: int = 1) -> list[str]:
+    """Return the transaction of a comparison; its last one is `totals`, or `orphans` after it where the run sweeps.
+
+    `hours_in`: the COPY of its hours.
+    """
     names = []
     if listed.manifest:
         columns = ("s3_key", "hour_key", "expected_rows", "bytes", "written_at")
@@ -101,7 +90,7 @@ def statements(job: Job, listed: Listing, hours_url: str, bucket: str, role: str
     return [
         transaction.SQL["lock"],
         SQL["listed_hour"],
-        copy.statement(hours_url, role, "listed_hour", ("hour", "hour_key"), manifest=False),
+        hours_in,
         SQL["listed_file"],
         *names,
         for_windows(SQL["found_file"], windows),
@@ -160,15 +149,14 @@ class Compared(NamedTuple):
 NO_QUESTIONS = Questions({}, {})
 
 
-def compare(job: Job, listed: Listing, folder: str, patience: float, questions: Questions = NO_QUESTIONS) -> Compared:
-    """Compare the hours that were listed and record what was found. `folder` is where the run may write.
+def compare(run: Run, listed: Listing, questions: Questions = NO_QUESTIONS) -> Compared:
+    """Compare the hours that were listed and record what was found.
 
     `questions` are asked of the warehouse as it is then, in the same transaction; `listed_hour` has the hours.
     """
-    bucket = settings().bucket
-    hours_url = write_hours(bucket, folder, listed.hours)
+    job, patience = run.job, run.until_repairs_stop
     windows = hours.windows(listed.hours, listed.newest)
-    asked = statements(job, listed, hours_url, bucket, settings().copy_role_arn, len(windows))
+    asked = statements(job, listed, load_hours(run, listed.hours), run.bucket, run.role, len(windows))
     told = ["totals", *(["orphans"] if job.sweep else []), *questions.asked]
     given = {**parameters(job, windows), **questions.given}
     done = transaction.run([*asked, *questions.asked.values()], given, answers=len(told), patience=patience)
@@ -180,16 +168,15 @@ def compare(job: Job, listed: Listing, folder: str, patience: float, questions: 
     return Compared(totals, [row["s3_key"] for row in orphans], answers)
 
 
-def write_hours(bucket: str, folder: str, listed: Sequence[datetime]) -> str:
-    """Write the hours as JSON lines for COPY; return their URL."""
+def load_hours(run: Run, listed: Sequence[datetime]) -> str:
+    """Return the COPY of some hours into `listed_hour`."""
     rows = ({"hour": times.sql(hour), "hour_key": layout.TWEETS + layout.hour_folder(hour)} for hour in listed)
-    return listing.lines(bucket, f"{folder}hours.ndjson.gz", rows)
+    return run.load("hours", rows, "listed_hour", ("hour", "hour_key"))
 
 
-def no_orphans(job: Job, folder: str, keys: Sequence[str]) -> None:
+def no_orphans(run: Run, keys: Sequence[str]) -> None:
     """Take findings back: these files are there, they were written after the listing. The next run looks at them."""
     rows = ({"s3_key": key, "hour_key": key[: layout.HOUR_KEY]} for key in keys)
-    url = listing.lines(settings().bucket, f"{folder}late.ndjson.gz", rows)
-    load = copy.statement(url, settings().copy_role_arn, "late_file", ("s3_key", "hour_key"), manifest=False)
-    given = {"id": job.id, "now": times.sql(job.now)}
+    load = run.load("late", rows, "late_file", ("s3_key", "hour_key"))
+    given = {"id": run.job.id, "now": times.sql(run.job.now)}
     transaction.run([SQL["late_file"], load, SQL["no_findings"], SQL["hours_open"]], given, answers=0)

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import bodies, clients, layout, times
 from chalicelib.reconcile import hours, listing, transaction
 from chalicelib.reconcile.hours import Range
-from chalicelib.settings import settings
+from chalicelib.reconcile.job import Run
 from chalicelib.transform.rows import tweet_key
 from chalicelib.transform.unpack import unpack
 from chalicelib.warehouse import copy
@@ -88,13 +88,11 @@ def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Objec
     return listing.between(bucket, folder, layout.firehose_folder(span.start), layout.firehose_folder(span.stop))
 
 
-def find(folder: str, spans: Sequence[Range], deadline: float) -> list[FailedFile]:
-    """Find the files with records that the transform never answered for, the newest first, until `deadline`
-    (monotonic).
-    """
-    bucket = settings().bucket
+def find(run: Run, spans: Sequence[Range]) -> list[FailedFile]:
+    """Find the files with records that the transform never answered for, the newest first, until repairs stop."""
+    bucket, deadline = run.bucket, run.deadlines.repairs
     files: list[FailedFile] = []
-    lines = listing.Lines(bucket, f"{folder}unanswered-")
+    lines = listing.Lines(bucket, f"{run.folder}unanswered-")
     for key in Keys(bucket, layout.FAILED, spans, MOST_FILES).newest:
         if time.monotonic() > deadline:
             break
@@ -105,11 +103,11 @@ def find(folder: str, spans: Sequence[Range], deadline: float) -> list[FailedFil
             files.append(file)
     lines.end()
     if lines.parts:
-        manifest = listing.manifest(bucket, f"{folder}unanswered.manifest", lines.parts)
+        manifest = listing.manifest(bucket, f"{run.folder}unanswered.manifest", lines.parts)
         url = f"s3://{bucket}/{manifest}"
-        lost = missing(url, min(span.start for span in spans) - hours.RECENT, deadline)
+        lost = missing(run, url, min(span.start for span in spans) - hours.RECENT)
         if any(lost.values()):  # rarely: only then the whole table is asked, for tweets that were sent long before, too
-            lost = missing(url, ALWAYS, deadline)
+            lost = missing(run, url, ALWAYS)
         for file in files:
             file.lost = lost.get(file.key, 0)
     return files
@@ -137,13 +135,12 @@ def tweet_keys(record: dict[str, Any], file: FailedFile) -> Iterator[str]:
         yield tweet_key(tweet.raw)
 
 
-def missing(manifest_url: str, since: datetime, deadline: float) -> dict[str, int]:
+def missing(run: Run, manifest_url: str, since: datetime) -> dict[str, int]:
     """By file, how many of the tweets that a manifest's lines name are in no row that arrived `since`."""
     asked = [
         SQL["unanswered_tweet"],
-        copy.statement(manifest_url, settings().copy_role_arn, "unanswered_tweet", ("s3_key", "tweet_key")),
+        copy.statement(manifest_url, run.role, "unanswered_tweet", ("s3_key", "tweet_key")),
         SQL["missing"],
     ]
-    patience = max(1.0, deadline - time.monotonic())
-    ((*rows,),) = transaction.run(asked, {"since": times.sql(since)}, answers=1, patience=patience)
+    ((*rows,),) = transaction.run(asked, {"since": times.sql(since)}, answers=1, patience=run.until_repairs_stop)
     return {row["s3_key"]: int(row["lost"]) for row in rows}

@@ -16,9 +16,10 @@ from chalicelib import clients, jobs, layout, times
 from chalicelib.conditional import HeldError
 from chalicelib.reconcile import alert, firehose_failures, gate, hours, ledger, listing, lock, precedence, refusals
 from chalicelib.reconcile.books import Answers
-from chalicelib.reconcile.compare import Compared, Job
+from chalicelib.reconcile.compare import Compared
 from chalicelib.reconcile.gate import Decision, Ledger, Seen, Surge
 from chalicelib.reconcile.hours import HOUR, Range
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.repair import Repairs
 from chalicelib.reconcile.report import Results, build

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib import jobs, times
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import file_check, listing, repair_batches, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Job, Run
 from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
@@ -66,17 +66,16 @@ class _StopError(Exception):
     """No more repairs in this run; says why."""
 
 
-def repair(
-    job: Job, folder: str, deadline: float, hindrance: Callable[[bool], str], damaged: int | None = None
-) -> Repairs:
-    """Repair what the comparison found, in the order of its urgency, until `deadline` (monotonic) or until `hindrance`
-    says why not. It is given whether files were loaded that are not a surge's.
+def repair(run: Run, hindrance: Callable[[bool], str], damaged: int | None = None) -> Repairs:
+    """Repair what the comparison found, in the order of its urgency, until time is up or `hindrance` says why not.
+
+    `hindrance` is given whether files were loaded that are not a surge's.
 
     `damaged`: how many files that is, for the job's progress.
     """
-    work = _Work(job, folder, deadline, hindrance)
+    work = _Work(run, hindrance)
     try:
-        for urgency, page in to_repair(job):
+        for urgency, page in to_repair(run.job):
             for batch in repair_batches.batches(page):
                 jobs.progress("files loaded again", work.done.files, damaged)
                 work.mend(batch, 1)
@@ -113,8 +112,8 @@ def _file(row: data_api.Row) -> TweetFile:
 class _Work:
     """One run's repairs under way."""
 
-    def __init__(self, job: Job, folder: str, deadline: float, hindrance: Callable[[bool], str]) -> None:
-        self._job, self._folder, self._deadline, self._hindrance = job, folder, deadline, hindrance
+    def __init__(self, run: Run, hindrance: Callable[[bool], str]) -> None:
+        self._run, self._hindrance = run, hindrance
         self._longest = 0.0  # seconds that a transaction took so far
         self._blameless = 0
         self.done = Repairs()
@@ -141,7 +140,7 @@ class _Work:
     def _judge(self, file: TweetFile, message: str, attempt: int) -> None:
         """Find out whether a file that was not loaded is to blame; if not, try it again."""
         try:
-            wrong = file_check.trouble(settings().bucket, file)
+            wrong = file_check.trouble(self._run.bucket, file)
         except (ClientError, BotoCoreError) as error:
             wrong, message = None, f"it could not be read: {error}"
         if wrong:
@@ -150,7 +149,7 @@ class _Work:
         elif attempt < ATTEMPTS:
             self.mend([file], attempt + 1)
         else:
-            why = " ".join(filter(None, (message[:700], load_error(file, self._job.now))))
+            why = " ".join(filter(None, (message[:700], load_error(file, self._run.job.now))))
             self.done.not_loaded.append(NotLoaded(file.key, "failed", why[:1000]))
             self._blameless += 1
             if self._blameless >= BLAMELESS:
@@ -182,25 +181,25 @@ class _Work:
         began = time.monotonic()
         if why := self._hindrance(self.done.oldest_at is not None):
             raise _StopError(why)
-        if began + self._longest > self._deadline:
+        if began + self._longest > self._run.deadlines.repairs:
             raise _StopError("Time is up; the next run goes on")
         try:
-            return self._transaction(batch, self._deadline - began)
+            return self._transaction(batch, self._run.deadlines.repairs - began)
         finally:
             self._longest = max(self._longest, time.monotonic() - began)
 
     def _transaction(self, batch: list[TweetFile], patience: float) -> dict[str, str]:
         self.done.transactions += 1
-        bucket, name = settings().bucket, f"{self._folder}repair-{self.done.transactions:05}"
+        run, name = self._run, f"repair-{self.done.transactions:05}"
         rows = ({"s3_key": file.key, "expected_rows": file.expected_rows} for file in batch)
-        keys_url = listing.lines(bucket, f"{name}.ndjson.gz", rows)
-        manifest = listing.manifest(bucket, f"{name}.manifest", [file.key for file in batch])
+        keys_in = run.load(name, rows, "repair_file", ("s3_key", "expected_rows"))
+        manifest = listing.manifest(run.bucket, f"{run.folder}{name}.manifest", [file.key for file in batch])
         lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
-        asked = statements(lock, keys_url, f"s3://{bucket}/{manifest}", settings().copy_role_arn)
+        asked = statements(lock, keys_in, f"s3://{run.bucket}/{manifest}", run.role)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
         since, until = repair_batches.bounds(batch)
-        now = times.sql(self._job.now)
-        given = {"id": self._job.id, "now": now, "since": times.sql(since), "until": times.sql(until)}
+        now = times.sql(self._run.job.now)
+        given = {"id": self._run.job.id, "now": now, "since": times.sql(since), "until": times.sql(until)}
         (not_whole,) = transaction.run(asked, given, answers=1, patience=patience)
         self.done.since = min(since, self.done.since or since)
         return {
@@ -224,7 +223,7 @@ def load_error(file: TweetFile, since: datetime) -> str:
     )
 
 
-def statements(lock: str, keys_url: str, manifest_url: str, role: str) -> list[str]:
+def statements(lock: str, keys_in: str, manifest_url: str, role: str) -> list[str]:
     """Return the transaction of a repair; its last statement is `not_whole`.
 
     `lock` comes first: the DELETE must see what a COPY that went before it has loaded.
@@ -232,7 +231,7 @@ def statements(lock: str, keys_url: str, manifest_url: str, role: str) -> list[s
     return [
         lock,
         SQL["repair_file"],
-        copy.statement(keys_url, role, "repair_file", ("s3_key", "expected_rows"), manifest=False),
+        keys_in,
         SQL["claim"],
         SQL["delete"],
         copy.statement(manifest_url, role, "disaster.disaster_tweets", NAMES),

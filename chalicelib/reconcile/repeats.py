@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib import times
 from chalicelib.reconcile import hours, transaction
-from chalicelib.reconcile.compare import Job, Known
+from chalicelib.reconcile.compare import Known
+from chalicelib.reconcile.job import Job
 from chalicelib.warehouse.statements import sections
 
 SQL = sections("reconcile/repeats")

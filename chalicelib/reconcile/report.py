@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from chalicelib import times
 from chalicelib.reconcile import findings
 from chalicelib.reconcile.books import Answers
-from chalicelib.reconcile.compare import LOADABLE, Compared, Job
+from chalicelib.reconcile.compare import LOADABLE, Compared
 from chalicelib.reconcile.firehose_failures import FailedFile, GivenUp
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals
 from chalicelib.reconcile.repair import Repairs

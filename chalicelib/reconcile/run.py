@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from chalicelib import clients, jobs, layout, times
 from chalicelib.classifier import endpoints
@@ -28,7 +28,8 @@ from chalicelib.reconcile import (
     refusals,
     repeats,
 )
-from chalicelib.reconcile.compare import Compared, Job, Known, Questions
+from chalicelib.reconcile.compare import Compared, Known, Questions
+from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair import Repairs, repair
@@ -36,7 +37,6 @@ from chalicelib.reconcile.report import Results, build
 from chalicelib.settings import settings
 from chalicelib.situations import run as situations
 from chalicelib.telemetry import logger
-from chalicelib.warehouse import data_api
 
 SECONDS = 840.0  # where the Lambda's own limit isn't known
 LOCKED = 0.8  # of the time, at most, to wait for another run, which stops earlier than that itself
@@ -45,13 +45,6 @@ REPAIRS = 0.85  # of the time: then repairs stop, and the rest is for the report
 REPORT = 0.97  # of the time: then the warehouse has to have answered
 SWEEP = timedelta(days=1)
 ENOUGH = 500  # tweets that tell which share is relevant
-
-
-class Deadlines(NamedTuple):
-    """When repairs stop, and when the report has to be ready: on the clock of time.monotonic()."""
-
-    repairs: float
-    report: float
 
 
 def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, Any]:
@@ -86,26 +79,29 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
 
 def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, lock: Lock) -> Results:
     """Compare the warehouse with the tweet files, and repair it."""
-    bucket, now, began = settings().bucket, datetime.now(UTC), time.monotonic()
-    folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
+    now, began = datetime.now(UTC), time.monotonic()
     known = compare.known(now, job_id)
     job = plan(arguments, job_id, now, known)
+    folder = f"{layout.WORK}{job_id}/{secrets.token_hex(4)}/"  # its own, should Lambda invoke a job twice
+    run = Run(job, settings().bucket, folder, settings().copy_role_arn, deadlines)
     jobs.progress("listing tweet files")
     seen = Listing()
     spans = hours.ranges(which(arguments, job, known, seen))
-    listed = listing.write(bucket, folder, spans, time.monotonic() + left(deadlines.repairs) * LISTING, seen.requests)
+    listed = listing.write(
+        run.bucket, folder, spans, time.monotonic() + run.until_repairs_stop * LISTING, seen.requests
+    )
     if not listed.complete:
         job = job._replace(sweep=False)  # hours that it had no time for would look as if nobody listed them
+        run = run._replace(job=job)
     jobs.progress("tweet files listed, now compared with rows", listed.files)
     questions = books.questions(job, listed) if calm(job, known, listed) else compare.NO_QUESTIONS
-    compared = compared_with(job, listed, folder, deadlines.repairs, questions)
+    compared = compared_with(run, listed, questions)
     repairs = Repairs()
     damaged = sum(int(compared.totals[state]["files"]) for state in compare.LOADABLE if state in compared.totals)
     if job.repair and damaged:
-        stops = partial(hindrance, lock, began)
-        repairs = repair(job, folder, deadlines.repairs, stops, damaged)
+        repairs = repair(run, partial(hindrance, lock, began), damaged)
     jobs.progress("looking for tweets that came more than once")
-    repeats.find(job, known, repairs.since, left(deadlines.report))
+    repeats.find(job, known, repairs.since, run.until_report)
 
     loaded = repairs.since or (settings().delivery == "firehose" and known.new_rows)
     if loaded or job.sweep:
@@ -113,21 +109,12 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
         situations.update(job_id, datetime.now(UTC), deadlines.repairs)
 
     jobs.progress("looking for records that the transform did not answer, and for refused ones")
-    lost = firehose_failures.find(folder, spans, deadlines.repairs)
-    refused = refusals.count(bucket, spans, deadlines.repairs)
-    given_up = firehose_failures.given_up(bucket, spans)
-    settled = books.settle(
-        job,
-        folder,
-        listed,
-        compared,
-        known.findings,
-        repairs.not_loaded,
-        lost,
-        left(deadlines.report),
-    )
+    failures = firehose_failures.find(run, spans)
+    refused = refusals.count(run.bucket, spans, deadlines.repairs)
+    given_up = firehose_failures.given_up(run.bucket, spans)
+    answers = books.settle(run, listed, compared, known.findings, repairs.not_loaded, failures)
     listed.found, listed.days = {**seen.found, **listed.found}, seen.days
-    return Results(job, listed, compared, repairs, settled, refused, lost, given_up, idle_endpoints())
+    return Results(job, listed, compared, repairs, answers, refused, failures, given_up, endpoints.idle_or_unknown())
 
 
 def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
@@ -189,11 +176,6 @@ def share(kinds: Sequence[Mapping[str, Any]], otherwise: float) -> float:
     return sum(int(row["relevant"]) for row in kinds) / tweets if tweets >= ENOUGH else otherwise
 
 
-def left(deadline: float) -> float:
-    """Return the seconds until then, at least one."""
-    return max(1.0, deadline - time.monotonic())
-
-
 def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known) -> Job:
     """Return what to do, with the defaults filled in."""
     grace = arguments.get("grace_seconds")
@@ -231,16 +213,16 @@ def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -
     return hours.kept(due | hours.changed(seen.found, known.recent), job.now, settings().row_days)
 
 
-def compared_with(job: Job, listed: Listing, folder: str, deadline: float, questions: Questions) -> Compared:
+def compared_with(run: Run, listed: Listing, questions: Questions) -> Compared:
     """Compare what was listed. An orphan whose file is there after all was written since the listing."""
     if not listed.hours:
         return Compared({}, [])
-    compared = compare.compare(job, listed, folder, left(deadline), questions)
+    compared = compare.compare(run, listed, questions)
     with ThreadPoolExecutor(16) as pool:
         exist = pool.map(exists_now, compared.orphans)
         there = [key for key, exists in zip(compared.orphans, exist, strict=True) if exists]
     if there:
-        compare.no_orphans(job, folder, there)
+        compare.no_orphans(run, there)
     return compared
 
 
@@ -254,14 +236,3 @@ def exists_now(key: str) -> bool:
             return False
         raise
     return True
-
-
-def idle_endpoints() -> list[dict[str, Any]] | None:
-    """Return the endpoints that cost and are not used; None where that could not be found out, which is no reason to go
-    without a report.
-    """
-    try:
-        return endpoints.idle()
-    except (ClientError, BotoCoreError, data_api.WarehouseError):
-        logger.exception("idle endpoints unknown")
-        return None

@@ -14,12 +14,12 @@ import pytest
 
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import compare, hours, repair, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
 from tests.support.aws_in_memory import SETTINGS
 from tests.support.interleaved import Transaction, interleaved
-from tests.support.warehouses import ROLE, Scratch, packed, row, scratch
+from tests.support.warehouses import ROLE, Scratch, hours_in, keys_in, packed, row, scratch
 
 HOUR = datetime(2026, 1, 2, 3, tzinfo=UTC)
 BOUNDS = {"since": "2026-01-02 03:00:00", "until": "2026-01-03 03:10:00"}
@@ -28,7 +28,7 @@ KEY = f"{FOLDER}a-3.ndjson.gz"
 JOB = Job("20260102T080000Z-abcdef", HOUR + timedelta(hours=5), timedelta(minutes=15), True, False, sweep=False)
 COPY = copy.statement(f"s3://bucket/{KEY}", ROLE, "disaster.disaster_tweets", NAMES, manifest=False)
 REPAIR = repair.statements(
-    transaction.SQL["lock_tweets"], "s3://bucket/work/keys.gz", "s3://bucket/work/repair.manifest", ROLE
+    transaction.SQL["lock_tweets"], keys_in("s3://bucket/work/keys.gz"), "s3://bucket/work/repair.manifest", ROLE
 )
 GIVEN = {"id": JOB.id, "now": "2026-01-02 08:00:00", **BOUNDS}
 LISTED = {"s3_key": KEY, "hour_key": FOLDER, "expected_rows": 3, "bytes": 100, "written_at": "2026-01-02 03:10:00"}
@@ -64,7 +64,7 @@ def rows(house: Scratch) -> list[int]:
 def next_run(house: Scratch) -> str:
     """The state in which the next run finds the file; it repairs it if need be."""
     listed = Listing([HOUR], 1, manifest="work/files.manifest")
-    asked = compare.statements(JOB, listed, "s3://bucket/work/hours.gz", "bucket", ROLE)
+    asked = compare.statements(JOB, listed, hours_in("s3://bucket/work/hours.gz"), "bucket", ROLE)
     house.run(*asked, **compare.parameters(JOB, hours.windows([HOUR], {})))
     found = house.run("SELECT state FROM disaster.reconciliation_finding WHERE action = 'to_repair'")
     if not found:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.reconcile import listing, repair, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import SETTINGS
 from tests.support.warehouses import row, scratch
@@ -66,8 +66,12 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return found
 
 
+def under_way(until: float) -> Run:
+    return Run(JOB, SETTINGS.bucket, "reports/work/x/", SETTINGS.copy_role_arn, Deadlines(until, until))
+
+
 def mend(deadline: float = 60.0, hindrance: Callable[[bool], str] = lambda gives_way: "") -> repair.Repairs:
-    return repair.repair(JOB, "reports/work/x/", time.monotonic() + deadline, hindrance)
+    return repair.repair(under_way(time.monotonic() + deadline), hindrance)
 
 
 def test_all_damaged_files_are_loaded_however_many_pages_they_are_and_the_newest_first(warehouse: Warehouse) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib import clients, layout
 from chalicelib.reconcile import listing, repair, repair_batches, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.settings import settings

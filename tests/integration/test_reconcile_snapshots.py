@@ -14,12 +14,12 @@ import pytest
 
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import compare, hours, repair, repeats, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse import copy
 from tests.support.aws_in_memory import SETTINGS
 from tests.support.interleaved import interleaved
-from tests.support.warehouses import ROLE, Scratch, row, scratch
+from tests.support.warehouses import ROLE, Scratch, hours_in, keys_in, row, scratch
 
 HOUR = datetime(2026, 1, 2, 3, tzinfo=UTC)
 NOW = HOUR + timedelta(hours=5)
@@ -68,7 +68,7 @@ def manifest(house: Scratch, name: str, key: str) -> str:
 def a_repair(house: Scratch, lock: str) -> tuple[list[str], dict[str, str]]:
     house.objects["reports/keys.gz"] = lines({"s3_key": KEY, "expected_rows": 3})
     manifest(house, "reports/repair.manifest", KEY)
-    asked = repair.statements(lock, "s3://bucket/reports/keys.gz", "s3://bucket/reports/repair.manifest", ROLE)
+    asked = repair.statements(lock, keys_in("s3://bucket/reports/keys.gz"), "s3://bucket/reports/repair.manifest", ROLE)
     return asked, {"id": JOB.id, "now": "2026-01-02 08:00:00", **BOUNDS}
 
 
@@ -84,7 +84,7 @@ def a_comparison(house: Scratch, job: Job = JOB) -> tuple[list[str], dict[str, s
         }
     )
     listed = Listing([HOUR], 1, manifest=manifest(house, "reports/files.manifest", "reports/files.gz"))
-    asked = compare.statements(job, listed, "s3://bucket/reports/hours.gz", "bucket", ROLE)
+    asked = compare.statements(job, listed, hours_in("s3://bucket/reports/hours.gz"), "bucket", ROLE)
     return asked, compare.parameters(job, hours.windows([HOUR], {}))
 
 

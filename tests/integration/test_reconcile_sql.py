@@ -11,11 +11,12 @@ import pytest
 
 from chalicelib import columns
 from chalicelib.reconcile import books, compare, findings, hours, repair, repeats, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.warehouse.data_api import MOST_BYTES, MOST_STATEMENTS
 from chalicelib.warehouse.statements import PARAMETER, for_windows, sections
 from tests.support import ROOT
+from tests.support.warehouses import hours_in, keys_in
 
 FILES = sorted((ROOT / "sql" / "reconcile").glob("*.sql"))
 ROLE, URL = "arn:aws:iam::123456789012:role/copy", "s3://bucket/reports/work/x/files.manifest"
@@ -79,14 +80,14 @@ def test_a_comparison_fits_a_transaction_and_asks_for_all_that_it_is_given(monke
     windows = hours.windows(apart, {})
     assert len(windows) == hours.MOST_WINDOWS
     listed = Listing(manifest="reports/work/x/files.manifest")
-    asked = compare.statements(job, listed, URL, "bucket", ROLE, len(windows))
+    asked = compare.statements(job, listed, hours_in(URL), "bucket", ROLE, len(windows))
     fits(asked)
     assert asked[0] == transaction.SQL["lock"]
     assert names(asked) == set(compare.parameters(job, windows))
 
 
 def test_a_repair_fits_a_transaction_and_claims_its_files_first() -> None:
-    asked = repair.statements(transaction.SQL["lock"], URL, URL, ROLE)
+    asked = repair.statements(transaction.SQL["lock"], keys_in(URL), URL, ROLE)
     fits(asked)
     assert names(asked) == {"id", "now", "since", "until"}
     assert asked[0].startswith("LOCK ")  # whatever comes before it would see the warehouse as it was before

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from chalicelib import layout
 from chalicelib.reconcile import compare, hours, repair
-from chalicelib.reconcile.compare import Job
 from chalicelib.reconcile.hours import HOUR, Window
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from tests.support.aws_in_memory import SETTINGS
-from tests.support.warehouses import ROLE, Scratch, packed, scratch
+from tests.support.warehouses import ROLE, Scratch, hours_in, packed, scratch
 
 DUCKDB = duckdb.connect()
 DUCKDB.execute("SET integer_division = true")
@@ -131,7 +131,7 @@ def test_hours_a_year_apart_are_compared_each_where_its_rows_lie(house: Scratch)
     asked = compare.statements(
         job,
         Listing(list(YEARS), 3, manifest="work/files.manifest"),
-        "s3://bucket/work/hours.gz",
+        hours_in("s3://bucket/work/hours.gz"),
         "bucket",
         ROLE,
         len(windows),

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from chalicelib import layout
 from chalicelib.erasures import rows as erasures
 from chalicelib.reconcile import compare, hours, repeats, transaction
-from chalicelib.reconcile.compare import Job, Known
+from chalicelib.reconcile.compare import Known
+from chalicelib.reconcile.job import Job
 from chalicelib.warehouse import migrations
 from tests.support.warehouses import Scratch, scratch
 

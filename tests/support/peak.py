@@ -62,6 +62,7 @@ def reconcile(name: str) -> None:
     """Read rejected files, sixteen of them, or one file of Firehose's, as a reconciliation of their hour does."""
     from chalicelib.reconcile import firehose_failures, refusals
     from chalicelib.reconcile.hours import Range
+    from chalicelib.reconcile.job import Deadlines, Job, Run
 
     spans, deadline = [Range(NOW, NOW + timedelta(hours=1))], time.monotonic() + 900
     if made := attack_corpus.REJECTED.get(name):
@@ -70,13 +71,14 @@ def reconcile(name: str) -> None:
         bucket = Bucket(attack_corpus.GIVEN_UP[name](), f"{layout.FAILED}2026/02/03/04/", 1)
     with (
         mock.patch.object(clients, "s3", lambda: bucket),
-        mock.patch.object(firehose_failures, "settings", lambda: SETTINGS),
         mock.patch.object(firehose_failures, "missing", lambda *_: {}),
     ):
         if made:
             assert refusals.count("bucket", spans, deadline).files == 16
         else:
-            assert len(firehose_failures.find("reports/", spans, deadline)) == 1
+            job = Job("peak", NOW, timedelta(), repair=True, asked_for=False, sweep=False)
+            run = Run(job, "bucket", "reports/", SETTINGS.copy_role_arn, Deadlines(deadline, deadline))
+            assert len(firehose_failures.find(run, spans)) == 1
 
 
 def api_handler(name: str) -> None:

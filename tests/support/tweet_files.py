@@ -17,7 +17,8 @@ from chalicelib import clients, layout
 from chalicelib.classifier import Prediction
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import listing, repeats, run
-from chalicelib.reconcile.compare import Job, Known
+from chalicelib.reconcile.compare import Known
+from chalicelib.reconcile.job import Job
 from chalicelib.settings import settings
 from chalicelib.transform import rows
 from chalicelib.transform.unpack import unpack

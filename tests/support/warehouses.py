@@ -120,3 +120,13 @@ def scratch(home: Path) -> Iterator[Scratch]:
 def packed(*rows: Mapping[str, Any]) -> bytes:
     """Return rows as the content of a tweet file."""
     return gzip.compress(b"\n".join(map(orjson.dumps, rows)))
+
+
+def hours_in(url: str) -> str:
+    """Return the COPY of a comparison's hours."""
+    return copy.statement(url, ROLE, "listed_hour", ("hour", "hour_key"), manifest=False)
+
+
+def keys_in(url: str) -> str:
+    """Return the COPY of the keys of files that are repaired."""
+    return copy.statement(url, ROLE, "repair_file", ("s3_key", "expected_rows"), manifest=False)

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -244,5 +245,5 @@ def test_a_reconciliation_counts_the_files_that_it_repairs(
     ]
     monkeypatch.setattr(repair, "to_repair", lambda job: pages)
     monkeypatch.setattr(repair._Work, "_load", lambda self, batch: {})
-    repair.repair(cast("Any", None), "folder/", 0.0, lambda gives_way: "", 2)
+    repair.repair(mock.Mock(), lambda gives_way: "", 2)
     assert told == [("files loaded again", 0, 2), ("files loaded again", 1, 2)]

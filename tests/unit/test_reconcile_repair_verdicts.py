@@ -12,9 +12,9 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import jobs
 from chalicelib.reconcile import file_check, listing, repair, transaction
-from chalicelib.reconcile.compare import Job
+from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.repair import NotLoaded, Repairs
-from chalicelib.warehouse import data_api
+from chalicelib.warehouse import copy, data_api
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
 JOB = Job("20260102T080000Z-abcdef", datetime(2026, 1, 2, 8, tzinfo=UTC), timedelta(0), True, False, False)
@@ -81,8 +81,12 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     return found
 
 
+def under_way(until: float) -> Run:
+    return Run(JOB, NAME, "work/", SETTINGS.copy_role_arn, Deadlines(until, until))
+
+
 def mend(seconds: float = 1e9) -> Repairs:
-    return repair.repair(JOB, "work/", 1000.0 + seconds, lambda gives_way: "", 8)
+    return repair.repair(under_way(1000.0 + seconds), lambda gives_way: "", 8)
 
 
 def test_a_batch_is_one_transaction_that_knows_its_files_and_when_they_arrived(warehouse: Warehouse) -> None:
@@ -95,7 +99,9 @@ def test_a_batch_is_one_transaction_that_knows_its_files_and_when_they_arrived(w
     keys, files = f"s3://{NAME}/work/repair-00001.ndjson.gz", f"s3://{NAME}/work/repair-00001.manifest"
     lock = transaction.SQL["lock"] if SETTINGS.delivery == "reconcile" else transaction.SQL["lock_tweets"]
     [(asked, given, patience)] = warehouse.asked
-    assert asked == repair.statements(lock, keys, files, SETTINGS.copy_role_arn)
+    role = SETTINGS.copy_role_arn
+    keys_in = copy.statement(keys, role, "repair_file", ("s3_key", "expected_rows"), manifest=False)
+    assert asked == repair.statements(lock, keys_in, files, role)
     assert given == {
         "id": JOB.id,
         "now": "2026-01-02 08:00:00",

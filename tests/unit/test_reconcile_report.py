@@ -15,9 +15,10 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib import clients
 from chalicelib.reconcile import alert, findings
 from chalicelib.reconcile.books import Answers
-from chalicelib.reconcile.compare import Compared, Job
+from chalicelib.reconcile.compare import Compared
 from chalicelib.reconcile.findings import Kept
 from chalicelib.reconcile.firehose_failures import FailedFile, GivenUp
+from chalicelib.reconcile.job import Job
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals, Sample
 from chalicelib.reconcile.repair import Repairs

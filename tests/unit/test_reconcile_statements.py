@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -15,9 +16,10 @@ import pytest
 from chalicelib import clients
 from chalicelib.reconcile import books, compare, file_check, findings, hours, listing, repeats, transaction
 from chalicelib.reconcile.books import Answers
-from chalicelib.reconcile.compare import Compared, Job, Known, Questions
+from chalicelib.reconcile.compare import Compared, Known, Questions
 from chalicelib.reconcile.firehose_failures import FailedFile
 from chalicelib.reconcile.hours import HOUR, Window
+from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.repair import NotLoaded
 from chalicelib.reconcile.repair_batches import TweetFile as Damaged
@@ -32,6 +34,11 @@ ROLE = SETTINGS.copy_role_arn
 
 def at(hour: int) -> datetime:
     return datetime(2026, 1, 31, hour, tzinfo=UTC)
+
+
+def under_way(job: Job, seconds: float = 840.0) -> Run:
+    """Return a run with so many seconds left; the clock stands still at 1,000."""
+    return Run(job, NAME, "work/", ROLE, Deadlines(1000.0 + seconds, 1000.0 + seconds))
 
 
 class Warehouse:
@@ -55,9 +62,9 @@ class Warehouse:
 def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found = Warehouse()
     monkeypatch.setattr(transaction, "run", found.run)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     monkeypatch.setattr(listing, "lines", found.lines)
-    for module in (compare, books):
-        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
+    monkeypatch.setattr(compare, "settings", lambda: SETTINGS)
     return found
 
 
@@ -135,7 +142,7 @@ def test_a_comparison_is_asked_with_its_moments_as_text(warehouse: Warehouse, ye
 def test_a_comparison_loads_what_was_listed_and_tells_totals_and_orphans(warehouse: Warehouse) -> None:
     listed = Listing([at(1), at(2)], manifest="work/files.manifest")
     warehouse.answers = [[[{"state": "loaded", "files": 3}, {"state": "missing", "files": 1}], [{"s3_key": "a"}]]]
-    found = compare.compare(JOB, listed, "work/", 77.0)
+    found = compare.compare(under_way(JOB, 77.0), listed)
     assert found == Compared(
         {"loaded": {"state": "loaded", "files": 3}, "missing": {"state": "missing", "files": 1}}, ["a"]
     )
@@ -147,8 +154,8 @@ def test_a_comparison_loads_what_was_listed_and_tells_totals_and_orphans(warehou
     }
     windows = hours.windows(listed.hours, {})
     [(asked, given, answers, patience)] = warehouse.asked
-    url = f"s3://{NAME}/work/hours.ndjson.gz"
-    assert asked == compare.statements(JOB, listed, url, NAME, ROLE, len(windows))
+    hours_in = load("work/hours.ndjson.gz", "listed_hour", "hour", "hour_key")
+    assert asked == compare.statements(JOB, listed, hours_in, NAME, ROLE, len(windows))
     assert (given, answers, patience) == (compare.parameters(JOB, windows), 2, 77.0)
     names = copy.statement(
         f"s3://{NAME}/work/files.manifest", ROLE, "listed_file",
@@ -162,27 +169,27 @@ def test_a_comparison_loads_what_was_listed_and_tells_totals_and_orphans(warehou
         names,
     ]
     assert asked[-3:] == [compare.SQL["sweep"], compare.SQL["totals"], compare.SQL["orphans"]]
-    without = compare.statements(JOB._replace(sweep=False), Listing([at(1)]), url, NAME, ROLE)
+    without = compare.statements(JOB._replace(sweep=False), Listing([at(1)]), hours_in, NAME, ROLE)
     assert set(asked) - set(without) == {names, compare.SQL["sweep"], compare.SQL["orphans"]}
-    again = compare.statements(JOB._replace(begun=True), listed, url, NAME, ROLE)
+    again = compare.statements(JOB._replace(begun=True), listed, hours_in, NAME, ROLE)
     assert [sql for sql in again if sql not in asked] == [compare.SQL["former_findings"], compare.SQL["former_run"]]
 
 
 def test_without_a_sweep_orphans_are_asked_for_where_there_are_some(warehouse: Warehouse) -> None:
     job, listed = JOB._replace(sweep=False), Listing([at(1)])
     warehouse.answers = [[[{"state": "orphaned", "files": 1}]], [[{"s3_key": "a"}]]]
-    assert compare.compare(job, listed, "work/", 77.0).orphans == ["a"]
+    assert compare.compare(under_way(job, 77.0), listed).orphans == ["a"]
     assert warehouse.asked[1] == ([compare.SQL["orphans"]], {"id": "job"}, 1, 77.0)
     warehouse.asked.clear()
     warehouse.answers = [[[{"state": "loaded", "files": 1}]]]
-    assert compare.compare(job, listed, "work/", 77.0).orphans == []
+    assert compare.compare(under_way(job, 77.0), listed).orphans == []
     assert len(warehouse.asked) == 1
 
 
 def test_a_comparison_asks_more_questions_in_the_same_transaction(warehouse: Warehouse) -> None:
     questions = Questions({"a": "SELECT :x", "b": "SELECT 2"}, {"x": "1"})
     warehouse.answers = [[[], [], ["answer a"], ["answer b"]]]
-    found = compare.compare(JOB, Listing([at(1)]), "work/", 77.0, questions)
+    found = compare.compare(under_way(JOB, 77.0), Listing([at(1)]), questions)
     assert found == Compared({}, [], {"a": ["answer a"], "b": ["answer b"]})  # type: ignore[dict-item]
     [(asked, given, answers, _)] = warehouse.asked
     assert (asked[-4:], answers) == ([compare.SQL["totals"], compare.SQL["orphans"], "SELECT :x", "SELECT 2"], 4)
@@ -191,7 +198,7 @@ def test_a_comparison_asks_more_questions_in_the_same_transaction(warehouse: War
 
 def test_orphans_that_are_there_after_all_are_taken_back(warehouse: Warehouse) -> None:
     key = "tweets/dt=2026-01-31/hh=01/x-5.ndjson.gz"
-    compare.no_orphans(JOB, "work/", [key])
+    compare.no_orphans(under_way(JOB), [key])
     assert warehouse.written == {"work/late.ndjson.gz": [{"s3_key": key, "hour_key": "tweets/dt=2026-01-31/hh=01/"}]}
     statements = [
         compare.SQL["late_file"],
@@ -216,7 +223,7 @@ def settle(
     answers: Mapping[str, Any] = {},
 ) -> Answers:
     compared = Compared(totals or {}, orphans, answers)
-    return books.settle(JOB, "work/", Listing(list(listed)), compared, open_findings, not_loaded, unanswered, 55.0)
+    return books.settle(under_way(JOB, 55.0), Listing(list(listed)), compared, open_findings, not_loaded, unanswered)
 
 
 QUIET = [transaction.SQL["lock"], compare.SQL["listed_hour"]]

@@ -17,13 +17,13 @@ from chalicelib.classifier import endpoints
 from chalicelib.pages import reconciliation as page
 from chalicelib.reconcile import alert, books, compare, firehose_failures, listing, precedence, refusals, repeats, run
 from chalicelib.reconcile.books import Answers
-from chalicelib.reconcile.compare import NO_QUESTIONS, Compared, Job, Known
+from chalicelib.reconcile.compare import NO_QUESTIONS, Compared, Known
 from chalicelib.reconcile.firehose_failures import GivenUp
 from chalicelib.reconcile.hours import HOUR, HourFiles, Range
+from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals
 from chalicelib.reconcile.repair import Repairs
-from chalicelib.reconcile.run import Deadlines
 from chalicelib.situations import run as situations
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
@@ -157,17 +157,17 @@ def test_orphans_whose_file_is_there_after_all_are_none(monkeypatch: pytest.Monk
     job = run.plan({}, "id", NOW, KNOWN)
     listed = Listing([at(1)])
     given: list[Any] = []
-    monkeypatch.setattr(run, "left", lambda deadline: deadline - 1)
+    mine = Run(job, NAME, "work/", SETTINGS.copy_role_arn, Deadlines(100.0, 200.0))
     monkeypatch.setattr(compare, "compare", lambda *arguments: (given.append(arguments), compared)[1])
     monkeypatch.setattr(compare, "no_orphans", lambda *arguments: taken_back.append(arguments))
     monkeypatch.setattr(run, "exists_now", lambda key: key != "b")
-    assert run.compared_with(job, listed, "work/", 100.0, NO_QUESTIONS) is compared
-    assert given == [(job, listed, "work/", 99.0, NO_QUESTIONS)]
-    assert taken_back == [(job, "work/", ["a", "c"])]
+    assert run.compared_with(mine, listed, NO_QUESTIONS) is compared
+    assert given == [(mine, listed, NO_QUESTIONS)]
+    assert taken_back == [(mine, ["a", "c"])]
     monkeypatch.setattr(run, "exists_now", lambda key: False)
-    run.compared_with(job, listed, "work/", 100.0, NO_QUESTIONS)
+    run.compared_with(mine, listed, NO_QUESTIONS)
     assert len(taken_back) == 1
-    assert run.compared_with(job, Listing(), "work/", 100.0, NO_QUESTIONS) == Compared({}, [])
+    assert run.compared_with(mine, Listing(), NO_QUESTIONS) == Compared({}, [])
     assert len(given) == 2
 
 
@@ -176,14 +176,14 @@ def test_orphans_whose_file_is_there_after_all_are_none(monkeypatch: pytest.Monk
 
 def test_what_idles_is_told_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(run.logger, "exception", logged.append)
+    monkeypatch.setattr(endpoints.logger, "exception", logged.append)
     monkeypatch.setattr(endpoints, "idle", lambda: [{"version": "v"}])
-    assert run.idle_endpoints() == [{"version": "v"}]
+    assert endpoints.idle_or_unknown() == [{"version": "v"}]
     for trouble in (
         client_error("AccessDenied"), EndpointConnectionError(endpoint_url="x"), data_api.WarehouseError("no"),
     ):  # fmt: skip
         monkeypatch.setattr(endpoints, "idle", mock.Mock(side_effect=trouble))
-        assert run.idle_endpoints() is None
+        assert endpoints.idle_or_unknown() is None
     assert logged == ["idle endpoints unknown"] * 3
 
 
@@ -226,7 +226,7 @@ class Steps:
             (alert, "measure", lambda: None),
             (alert, "tell", lambda: True),
             (run, "keep", lambda: None),
-            (endpoints, "idle", list),
+            (endpoints, "idle_or_unknown", list),
         ):
             monkeypatch.setattr(module, name, self.step(name, answer))
 
@@ -257,7 +257,7 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), lock)
     assert [name for name, *_ in steps.called] == [
         "progress", "write", "progress", "compared_with", "repair", "progress", "find", "progress", "update",
-        "progress", "find", "count", "given_up", "settle", "idle",
+        "progress", "find", "count", "given_up", "settle", "idle_or_unknown",
     ]  # fmt: skip
     assert [rest for name, *rest in steps.called if name == "progress"] == [
         ["listing tweet files"],
@@ -272,9 +272,10 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     assert len(folder) == len("reports/work/id/") + 9
     job = found.job
     assert (job.id, job.repair, job.asked_for, job.sweep) == ("id", True, True, False)
-    assert steps.of("compared_with") == (job, steps.listed, folder, 1100.0, compare.NO_QUESTIONS)
-    given, given_folder, deadline, hindrance, damaged = steps.of("repair")
-    assert (given, given_folder, deadline, damaged) == (job, folder, 1100.0, 5)
+    mine = Run(job, NAME, folder, SETTINGS.copy_role_arn, Deadlines(1100.0, 1120.0))
+    assert steps.of("compared_with") == (mine, steps.listed, compare.NO_QUESTIONS)
+    given, hindrance, damaged = steps.of("repair")
+    assert (given, damaged) == (mine, 5)
     monkeypatch.setattr(precedence, "asked", lambda bucket, seconds: bucket == NAME and seconds >= 0)
     assert hindrance(False) == ""
     assert hindrance(True) == "A surge of relevant tweets goes first; the next run goes on"
@@ -282,12 +283,12 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     assert hindrance(False) == "Another run took over"
     looked, lost = [rest for name, *rest in steps.called if name == "find"]
     assert looked == [job, steps.known, at(1), 120.0]
-    assert lost == [folder, spans, 1100.0]
+    assert lost == [mine, spans]
     run_id, moment, update_by = steps.of("update")
     assert (run_id, moment.tzinfo, update_by) == ("id", UTC, 1100.0)
     assert steps.of("count") == (NAME, spans, 1100.0)
     assert steps.of("given_up") == (NAME, spans)
-    assert steps.of("settle") == (job, folder, steps.listed, steps.compared, 7, [], [], 120.0)
+    assert steps.of("settle") == (mine, steps.listed, steps.compared, 7, [], [])
     assert found.repairs is steps.repairs
     assert found.listing is steps.listed
 
@@ -317,7 +318,10 @@ def test_hours_that_time_ran_out_for_are_no_strays(
 
 def test_the_time_left_is_a_second_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
-    assert [run.left(deadline) for deadline in (1005.5, 1000.5, 900.0)] == [5.5, 1.0, 1.0]
+    job = run.plan({}, "id", NOW, KNOWN)
+    for deadline, left in ((1005.5, 5.5), (1000.5, 1.0), (900.0, 1.0)):
+        assert Run(job, NAME, "work/", "role", Deadlines(deadline, 0.0)).until_repairs_stop == left
+        assert Run(job, NAME, "work/", "role", Deadlines(0.0, deadline)).until_report == left
 
 
 @pytest.mark.parametrize(("seconds", "given"), [(100.0, 100.0), (None, 840.0)])
@@ -347,10 +351,8 @@ def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
         context.get_remaining_time_in_millis.return_value = seconds * 1000
     report = run.run(ASKED, context, "id")
     assert locked == [(NAME, "id", given * 0.8), "free"]
-    *_, repair_by, _, _ = steps.of("repair")
-    assert repair_by == pytest.approx(1000.0 + given * 0.85)
-    *_, report_in = steps.of("settle")
-    assert report_in == pytest.approx(given * 0.97)
+    mine, *_ = steps.of("repair")
+    assert mine.deadlines == pytest.approx((1000.0 + given * 0.85, 1000.0 + given * 0.97))
     assert steps.of("measure") == (report, 0.0)
     assert steps.of("tell") == (report, "id")
     job, told, finished = steps.of("close")
