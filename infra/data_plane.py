@@ -153,11 +153,13 @@ def template(of: Stage) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a template as JSON without what is for linters alone: a request takes 51,200 bytes.
+    """Return a template as JSON without what is for linters and for readers of the file: a request takes 51,200 bytes.
 
     docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """
     template = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    for parameter in template["Parameters"].values():
+        parameter.pop("Description", None)
     for resource in template["Resources"].values():
         for linter in LINTERS:
             resource.get("Metadata", {}).pop(linter, None)
