@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from chalice.app import ConflictError
+from moto.core.exceptions import ServiceException
+from moto.s3.exceptions import MissingKey
 
-from infra import conformance, data_plane, template
+from chalicelib.admin import reconciliations
+from chalicelib.reconcile import run
+from chalicelib.transform import files, rows
+from chalicelib.warehouse import status as warehouse_status
+from chalicelib.warehouse.data_api import WarehouseError
+from infra import conformance, data_plane, smoke, template
 from infra.conformance import CHECKS, Place
 from infra.conformance import run as run_conformance
 from infra.stages import InfraError, stage
-from local import functions, kinesis
+from local import functions, kinesis, patches, ssm
+from local.aws_error import AwsError
 from local.comprehend import service as comprehend
 from local.firehose import delivery, responses, settings
 from local.server import LocalAws
@@ -111,6 +121,7 @@ def no_condition(patch: Patch) -> None:
 def same_change_sets(patch: Patch) -> None:
     from moto.cloudformation.models import CloudFormationBackend
 
+    patches.change_sets_of_one_name()
     changed = CloudFormationBackend.create_change_set
     held = dict(zip(changed.__code__.co_freevars, changed.__closure__, strict=True))
     original = held["original"].cell_contents
@@ -139,6 +150,81 @@ def cancels_all(patch: Patch) -> None:
 def no_rights(patch: Patch) -> None:
     patch.setattr(rights.Book, "check", nothing)
     patch.setattr(rights.Book, "check_copy", nothing)
+
+
+def no_such_parameter(patch: Patch) -> None:
+    original = ssm.KeptParameters.get_parameter
+    known = "/disaster-tweets/local/bucket"
+    patch.setattr(ssm.KeptParameters, "get_parameter", lambda self, name: original(self, name) or original(self, known))
+
+
+def no_such_function(patch: Patch) -> None:
+    find = functions.Functions.find
+    known = "disaster-tweets-local-jobs"
+    patch.setattr(functions.Functions, "find", lambda self, name: find(self, name) or find(self, known))
+
+
+def another_error(code: str, of: str) -> Callable[[Patch], None]:
+    """Refuse a put with another error than the one with this code."""
+
+    def patched(patch: Patch) -> None:
+        find = responses.LiveFirehose._find
+
+        def changed(self: Any, request: Any) -> Any:
+            try:
+                return find(self, request)
+            except ServiceException as error:
+                raise AwsError(of if error.code == code else error.code, "Something else.") from error
+
+        patch.setattr(responses.LiveFirehose, "_find", changed)
+
+    return patched
+
+
+def no_bytedict_for_text(patch: Patch) -> None:
+    patch.setitem(strict.TYPES_BY_ENCODING, "BYTEDICT", strict.TYPES_BY_ENCODING["BYTEDICT"] - strict._TEXTS)
+
+
+def translated_otherwise(name: str, value: Any) -> Callable[[Patch], None]:
+    """Change a function of the translation, and forget what was translated before."""
+
+    def patched(patch: Patch) -> None:
+        dialect._translated.cache_clear()
+        patch.setattr(dialect, name, value)
+
+    return patched
+
+
+def keys_enforced(patch: Patch) -> None:
+    original = dialect._statements
+    translated_otherwise(
+        "_statements", lambda tree: (sql.replace("NOT NULL", "PRIMARY KEY", 1) for sql in original(tree))
+    )(patch)
+
+
+def no_transaction(patch: Patch) -> None:
+    """Commit each statement of a batch."""
+    original = database.Session._transaction
+
+    def each(self: Any, begin: str, statements: Any, planned: Any) -> Any:
+        done = [original(self, begin, [sql], [plan]) for sql, plan in zip(statements, planned, strict=True)]
+        return [result for (result,) in done]
+
+    patch.setattr(database.Session, "_transaction", each)
+
+
+def no_reconciliation(patch: Patch) -> None:
+    def fail(*_: Any) -> None:
+        raise WarehouseError("no such table")
+
+    patch.setattr(run, "reconcile", fail)
+
+
+def refused_otherwise(patch: Patch) -> None:
+    def conflict(*_: Any) -> None:
+        raise ConflictError("not now")
+
+    patch.setattr(reconciliations, "validate", conflict)
 
 
 TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
@@ -176,6 +262,19 @@ TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
     "a_request_of_a_function_has_bounds": unlimited(functions, "MOST_BYTES"),
     "an_unknown_classifier_is_not_found": known_to_all,
     "the_name_of_a_change_set_is_used_once": same_change_sets,
+    "the_admin_api_answers": setting(warehouse_status, "overview", lambda _: {"status": "not_set_up"}),
+    "a_reconciliation_ends": no_reconciliation,
+    "a_wrong_request_is_refused": refused_otherwise,
+    "a_missing_object_is_no_such_key": setting(MissingKey, "code", "AccessDenied"),
+    "an_unknown_function_is_not_found": no_such_function,
+    "an_unknown_parameter_is_not_found": no_such_parameter,
+    "an_unknown_stream_is_not_found": another_error("ResourceNotFoundException", "InvalidArgumentException"),
+    "a_stream_with_a_source_takes_no_puts": another_error("InvalidArgumentException", "ResourceNotFoundException"),
+    "bytedict_suits_text": no_bytedict_for_text,
+    "text_is_counted_in_bytes": translated_otherwise("_bytes", lambda _: 10**6),
+    "keys_are_not_enforced": keys_enforced,
+    "whole_numbers_stay_whole": translated_otherwise("_average", nothing),
+    "a_batch_is_one_transaction": no_transaction,
 }
 """By check: the fix that it is about, taken back."""
 
@@ -187,7 +286,40 @@ def test_a_fix_that_is_taken_back_is_seen(place: Place, monkeypatch: Patch, name
         (answer,) = conformance.ask(place, [name])
     finally:
         dialect._parsed.cache_clear()
+        dialect._translated.cache_clear()
     assert answer.result == "differs", answer
+
+
+FLOW = (
+    "tweets_become_rows",
+    "each_row_is_where_it_says",
+    "what_is_refused_says_why",
+    "what_failed_lies_under_processing_failed",
+)
+"""What the four say is seen taken back by the two tests below, for each needs tweets of its own."""
+
+
+def test_each_check_is_seen_to_differ() -> None:
+    assert set(CHECKS) - set(TAKEN_BACK) == set(FLOW)
+
+
+def test_rows_elsewhere_and_refusals_without_a_reason_are_seen(stack: LocalAws, monkeypatch: Patch) -> None:
+    lines, refusal = rows.lines, files.refusal_line
+    monkeypatch.setattr(rows, "lines", lambda drafts, key: lines(drafts, key)[::-1])
+    monkeypatch.setattr(
+        files, "refusal_line", lambda *given: refusal(*given).replace(b'"reason":"', b'"reason":"","was":"')
+    )
+    impatient = conformance.place_of(stage("local"), stack.admin_url, patience=4.0)
+    asked = conformance.ask(impatient, FLOW[:2])
+    asked += conformance.ask(replace(impatient, patience=0.5), FLOW[2:3])
+    assert [answer.result for answer in asked] == ["same", "differs", "differs"]
+
+
+def test_tweets_that_become_no_rows_are_seen(stack: LocalAws, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(smoke, "send", nothing)
+    impatient = conformance.place_of(stage("local"), stack.admin_url, patience=1.0)
+    (answer,) = conformance.ask(impatient, FLOW[:1])
+    assert (answer.result, answer.found) == ("differs", "fewer than ten rows after 1 s")
 
 
 def test_firehoses_failures_under_another_prefix_are_seen(stack: LocalAws, place: Place, monkeypatch: Patch) -> None:
