@@ -77,9 +77,9 @@ def spoken(code: str) -> str:
     return code.replace("_", " ")
 
 
-def told(types: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of information types with a name for people."""
-    return [{**each, "name": spoken(each["information_type"])} for each in types]
+def told(rows: Iterable[Mapping[str, Any]], code: str) -> list[dict[str, Any]]:
+    """Return rows with a name for people that fits above its bar: that of their code."""
+    return [{**each, "name": spoken(each[code])} for each in rows]
 
 
 def where(place: Mapping[str, Any]) -> str:

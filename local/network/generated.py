@@ -142,7 +142,7 @@ class Generated:
         crisis = self.crisis(time_us)
         if crisis and chance.share() < crisis.share(time_us):
             lang = crisis.lang if chance.below(4) else "en"
-            text = chance.of(sentences.CRISES[crisis.kind][lang])
+            text = chance.of(sentences.CRISES[crisis.kind][lang]) + (sentences.DETAIL if chance.below(4) else "")
             picture = sentences.ALTS[lang] if not chance.below(5) else ""
             return _filled(text, lang, chance, crisis.place), lang, _filled(picture, lang, chance, crisis.place)
         lang = chance.of(LANGUAGES)
