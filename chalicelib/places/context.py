@@ -56,6 +56,8 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
     after = lower[end] if end < len(words) else ""
     led, many = before in known.leading, end - start > 1
     listed = follows and "," in gaps[start]
+    if gaps[start][-1:] == "-" and kind != CODE:  # pro-Gaza
+        return NONE
     if kind in (NAME, LARGE):
         if after in known.teams or (letters == SHOUTED and not (many or led) and len(word) < SHORTEST_SHOUTED):
             return NONE

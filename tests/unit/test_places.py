@@ -82,6 +82,7 @@ def test_a_hashtag_names_a_place_with_or_without_what_happened(text: str, place:
         "Que saudade de você",
         "An American novel and a French horn",
         "South America and Latin America",
+        "the pro-Gaza camp",
         "",
         "#" * 40,
     ],
