@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib import clients, layout
 from chalicelib.reconcile import listing, repair, repair_batches, transaction
-from chalicelib.reconcile.job import Job
+from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.settings import settings
@@ -69,7 +69,9 @@ def test_a_repair_waits_for_the_warehouse_no_longer_than_its_deadline() -> None:
         patience.append(given["patience"])
         return [[]]
 
-    work = repair._Work(JOB, "reports/work/test/", time.monotonic() + 30, lambda gives_way: "")
+    deadlines, known = Deadlines(time.monotonic() + 30, 0.0), settings()
+    run = Run(JOB, known.bucket, "reports/work/test/", known.copy_role_arn, deadlines)
+    work = repair._Work(run, lambda gives_way: "")
     with mock.patch.object(transaction, "run", asked):
         work.mend([TweetFile("tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz", 1, 1, WRITTEN)], 1)
     assert 0 < patience[0] <= 30
