@@ -24,8 +24,9 @@ for _variable in NOT_INHERITED:  # a test, and what it starts, is the same under
 # No test depends on who runs it, and none reaches AWS.
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
 
-# No test is timed: a busy machine is no fault of the code.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test is timed: a busy machine is no fault of the code. `.ci/run` asks for `--hypothesis-profile=thorough`.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+settings.register_profile("thorough", settings.get_profile("untimed"), max_examples=400)
 settings.load_profile("untimed")
 
 

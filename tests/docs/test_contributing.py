@@ -43,6 +43,11 @@ def test_what_runs_before_a_commit_is_what_make_lint_runs() -> None:
     assert [line.strip("\t@").removesuffix(" .") for line in typed.splitlines()] == [hook["entry"] for hook in hooks]
 
 
+def test_every_test_lies_in_a_tier_that_the_page_names() -> None:
+    named = set(re.findall(r"`tests/([a-z]+)`", (ROOT / "CONTRIBUTING.md").read_text())) - {"support", "events"}
+    assert {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")} == named
+
+
 LISTS = {
     title: (example, re.findall(r"`([a-z_]+(?:/[A-Za-z_-]+)*(?:\.[a-z]+|/))`", body))
     for title, example, body in re.findall(
