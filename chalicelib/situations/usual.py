@@ -1,7 +1,7 @@
 """Tell what is usual for a kind at a place, and how many texts are far more than that. Nothing here touches AWS.
 
 The usual is the mean of the past hours, those that stand out left out. A count is far more if chance would bring it
-about less than once in ten million hours. Chance is a negative binomial distribution: counts vary as those of a Poisson
+about less than once in a million hours. Chance is a negative binomial distribution: counts vary as those of a Poisson
 process whose own rate is known from few hours, and varies by a fifth besides.
 """
 
@@ -13,8 +13,8 @@ from math import sqrt
 from statistics import median
 from typing import NamedTuple
 
-CHANCE = 1e-7
-"""Of an hour to be taken for a situation where there is none: a week has some 100,000 that are looked at."""
+CHANCE = 1e-6
+"""Of an hour to be taken for a situation where there is none: a week has some 100,000 that are looked at, so one in ten weeks."""
 
 STEADY = 25.0
 """Shape of the distribution of rates, at most: 1 / the square of a fifth."""

@@ -19,6 +19,8 @@ TABLES = (
     "finding_resolution",
     "reconciler_lock",
     "label_review",
+    "situation",
+    "situation_post",
     "erased_id",
     "migration",
 )
