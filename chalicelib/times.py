@@ -30,3 +30,8 @@ def milliseconds(moment: datetime) -> str:
 def sql(moment: datetime) -> str:
     """Return `2026-01-31 12:00:00`, as COPY and CAST read a TIMESTAMP."""
     return utc(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def sql_exact(moment: datetime) -> str:
+    """Return `2026-01-31 12:00:00.123456`, for what is told apart by less than a second."""
+    return utc(moment).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -65,7 +65,7 @@ def review(request: Request) -> Answer:
         "relevance": body["relevance_label"],
         "information": body.get("information_type", NONE),
         "note": body.get("note", NONE),
-        "now": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        "now": times.sql_exact(datetime.now(UTC)),
         "request": request.request_id or "none",
     }
     try:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients, conditional
+from chalicelib import clients, conditional, layout
 
-KEY = "reports/reconciliations/surge.json"
+KEY = f"{layout.REPORTS}reconciliations/surge.json"
 
 
 def ask(bucket: str) -> None:

@@ -47,6 +47,7 @@ def test_times_are_written_in_utc() -> None:
     assert times.seconds(MOMENT) == "2026-01-31T12:02:03Z"
     assert times.milliseconds(MOMENT) == "2026-01-31T12:02:03.456Z"
     assert times.sql(MOMENT) == "2026-01-31 12:02:03"
+    assert times.sql_exact(MOMENT) == "2026-01-31 12:02:03.456789"
 
 
 def test_a_time_without_an_offset_is_utc_already() -> None:
