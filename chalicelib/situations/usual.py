@@ -14,7 +14,8 @@ from statistics import median
 from typing import NamedTuple
 
 CHANCE = 1e-6
-"""Of an hour to be taken for a situation where there is none: a week has some 100,000 that are looked at, so one in ten weeks."""
+"""Of an hour to be taken for a situation where there is none: some 100,000 are looked at in a
+week, so that is one in ten weeks."""
 
 STEADY = 25.0
 """Shape of the distribution of rates, at most: 1 / the square of a fifth."""
