@@ -12,7 +12,7 @@ from chalicelib.pages.words import counted, plural
 
 MOST_KINDS = 10  # bars of a chart
 NAMED = 3  # situations in the headline
-MOST_PLACES = 12  # rows of the table beside the map
+MOST_PLACES = 6  # rows of the table beside the map
 TONES = {"minor": "", "moderate": "warn", "major": "bad"}
 
 
@@ -36,9 +36,10 @@ def headline(situations: Iterable[Mapping[str, Any]]) -> str:
     going_on = [each for each in situations if not each["closed_at"]]
     if not going_on:
         return "No situation"
+    count = going_on[0]["going_on"]
     named = [" in ".join(filter(None, (each["name"].split(":")[0], where(each)))) for each in going_on[:NAMED]]
-    more = [f"{len(going_on) - NAMED:,} more"] if len(going_on) > NAMED else []
-    return f"{plural(len(going_on), 'situation')}: {'; '.join([*named, *more])}"
+    more = [f"{count - NAMED:,} more"] if count > NAMED else []
+    return f"{plural(count, 'situation')}: {'; '.join([*named, *more])}"
 
 
 def fresh(freshness: Mapping[str, Any]) -> str:

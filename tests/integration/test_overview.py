@@ -298,3 +298,12 @@ def test_a_browser_gets_what_a_reconciliation_has_stored(stack: Any) -> None:
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert f"As of {told['as_of'][:16].replace('T', ' ')} UTC" in answer.text
     assert "routes" in requests.get(stack.admin_url + "/", headers={"Accept": "*/*"}, timeout=30).json()
+
+
+def test_the_headline_counts_all_situations_and_names_the_first_three() -> None:
+    def one(place: str) -> dict[str, Any]:
+        return {"name": "Storm: cyclone", "place": place, "country_code": "US", "closed_at": None, "going_on": 12}
+
+    assert page.headline(map(one, "abcd")) == "12 situations: Storm in a, US; Storm in b, US; Storm in c, US; 9 more"
+    over = {**one("a"), "closed_at": "2026-03-02T12:00:00Z", "going_on": 0}
+    assert page.headline([over]) == "No situation"
