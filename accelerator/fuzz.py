@@ -61,6 +61,7 @@ PIECES = (
         b"like a bomb ",
     ),
     *("\u0089Ûªs", "\u0089Û_", "Ã©", "â€œ", "\u2019", "🔥", "½", "™", "é", "\u00a0"),
+    *("\u00e0 ", "\u210ettp", "Uganda", "US ", "Rwandans ", "Paulo ", " in London"),
 )
 HARD = (
     b'{"full_text":"RT @a: b&amp;lt; #aBc \\u00e9 http://x it\'s","id":629098231000000001,"user_id":"7","lang":"pt",'

@@ -5,6 +5,7 @@
 const std = @import("std");
 const Classifier = @import("Classifier.zig");
 const Input = @import("Input.zig");
+const Places = @import("Places.zig");
 const Recipe = @import("Recipe.zig");
 const record = @import("record.zig");
 
@@ -31,6 +32,7 @@ var heap: [48 << 20]u8 = undefined;
 var taught: [4 << 20]u8 = undefined;
 var classifier: Classifier = undefined;
 var recipe: Recipe = undefined;
+var places: Places = undefined;
 var scratch: record.Scratch = undefined;
 var rows: [1 << 12]record.Row = undefined;
 var written: [8 << 20]u8 = undefined;
@@ -47,7 +49,7 @@ pub export fn main(_: c_int, arguments: [*]const [*:0]const u8) c_int {
     __afl_manual_init();
     while (__afl_persistent_loop(10_000) != 0) {
         var out: record.Out = .{ .rows = &rows, .written = .{ .buffer = &written } };
-        record.rows(&scratch, &classifier, &recipe, -2.2, __afl_fuzz_ptr[0..__afl_fuzz_len.*], 1_770_091_506_789, &out) catch {};
+        record.rows(&scratch, &classifier, &recipe, &places, -2.2, __afl_fuzz_ptr[0..__afl_fuzz_len.*], 1_770_091_506_789, &out) catch {};
     }
     return 0;
 }
@@ -57,4 +59,5 @@ fn learn(said: []const u8) !void {
     var input: Input = .{ .left = said };
     recipe = try .init(&input, fixed.allocator());
     try classifier.init(&input, fixed.allocator());
+    places = try .init(&input, fixed.allocator());
 }

@@ -7,6 +7,7 @@ const std = @import("std");
 const builtin = @import("builtin");
 const Classifier = @import("Classifier.zig");
 const Input = @import("Input.zig");
+const Places = @import("Places.zig");
 const Recipe = @import("Recipe.zig");
 const record = @import("record.zig");
 
@@ -50,6 +51,7 @@ fn exit(status: u8) noreturn {
 var heap: [48 << 20]u8 = undefined; // taken from the system as far as it is used; nothing is given back
 var classifier: Classifier = undefined;
 var recipe: Recipe = undefined;
+var places: Places = undefined;
 var scratch: record.Scratch = undefined;
 
 pub fn main() noreturn {
@@ -85,6 +87,7 @@ fn learn(memory: *Memory) !void {
     var input: Input = .{ .left = try allocator.dupe(u8, memory.data[0..memory.bytes]) };
     recipe = try .init(&input, allocator);
     try classifier.init(&input, allocator);
+    places = try .init(&input, allocator);
     if (input.left.len != 0) return error.Malformed;
 }
 
@@ -93,7 +96,7 @@ fn answer(memory: *Memory) void {
     var start: u32 = 0;
     for (memory.ends[0..memory.records], memory.arrivals[0..memory.records], memory.tweets[0..memory.records]) |end, arrived, *tweets| {
         const before = out;
-        record.rows(&scratch, &classifier, &recipe, memory.shift, memory.data[start..end], arrived, &out) catch {
+        record.rows(&scratch, &classifier, &recipe, &places, memory.shift, memory.data[start..end], arrived, &out) catch {
             out.tweets = before.tweets; // Python does the whole record
             out.written.used = before.written.used;
         };

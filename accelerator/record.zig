@@ -8,6 +8,7 @@ const time = @import("time.zig");
 const Characters = @import("Characters.zig");
 const Classifier = @import("Classifier.zig");
 const Output = @import("Output.zig");
+const Places = @import("Places.zig");
 const Recipe = @import("Recipe.zig");
 const Json = @import("Json.zig");
 const Error = Output.Error;
@@ -19,6 +20,7 @@ pub const Row = extern struct {
     facts: u32, // where its facts end in all that is written
     end: u32, // where the verdict behind them does
     label: u32, // index into Python's labels
+    place: u32, // 1: it may speak of a place; which one is Python's to say
 };
 
 pub const Out = struct {
@@ -33,7 +35,7 @@ pub const Scratch = struct {
     one: [most_text]Characters.Index,
     other: [most_text]Characters.Index,
     cleaned: [2 * most_text]u8,
-    letters: [1 << 12]u8, // of the words that a text's key is made of
+    letters: [1 << 16]u8, // of its words
     classifier: Classifier.Scratch,
 };
 
@@ -41,13 +43,13 @@ const Value = struct { text: []const u8, rank: u8 };
 const Values = [Recipe.most_slots]?Value;
 
 /// Writes the rows of a record's tweets.
-pub fn rows(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, shift: f64, data: []const u8, arrived: i64, out: *Out) Error!void {
+pub fn rows(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places: *Places, shift: f64, data: []const u8, arrived: i64, out: *Out) Error!void {
     const payload = strip(data);
     if (payload.len == 0) return error.Unusual;
     var lines = std.mem.splitScalar(u8, payload, '\n');
     while (lines.next()) |line| {
         const source = strip(line);
-        if (source.len > 0) try row(scratch, classifier, recipe, shift, source, arrived, out);
+        if (source.len > 0) try row(scratch, classifier, recipe, places, shift, source, arrived, out);
     }
 }
 
@@ -55,7 +57,7 @@ fn strip(bytes: []const u8) []const u8 {
     return std.mem.trim(u8, bytes, " \t\n\r\x0b\x0c");
 }
 
-fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, shift: f64, source: []const u8, arrived: i64, out: *Out) Error!void {
+fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places: *Places, shift: f64, source: []const u8, arrived: i64, out: *Out) Error!void {
     var values: Values = @splat(null);
     var strings: Output = .{ .buffer = &scratch.strings };
     try fields(recipe, source, &values, &strings);
@@ -98,6 +100,7 @@ fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, shift:
     }
     made.end = @intCast(facts.used);
     made.label = verdict.label;
+    made.place = @intFromBool(try places.mayBeIn(&classifier.characters, text, &scratch.letters));
     out.tweets += 1;
 }
 

@@ -39,7 +39,7 @@ MOST_FAILURES = 3
 MOST_RECORDS = MOST_TWEETS = 1 << 16
 MOST_DATA = 8 << 20
 MOST_WRITTEN = 24 << 20
-ROW = struct.Struct("<3I")  # where its facts end, where it ends, its label
+ROW = struct.Struct("<4I")  # where its facts end, where it ends, its label, whether it may speak of a place
 
 
 class _Place(NamedTuple):
@@ -120,9 +120,9 @@ class Accelerator:
         seconds = (time.perf_counter() - began) / max(1, total)
         start = 0
         made = []
-        for facts, end, label in places:
+        for facts, end, label, place in places:
             draft = Draft(written[start:end], facts - start, recipe.LABELS[label], seconds, version)
-            made.append(draft.with_told(added(written[start:facts])))
+            made.append(draft.with_told(added(written[start:facts])) if place else draft)
             start = end
         return [made[a:b] if b > a else None for a, b in pairwise(accumulate(tweets, initial=0))]
 

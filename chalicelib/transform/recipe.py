@@ -17,6 +17,7 @@ import orjson
 from chalicelib.classifier import Keyword, Prediction, bundled, lexicon, text
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.columns import BYTES, REPLAYED, SOURCES
+from chalicelib.places import gazetteer
 from chalicelib.transform import rows, text_key, told, unpack
 from chalicelib.transform.unpack import Tweet
 
@@ -46,7 +47,9 @@ ARRIVAL = 1_770_091_506_789  # as good a mark as any
 
 def recipe(header: dict[str, Any], body: bytes) -> bytes:
     """Return all of it. `header` and `body` of the model's file."""
-    return b"".join([_fields(), _row(), _model(header), _characters(), _lexicon(header), _words(header, body)])
+    return b"".join(
+        [_fields(), _row(), _model(header), _characters(), _lexicon(header), _words(header, body), _places()]
+    )
 
 
 def _short(content: bytes, size: str = "B") -> bytes:
@@ -215,3 +218,17 @@ def _words(header: dict[str, Any], body: bytes) -> bytes:
         "<iIII", header["parts_scale"], header["unknown_norm"], text.LONGEST_WORD, names.count(b"\n") + 1
     )
     return numbers + _short(names, "I") + body[header["names"] :]
+
+
+_WORD = re.compile("[a-z0-9_]+")
+
+
+def _places() -> bytes:
+    """Return the words of which a text has one if it names a place: in any case, or with a capital."""
+    known = gazetteer.gazetteer()
+    anchors = set(filter(_WORD.fullmatch, known.anchors))
+    anchors |= {word.removesuffix("dans") + "a" for word in anchors if word.endswith("dans")}  # which `à` becomes there
+    capitals = {word.lower() for word in known.capitals} - anchors
+    return struct.pack("<II", len(anchors), len(capitals)) + _short(
+        "\n".join([*sorted(anchors), *sorted(capitals)]).encode(), "I"
+    )

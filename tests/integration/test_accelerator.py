@@ -84,6 +84,17 @@ WORDS = [
         "--",
         ":",
     ),
+    *(
+        "in Nepal",
+        "London,",
+        "the US",
+        "us",
+        "S\u00e3o Paulo",
+        "Ugan\u00e0 ",
+        "Nepal\u210ettp://x",
+        "Nepalhttp://x London",
+        "#abflood",
+    ),
     *("on fire", "killed", "bombing", "like a bomb", "storm", "of the", "Snow", "wildfires", "buildingcollapse"),
 ]
 texts = st.lists(st.sampled_from(WORDS) | st.text(max_size=4), max_size=25).map(" ".join) | st.text(max_size=60)
