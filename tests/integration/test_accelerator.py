@@ -168,6 +168,18 @@ def test_every_code_point(native: Accelerator) -> None:
     assert same(native, datas) > 2500
 
 
+PLACES = [
+    *("floods in Nepal", "a day in Bath, England", "so sad #abflood", "see http://t.co/x London", "Nepalhttp://t.co/x"),
+    *("see http://t.co/x\u2026London", "S\u00e3o Paulo", "\u00abLondon\u00bb", "from the US", "Nepal\u210ettp://x"),
+]
+
+
+def test_no_text_that_names_a_place_is_passed_over(native: Accelerator) -> None:
+    datas = [json.dumps({"text": text}).encode() for text in [*PLACES, "Ugan\u00e0 a", "bath and barking", "us"]]
+    assert same(native, datas) == len(datas)
+    assert sum(b'"place"' in draft.row for data in datas for draft in in_python(data)) > 4
+
+
 def test_every_escape(native: Accelerator) -> None:
     datas = [b'{"text":"fire a\\%cb"}' % code for code in range(1, 128)]
     assert same(native, datas) == 8, "quote, backslash, slash, b, f, n, r and t; \\u wants digits"
