@@ -169,7 +169,13 @@ def test_every_code_point(native: Accelerator) -> None:
 
 
 PLACES = [
-    *("floods in Nepal", "a day in Bath, England", "so sad #abflood", "see http://t.co/x London", "Nepalhttp://t.co/x"),
+    *(
+        "floods in Nepal",
+        "a day in Bath, England",
+        "so sad #abflood",
+        "http://t.co/x floods in Nepal",
+        "Nepalhttp://t.co/x",
+    ),
     *("see http://t.co/x\u2026London", "S\u00e3o Paulo", "\u00abLondon\u00bb", "from the US", "Nepal\u210ettp://x"),
 ]
 
