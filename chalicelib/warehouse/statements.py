@@ -14,7 +14,7 @@ from chalicelib.warehouse import migrations
 FOLDER = Path(__file__).parents[2] / "sql"
 """At the root of the repository, and of the bundle."""
 COMMENT = re.compile(r"^ *--(?! (?:for each|end of) window$).*\n", re.MULTILINE)
-WINDOW = re.compile(r"^ *-- for each window\n(.*?) *-- end of window\n", re.MULTILINE | re.DOTALL)
+WINDOW = re.compile(r"^ *-- for each window\n(.*?)^ *-- end of window\n", re.MULTILINE | re.DOTALL)
 PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
