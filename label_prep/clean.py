@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from chalicelib.classifier.information import TYPES
 from chalicelib.classifier.text import clean, mend, tokens
 from label_prep import languages
 from label_prep.sources import SOURCES, Source, pieces
@@ -42,6 +43,10 @@ KINDS = {
     "Wildfire": "wildfire",
 }
 """CrisisLexT26's event types as kinds of ours."""
+INFORMATION_TYPES = {name.replace("_", " ").capitalize(): name for name in TYPES} | {
+    "Other Useful Information": "other_useful_information"
+}
+"""CrisisLexT26's information types as ours."""
 EVENT_WORDS = {
     "hurricane": "storm",
     "tornado": "storm",
@@ -61,6 +66,7 @@ COLUMNS = (
     "vote_share",
     "informative",
     "gold_kind",
+    "information_type",
     "source_keyword",
     "location",
     "lang",
@@ -97,6 +103,8 @@ def tidy(raw: pd.DataFrame, source: Source, report: Counter[tuple[str, str]]) ->
     frame["gold_kind"] = frame["event"].map(kind_of_event)
     if "event_type" in frame:
         frame["gold_kind"] = frame["event_type"].map(KINDS)
+    told = frame["information_type"] if "information_type" in frame else pd.Series("", index=frame.index)
+    frame["information_type"] = told.map(INFORMATION_TYPES)
     for column in ("source_keyword", "location"):
         frame[column] = frame[column].replace("", None) if column in frame else None
     frame["tweet_id"] = frame.get("tweet_id", pd.Series("", index=frame.index))

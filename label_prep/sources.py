@@ -70,6 +70,7 @@ SOURCES = (
             "tweet_id": "tweet_id",
             "event": "event",
             "event_type": "event_type",
+            "information_type": "information_type",
         },
     ),
     Source("t6", "crisislex/t6_dev.csv", {"text": "text", "vote": "label", "tweet_id": "tweet_id", "event": "event"}),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.table import Table
 
 from chalicelib.classifier import bundled
 from chalicelib.classifier.text import tokens
-from label_prep import card, clean, evaluate, files, label, near, pictures, split, train
+from label_prep import card, clean, evaluate, files, information, label, near, pictures, split, train
 
 ROOT = Path(__file__).parent.parent
 
@@ -115,6 +116,23 @@ class Run:
         return scores
 
     @cached_property
+    def information(self) -> tuple[float, dict[str, Any]]:
+        """Slope of the logits of information types, and how good these are on crises not trained on."""
+        with Progress(console=self.console) as progress:
+            task = progress.add_task("information types", total=None)
+
+            def tell(name: str, done: int, total: int) -> None:
+                progress.update(task, completed=done, total=total, description=name)
+
+            held = information.held_out(self.labelled, self.seed, tell)
+        slope = information.fit_slope(held)
+        measured = information.measure(held, slope)
+        self.path("information.json").write_text(json.dumps(measured, indent=1))
+        if table := card.information_table(measured):
+            self.console.print(table)
+        return slope, measured
+
+    @cached_property
     def model(self) -> bytes:
         frame, scores = self.labelled, self.scores
         with self.console.status("training on everything"):
@@ -126,11 +144,16 @@ class Run:
             "seed": self.seed,
             "tweets": len(frame),
         }
-        content = train.pack(features, linear, scores.calibration, flat, about)
+        slope, told = self.information
+        header, rows = information.fit(frame.iloc[information.gold(frame)], self.seed)
+        content = train.pack(features, linear, scores.calibration, flat, about, ({**header, "slope": slope}, rows))
         self.path("model.bin").write_bytes(content)
         self.path("model-card.md").write_text(
             card.page(
-                frame.assign(doubtful=list(map(train.doubtful, self.read.evidence))), scores.measured, features, content
+                frame.assign(doubtful=list(map(train.doubtful, self.read.evidence))),
+                scores.measured | {"information": told},
+                features,
+                content,
             )
         )
         self.console.print(f"{self.path('model.bin')}: {len(content):,} bytes; its card: {self.path('model-card.md')}")
@@ -139,7 +162,7 @@ class Run:
 
 def evaluate_held_out(run: Run) -> None:
     """Measure on what is held out, draw, and print."""
-    _ = run.scores
+    _ = run.scores, run.information
 
 
 def everything(run: Run) -> None:

@@ -184,9 +184,10 @@ def pack(
     calibration: dict[str, Any],
     metrics: dict[str, Any],
     about: dict[str, Any],
+    information: tuple[dict[str, Any], bytes],
 ) -> bytes:
     """Return the model file: a line of JSON; the tokens, a line each; little-endian arrays of each token's weight
-    (int16) and     norm (uint16), and each part's weight (int8).
+    (int16) and norm (uint16), and each part's weight (int8); what tells information types, as `Information` reads it.
     """
     of_token, of_part = features.token_weights(linear.weights)
     of_lexicon = features.split(linear.weights)[3]
@@ -196,10 +197,14 @@ def pack(
     step = parts_step / parts_scale  # one step of a token's weight; a part's are parts_scale as coarse
     weights = np.clip(np.round(of_token / step), -32_767, 32_767)
     names = "\n".join(features.tokens).encode()
+    norms = np.round(features.idf[:-1] ** 2 * STEPS)
+    arrays = (weights.astype("<i2"), norms.astype("<u2"), np.round(unknown / parts_step).astype("i1"))
+    relevance = b"".join([names, *(array.tobytes() for array in arrays)])
     header = {
         **about,
         "bias": linear.bias,
         "calibration": calibration,
+        "information": {**information[0], "at": len(relevance)},
         "lexicon": [[term.words, term.kinds] for term in terms()],
         "metrics": metrics,
         "names": len(names),
@@ -209,9 +214,7 @@ def pack(
         "unknown_norm": round(features.idf[-1] ** 2 * STEPS),
     }
     text = json.dumps(_rounded(header), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    norms = np.round(features.idf[:-1] ** 2 * STEPS)
-    arrays = (weights.astype("<i2"), norms.astype("<u2"), np.round(unknown / parts_step).astype("i1"))
-    return b"".join([text, b"\n", names, *(array.tobytes() for array in arrays)])
+    return b"".join([text, b"\n", relevance, information[1]])
 
 
 def _rounded(value: Any) -> Any:

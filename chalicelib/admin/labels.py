@@ -12,20 +12,13 @@ from chalicelib import times
 from chalicelib.admin.findings import LINE, failed
 from chalicelib.admin.http import Answer, Request
 from chalicelib.admin.validation import validate
+from chalicelib.classifier.information import TYPES
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.warehouse import data_api
 from chalicelib.warehouse.data_api import WarehouseError
 from chalicelib.warehouse.statements import named
 
 PATIENCE = 20.0  # seconds: API Gateway stops at 29
-INFORMATION_TYPES = (
-    "affected_individuals",
-    "infrastructure_and_utilities",
-    "caution_and_advice",
-    "donations_and_volunteering",
-    "sympathy_and_support",
-    "other_useful_information",
-)
 REVIEW = {
     "type": "object",
     "additionalProperties": False,
@@ -34,7 +27,7 @@ REVIEW = {
         "tweet_key": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "32 hexadecimal digits"},
         "disaster_label": {"type": "string", "enum": list(CODES)},
         "relevance_label": {"type": "string", "enum": ["relevant", "not_relevant"]},
-        "information_type": {"type": "string", "enum": list(INFORMATION_TYPES)},
+        "information_type": {"type": "string", "enum": list(TYPES)},
         "note": {**LINE, "maxLength": 1000, "description": "one line of up to 1,000 characters, without emoji"},
     },
 }

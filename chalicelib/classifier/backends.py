@@ -96,10 +96,9 @@ def _by_comprehend(
         elif active.relevance_endpoint_arn:
             version += f" (relevance from {ours.prediction.version})"
         label, score = max(answer.scores.items(), key=itemgetter(1))
-        return Verdict(
-            ours.prediction._replace(label=label, score=score, relevant=relevant, version=version),
-            ours.seconds + answer.seconds,
-        )
+        information = (ours.prediction.information or bundled.information(text)) if relevant >= 0.5 else None
+        prediction = Prediction(label, score, relevant, ours.prediction.keywords, version, information)
+        return Verdict(prediction, ours.seconds + answer.seconds)
 
     by_text = {text: verdict(text, ours) for text, ours in zip(texts, own, strict=True)}
     by_comprehend = sum(text in told for text in texts)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chalicelib.classifier import Keyword, Prediction
+from chalicelib.classifier.information import Information
 from chalicelib.classifier.lexicon import (
     MOST_COMBINATIONS,
     NAME,
@@ -94,6 +95,11 @@ def classify(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Predic
     return _model().classify(texts, share)
 
 
+def information(text: str) -> tuple[str, float]:
+    """Return what a cleaned text tells if it is relevant, one of `information.TYPES`, and how probable that is."""
+    return _model().information.tell(tokens(text))
+
+
 def names_a_kind(text: str) -> bool:
     """Return whether a term of the lexicon in a cleaned text speaks for a kind; figures of speech don't."""
     return _model().names_a_kind(text)
@@ -162,8 +168,9 @@ class Model:
             at += length * numbers.itemsize
             if sys.byteorder == "big":
                 numbers.byteswap()
-        if at != len(body) or len(of_parts) != PARTS:
-            raise ValueError(f"not a model file: {len(body):,} bytes where {at:,} are announced")
+        if at != self.header["information"]["at"] or len(of_parts) != PARTS:
+            raise ValueError(f"not a model file: what tells relevance ends at {at:,}, not where it is announced to")
+        self.information = Information(self.header["information"], body[at:])
         self.lexicon = Lexicon(terms_of(self.header))
         known = dict(zip(names, map(complex, weights, norms), strict=True))
         scale: int = self.header["parts_scale"]
@@ -196,9 +203,15 @@ class Model:
         return any(not sense.figurative for _, _, sense in self.lexicon.find_met(found))
 
     def _classify(self, text: str, shift: float, version: str) -> Prediction:
+        found = tokens(text)
+        prediction = self._judged(found, shift, version)
+        return (
+            prediction._replace(information=self.information.tell(found)) if prediction.relevant >= 0.5 else prediction
+        )
+
+    def _judged(self, found: Sequence[str], shift: float, version: str) -> Prediction:
         if self._rows.bytes > MOST_REMEMBERED:
             self._rows.forget()
-        found = tokens(text)
         total = sum(map(self._row, found), 0j)
         matches = self.lexicon.find_met(found)
         if not matches:

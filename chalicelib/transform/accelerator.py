@@ -27,8 +27,8 @@ from typing import NamedTuple
 from chalicelib.classifier import bundled
 from chalicelib.telemetry import logger
 from chalicelib.transform import recipe
-from chalicelib.transform.rows import Draft
-from chalicelib.transform.told import added
+from chalicelib.transform.rows import RELEVANT, Draft
+from chalicelib.transform.told import completed
 
 PROGRAM = Path(__file__).with_name(f"accelerator-{sys.platform}-{os.uname().machine}")
 MOST_SECONDS = 20.0
@@ -122,7 +122,7 @@ class Accelerator:
         made = []
         for facts, end, label, place in places:
             draft = Draft(written[start:end], facts - start, recipe.LABELS[label], seconds, version)
-            made.append(draft.with_told(added(written[start:facts])) if place else draft)
+            made.append(completed(draft) if place or RELEVANT in draft.row[draft.size :] else draft)
             start = end
         return [made[a:b] if b > a else None for a, b in pairwise(accumulate(tweets, initial=0))]
 

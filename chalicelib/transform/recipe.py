@@ -217,7 +217,7 @@ def _words(header: dict[str, Any], body: bytes) -> bytes:
     numbers = struct.pack(
         "<iIII", header["parts_scale"], header["unknown_norm"], text.LONGEST_WORD, names.count(b"\n") + 1
     )
-    return numbers + _short(names, "I") + body[header["names"] :]
+    return numbers + _short(names, "I") + body[header["names"] : header["information"]["at"]]
 
 
 _WORD = re.compile("[a-z0-9_]+")

@@ -15,6 +15,9 @@ from __future__ import annotations
 import orjson
 
 from chalicelib import places
+from chalicelib.classifier import bundled
+from chalicelib.transform import rows
+from chalicelib.transform.rows import Draft
 from chalicelib.transform.text_key import text_key
 from chalicelib.transform.unpack import Tweet
 
@@ -38,9 +41,11 @@ def where(tweet: Tweet, cleaned: str) -> bytes:
     return PLACE % (place.encode(), code, latitude, longitude, basis.encode())
 
 
-def added(first: bytes) -> bytes:
-    """Return what the accelerator doesn't tell of a tweet whose first part it has written: its place."""
-    row = orjson.loads(first + b"}")
+def completed(draft: Draft) -> Draft:
+    """Return a draft of the accelerator, which tells no place and no information type, with both."""
+    row = orjson.loads(draft.row[: draft.size] + b"}")
     names = ("tweet_id", "user_id", "created_at", "location", "lang", "source_keyword", "source")
     tweet = Tweet(b"", row["original_text"], row["truncated"], *map(row.get, names))
-    return where(tweet, row["cleaning_text"])
+    cleaned = row["cleaning_text"]
+    informed = rows.informed(bundled.information(cleaned)) if rows.RELEVANT in draft.row[draft.size :] else b""
+    return draft.with_told(where(tweet, cleaned), informed)

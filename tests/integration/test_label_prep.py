@@ -10,9 +10,23 @@ import pytest
 from rich.console import Console
 
 from chalicelib.classifier import bundled
+from chalicelib.classifier.information import TYPES, Information
 from chalicelib.classifier.lexicon import Evidence
 from chalicelib.classifier.text import tokens
-from label_prep import clean, evaluate, features, files, label, languages, near, sources, split, steps, train
+from label_prep import (
+    clean,
+    evaluate,
+    features,
+    files,
+    information,
+    label,
+    languages,
+    near,
+    sources,
+    split,
+    steps,
+    train,
+)
 from label_prep.__main__ import main
 from producer import InputError
 from tests.support import ROOT
@@ -157,6 +171,61 @@ TEXTS = [
 ]
 
 
+def typed_posts() -> pd.DataFrame:
+    said = dict(
+        zip(
+            TYPES,
+            (
+                "232 people died, a hundred hurt",
+                "the bridge is closed and the power is out",
+                "warning: avoid the coast tonight",
+                "volunteers needed, donate food and blankets",
+                "praying for all who lost a friend",
+                "officials hold a press conference on the inquiry",
+            ),
+            strict=True,
+        )
+    )
+    rows = [(f"{text} in {place}", kind) for place in "abcdefgh" for kind, text in said.items()]
+    return pd.DataFrame(rows, columns=["cleaning_text", "information_type"]).assign(group=range(len(rows)))
+
+
+def test_information_types_are_learnt_as_they_are_served_and_the_same_again() -> None:
+    frame = typed_posts()
+    header, content = information.fit(frame, 1)
+    assert information.fit(frame, 1) == (header, content)
+    model = Information(header, content)
+    told = [model.tell(tokens(text)) for text in frame["cleaning_text"]]
+    assert [kind for kind, _ in told] == frame["information_type"].tolist()
+    assert all(1 / len(TYPES) < probability <= 1 for _, probability in told)
+    # by cues alone, in other words and languages: numbers by their shape, unknown words by their beginnings
+    for text, expected in (
+        ("417 fallecidos", "affected_individuals"),
+        ("se necesitan donativos", "donations_and_volunteering"),
+    ):
+        assert model.tell(tokens(text))[0] == expected
+    with pytest.raises(InputError, match="caution_and_advice"):
+        information.fit(frame[frame["information_type"] != "caution_and_advice"], 1)
+
+
+def test_a_crisis_is_held_out_whole_when_information_types_are_measured() -> None:
+    frame = typed_posts().assign(voted=1)
+    frame["event"] = frame["cleaning_text"].str[-1]
+    frame.loc[frame["event"] == "a", "information_type"] = "other_useful_information"  # a contrary crisis
+    held = information.held_out(frame, 1, lambda *_: None)
+    assert len(held) == len(frame)
+    contrary = held[held["event"] == "a"]
+    assert (contrary["told"] != contrary["gold"]).sum() == 5  # nothing was learnt from the crisis itself
+    measured = information.measure(held, information.fit_slope(held))
+    assert measured["accuracy"] == pytest.approx(43 / 48)
+
+
+def test_what_is_no_model_of_information_types_is_refused() -> None:
+    header, content = information.fit(typed_posts(), 1)
+    with pytest.raises(ValueError, match="not a model file"):
+        Information(header, content[:-1])
+
+
 def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
     frame = pd.DataFrame(
         {
@@ -169,10 +238,12 @@ def test_training_and_serving_agree_and_the_file_is_the_same_again() -> None:
     )
     calibration = {"relevance": [1.0, 2.0], "kind": {"of_weights": [0.1, 0.0], "constants": {"": 0.0, "flood": 1.0}}}
 
+    told = information.fit(typed_posts(), 1)
+
     def build() -> tuple[bytes, features.Features, train.Linear]:
         read = train.read(TEXTS)
         found, linear = train.fit(frame, read.tokens, read.evidence, 1)
-        return train.pack(found, linear, calibration, {}, {}), found, linear
+        return train.pack(found, linear, calibration, {}, {}, told), found, linear
 
     content, found, linear = build()
     assert build()[0] == content

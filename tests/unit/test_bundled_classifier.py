@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import producer
 from chalicelib.classifier import bundled
+from chalicelib.classifier.information import TYPES
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import clean
 from tests.support import ROOT
@@ -232,3 +233,37 @@ def test_a_place_does_not_make_a_post_relevant(place: str) -> None:
 @pytest.mark.parametrize("text", ["La meteorologia non è colpa del governo", "Les météorologues prévoient du soleil"])
 def test_a_meteorologist_is_no_meteorite(text: str) -> None:
     assert told(text) != "meteorite"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Earthquake in Chile: 12 dead, 340 injured, dozens missing", "affected_individuals"),
+        ("Terremoto: suben a 98 los muertos y 16.500 damnificados", "affected_individuals"),
+        ("Flood warning issued, avoid the river tonight, stay indoors", "caution_and_advice"),
+        ("Alerta de tsunami tras el sismo, evite la costa", "caution_and_advice"),
+        ("Donate to the Red Cross for the flood victims, volunteers and blankets needed", "donations_and_volunteering"),
+        ("Doacoes para as vitimas da enchente: precisamos de agua e cobertores", "donations_and_volunteering"),
+        ("Praying for everyone in the earthquake, our hearts are with you", "sympathy_and_support"),
+        ("Una preghiera per le famiglie delle vittime del terremoto", "sympathy_and_support"),
+        ("Floods: power outage in the city, bridges and roads closed", "infrastructure_and_utilities"),
+    ],
+)
+def test_a_relevant_post_says_what_it_tells(text: str, kind: str) -> None:
+    [prediction] = bundled.classify([clean(text)])
+    assert prediction.information
+    assert prediction.information[0] == kind
+    assert 1 / len(TYPES) < prediction.information[1] <= 1
+    assert prediction.information == bundled.information(clean(text))
+
+
+def test_a_post_that_is_not_relevant_tells_nothing() -> None:
+    [prediction] = bundled.classify(["lol my phone died again"])
+    assert (prediction.relevant < 0.5, prediction.information) == (True, None)
+
+
+@given(st.lists(st.text(st.characters(min_codepoint=48, max_codepoint=122), min_size=1, max_size=40), max_size=30))
+def test_an_information_type_depends_on_the_words_alone_and_its_probability_is_one(words: list[str]) -> None:
+    kind, probability = bundled.information(" ".join(words))
+    assert bundled.information(" ".join(reversed(words))) == (kind, probability)
+    assert 1 / len(TYPES) <= probability <= 1

@@ -7,7 +7,7 @@ from unittest import mock
 import orjson
 
 from chalicelib import places
-from chalicelib.classifier import Prediction
+from chalicelib.classifier import Prediction, bundled
 from chalicelib.places import Place
 from chalicelib.transform import handler, rows, told
 from chalicelib.transform.text_key import text_key
@@ -38,7 +38,7 @@ def test_a_place_is_in_the_row() -> None:
 def test_a_row_without_a_place_says_nothing_of_it() -> None:
     found = row(None)
     assert found["text_key"] == text_key("flood in milan")
-    assert not {"place", "country_code", "latitude", "longitude", "place_basis", "information_type"} & set(found)
+    assert not {"place", "country_code", "latitude", "longitude", "place_basis"} & set(found)
 
 
 def test_what_a_relevant_text_tells_is_part_of_the_verdict() -> None:
@@ -50,10 +50,19 @@ def test_what_a_relevant_text_tells_is_part_of_the_verdict() -> None:
 def test_a_row_of_the_accelerator_is_completed_from_what_it_says() -> None:
     (tweet,), _ = unpack(RECORD)
     key = b',"text_key":"%b"' % str(text_key("Flood in Milan,")).encode()
-    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", []) + key
+    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", [])
     with mock.patch.object(places, "find", return_value=MILAN) as asked:
-        assert key + told.added(facts) == told.told(tweet, "Flood in Milan,")
+        draft = told.completed(rows.Draft(facts + key + b",rest", len(facts + key), "flood", 0.1, "v"))
+        whole = facts + told.told(tweet, "Flood in Milan,")
+        assert (draft.row, draft.row[: draft.size]) == (whole + b",rest", whole)
     first, second = (call.args for call in asked.call_args_list)
     assert (first[0]._replace(raw=tweet.raw), first[1]) == second
-    draft = rows.Draft(facts + b",rest", len(facts), "flood", 0.1, "v").with_told(b",more")
-    assert (draft.row, draft.row[: draft.size]) == (facts + b",more,rest", facts + b",more")
+
+
+def test_what_a_relevant_text_tells_is_added_to_a_row_of_the_accelerator() -> None:
+    (tweet,), _ = unpack(RECORD)
+    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", [])
+    for relevant, expected in ((0.8, bundled.information("Flood in Milan,")), (0.3, None)):
+        said = Prediction("flood", 0.9, relevant, (), "v")
+        draft = told.completed(rows.Draft(facts + rows.said(said), len(facts), "flood", 0.1, "v"))
+        assert draft.row[draft.size :] == rows.said(said._replace(information=expected))
