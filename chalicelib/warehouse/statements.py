@@ -14,7 +14,7 @@ from chalicelib.warehouse import migrations
 FOLDER = Path(__file__).parents[2] / "sql"
 """At the root of the repository, and of the bundle."""
 COMMENT = re.compile(r"^ *--(?! (?:for each|end of) window$).*\n", re.MULTILINE)
-WINDOW = re.compile(r"^ *-- for each window\n(.*?)^ *-- end of window\n", re.MULTILINE | re.DOTALL)
+WINDOW, END = "-- for each window\n", "-- end of window\n"
 PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 
 
@@ -43,8 +43,11 @@ def for_windows(sql: str, windows: int) -> str:
     What stands between `-- for each window` and `-- end of window` reads one window. It is repeated, for each SELECT
     of its own reads its own blocks only.
     """
-
-    def union(found: re.Match[str]) -> str:
-        return "UNION ALL\n".join(PARAMETER.sub(rf":\1_{n}", found[1]) for n in range(1, windows + 1))
-
-    return WINDOW.sub(union, sql)
+    before, marked, rest = sql.partition(WINDOW)
+    parts = [before]
+    while marked:
+        read, _, after = rest.partition(END)
+        parts.append("UNION ALL\n".join(PARAMETER.sub(rf":\1_{n}", read) for n in range(1, windows + 1)))
+        before, marked, rest = after.partition(WINDOW)
+        parts.append(before)
+    return "".join(parts)
