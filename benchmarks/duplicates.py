@@ -28,9 +28,9 @@ from chalicelib.reconcile import repeats, transaction
 from chalicelib.reconcile.compare import Known
 from chalicelib.reconcile.job import Job
 from chalicelib.warehouse import migrations
-from local.faults import Faults
-from local.warehouse import Warehouse
-from local.warehouse.dialect import translate
+from local.aws.faults import Faults
+from local.aws.warehouse import Warehouse
+from local.aws.warehouse.dialect import translate
 
 ROWS = int(os.environ.get("DUPLICATES_ROWS", "100000000"))
 MEMORY = "8GB"  # for the warehouse; what is more is spilled to the disk

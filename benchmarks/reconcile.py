@@ -135,7 +135,7 @@ def plant(forest: Forest, aws: LocalAws) -> None:
     """Load rows for all files but what the damage took, and the damaged files themselves."""
     import boto3
 
-    from local.warehouse.responses import LiveRedshiftData
+    from local.aws.warehouse.responses import LiveRedshiftData
 
     s3 = boto3.client("s3")
     for key in forest.damaged:

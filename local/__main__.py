@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import faults, server, wsgi
+from local import server
+from local.aws import faults, wsgi
 from local.terminal import complain, option, stopped, typed, working
 
 HOME = Path(".local")

@@ -19,7 +19,7 @@ from rich.text import Text
 from chalicelib.settings import Settings, parameter_path
 from chalicelib.sources import choice, jetstream
 from chalicelib.telemetry import NAMESPACE
-from local import wsgi
+from local.aws import wsgi
 from local.network.generated import Generated
 from local.network.jetstream import Jetstream
 from local.network.recording import Recording, RecordingError

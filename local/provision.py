@@ -12,8 +12,8 @@ from chalicelib.settings import parameter_path
 from chalicelib.warehouse import copy, migrations
 from infra import template, warehouse
 from infra.stages import Stage
-from local.warehouse.database import Warehouse
-from local.warehouse.errors import WarehouseError
+from local.aws.warehouse.database import Warehouse
+from local.aws.warehouse.errors import WarehouseError
 
 STAGE = "local"
 NAME = f"disaster-tweets-{STAGE}"  # of the bucket, the stream, the workgroup

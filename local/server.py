@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from local import callers, disk, faults, wsgi
+from local.aws import callers, disk, faults, wsgi
 from local.terminal import option
 
 REGION = "us-east-1"
@@ -83,7 +83,7 @@ class LocalAws:
     def _load(self) -> None:
         """Look, as the schedule does, until no tweet file is left to load. Does nothing for a warehouse without tables,
         as the loader doesn't."""
-        from local import functions, schedule
+        from local.aws import functions, schedule
 
         with suppress(functions.FunctionError):
             while self._runs.invoke(f"disaster-tweets-{STAGE}-reconcile", schedule.event())["left"]:
@@ -127,7 +127,8 @@ class LocalAws:
         from moto.core.base_backend import BackendDict
 
         from chalicelib import telemetry
-        from local import (
+        from local import provision
+        from local.aws import (
             account,
             admin_http,
             comprehend,
@@ -136,14 +137,13 @@ class LocalAws:
             functions,
             kinesis,
             patches,
-            provision,
             s3,
             schedule,
             ssm,
             warehouse,
         )
-        from local.dispatch import Dispatcher
-        from local.logs import Logs
+        from local.aws.dispatch import Dispatcher
+        from local.aws.logs import Logs
 
         BackendDict.reset()  # of an earlier one in this process
         patches.install()

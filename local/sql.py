@@ -70,7 +70,7 @@ def main(argv: Sequence[str], home: Path) -> int:
 def complain(error: Exception, home: Path) -> None:
     """Print what went wrong, in one line, and what to do where the warehouse is not set up."""
     from chalicelib.warehouse import data_api
-    from local.warehouse.errors import WarehouseError
+    from local.aws.warehouse.errors import WarehouseError
 
     known = isinstance(error, data_api.WarehouseError | WarehouseError | ReadOnlyError | FileNotFoundError)
     said = str(error) if known else f"{type(error).__name__}: {error}"
@@ -91,7 +91,7 @@ def _is_set_up(home: Path) -> bool:
 
 def check_reads(statement: str) -> None:
     """Raise ReadOnlyError unless the statement only reads; WarehouseError where it is no statement."""
-    from local.warehouse import dialect
+    from local.aws.warehouse import dialect
 
     if dialect.is_copy(statement) or not dialect.translate(statement).reads:
         verb = " ".join(dialect.bare(statement).split()[:1]).upper()
@@ -109,7 +109,7 @@ def ask(home: Path, statement: str) -> tuple[list[str], Rows]:
     if announced is None:
         if not (home / "warehouse.duckdb").exists():
             raise FileNotFoundError(f"There is no warehouse in {home}: serve one (make local), or name another --home")
-        from local import warehouse
+        from local.aws import warehouse
 
         columns, records = warehouse.query(home, statement)
         return [column["name"] for column in columns], data_api.decoded(columns, records)

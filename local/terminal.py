@@ -17,7 +17,7 @@ def working(console: Console, message: str) -> Live:
     """Return a context that shows a message with a spinner until its end.
 
     `Console.status` does so too, but replaces sys.stdout meanwhile, and what functions print would reach the terminal
-    instead of their logs (`local/logs.py`).
+    instead of their logs (`local/aws/logs.py`).
     """
     spinner = Spinner("dots", text=message, style="status.spinner")
     return Live(

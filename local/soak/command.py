@@ -1,7 +1,7 @@
 """`make soak`: everything goes wrong, under load, for as long as you like; then, is everything there exactly once?
 
-Tweets and junk go into both streams without a pause while the faults of local/faults.py strike, rows are deleted and
-doubled by hand, reconciliations run at any time, and the server is killed with SIGKILL and started again. Then the
+Tweets and junk go into both streams without a pause while the faults of local/aws/faults.py strike, rows are deleted
+and doubled by hand, reconciliations run at any time, and the server is killed with SIGKILL and started again. Then the
 faults stop, the reconciler runs, and oracle.py compares every record that was acknowledged with what became of it.
 A run in which too little happened fails, too: it proves nothing.
 """

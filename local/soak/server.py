@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from local import faults, server
+from local import server
+from local.aws import faults
 
 ROOT = Path(__file__).parents[2]
 LOOK_SECONDS = 900.0  # the soak asks for its reconciliations itself

@@ -18,9 +18,10 @@ from typing import Any
 import requests
 from botocore.exceptions import ClientError
 
-from local import faults, provision
+from local import provision
+from local.aws import faults
+from local.aws.firehose.deliveries import undelivered
 from local.demo import DemoError, job
-from local.firehose.deliveries import undelivered
 from local.soak.evidence import client, query
 from local.soak.server import Server, SoakError, set_faults, struck
 

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from chalicelib.warehouse import data_api
-from local.comprehend.responses import LiveComprehend
+from local.aws.comprehend.responses import LiveComprehend
 from tests.support import ROOT, tweet_files
 from tests.support.admin_api import finished
 

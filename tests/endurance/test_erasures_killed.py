@@ -108,6 +108,6 @@ def test_after_kill_9_and_a_replay_nothing_is_found(tmp_path: Path) -> None:
 
 def left(aws: Served) -> int:
     """How many records Firehose still has: what it is delivering is on its disk until then."""
-    from local.firehose.deliveries import undelivered
+    from local.aws.firehose.deliveries import undelivered
 
     return undelivered(aws.home)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from local.aws.firehose.deliveries import undelivered
 from local.demo import job
-from local.firehose.deliveries import undelivered
 from local.soak.command import happened
 from local.soak.evidence import collect
 from local.soak.oracle import judge, missed

@@ -37,7 +37,7 @@ from infra import (
     warehouse,
 )
 from infra.stages import InfraError, Stage
-from local import dispatch, logs
+from local.aws import dispatch, logs
 from local.server import LocalAws
 from tests.support.infra_templates import Loader, bundle
 from tests.support.permissions import refused

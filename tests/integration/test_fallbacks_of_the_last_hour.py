@@ -15,7 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib import clients
 from chalicelib.classifier import fallbacks
 from chalicelib.telemetry import SERVICE
-from local.metrics import extract
+from local.aws.metrics import extract
 from local.server import LocalAws
 
 STAGE = "disaster-tweets-local"

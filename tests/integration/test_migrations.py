@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from chalicelib import jobs
 from chalicelib.warehouse import data_api, migrations, setup
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
+from local.aws.warehouse.errors import WarehouseError
 from local.server import LocalAws
-from local.warehouse.errors import WarehouseError
 from tests.support.warehouses import Scratch, scratch
 
 ONE = Migration(1, "one", "CREATE TABLE a (b INTEGER);")

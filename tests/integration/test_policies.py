@@ -18,7 +18,7 @@ import requests
 
 from infra import policies
 from infra.stages import FUNCTIONS, stage
-from local import schedule
+from local.aws import schedule
 from local.network.generated import Generated
 from local.network.jetstream import Jetstream
 from local.server import LocalAws

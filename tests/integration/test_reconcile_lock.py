@@ -16,7 +16,7 @@ from chalicelib.conditional import HeldError
 from chalicelib.reconcile import lock
 from chalicelib.reconcile.lock import Lock
 from chalicelib.settings import settings
-from local.faults import Faults
+from local.aws.faults import Faults
 from local.server import LocalAws
 from tests.support import tweet_files as files
 

@@ -24,13 +24,13 @@ from infra import conformance, data_plane, smoke, template
 from infra.conformance import CHECKS, Place
 from infra.conformance import run as run_conformance
 from infra.stages import InfraError, stage
-from local import functions, kinesis, patches, ssm
-from local.aws_error import AwsError
-from local.comprehend import service as comprehend
-from local.firehose import delivery, responses, settings
+from local.aws import functions, kinesis, patches, ssm
+from local.aws.aws_error import AwsError
+from local.aws.comprehend import service as comprehend
+from local.aws.firehose import delivery, responses, settings
+from local.aws.warehouse import database, dialect, rights, statements, strict
+from local.aws.warehouse import responses as data_api
 from local.server import LocalAws
-from local.warehouse import database, dialect, rights, statements, strict
-from local.warehouse import responses as data_api
 
 Patch = pytest.MonkeyPatch
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local import faults
+from local.aws import faults
 from tests.support import ROOT
 from tests.support import firehose_in_memory as firehose
 

@@ -7,8 +7,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import context, provision
-from local.dispatch import refusal
+from local import provision
+from local.aws import context
+from local.aws.dispatch import refusal
 from local.server import LocalAws
 from tests.support import ROOT
 from tests.support.admin_api import finished

@@ -14,12 +14,12 @@ from moto.comprehend import urls
 from moto.comprehend.responses import ComprehendResponse
 from moto.core.exceptions import ServiceException
 
-from local.comprehend import service as module
-from local.comprehend import training
-from local.comprehend.responses import LiveComprehend
-from local.comprehend.service import Comprehend
-from local.comprehend.throughput import Throughput
-from local.faults import Faults
+from local.aws.comprehend import service as module
+from local.aws.comprehend import training
+from local.aws.comprehend.responses import LiveComprehend
+from local.aws.comprehend.service import Comprehend
+from local.aws.comprehend.throughput import Throughput
+from local.aws.faults import Faults
 
 WORDS = {"wildfire": ["smoke", "burn", "blaze"], "flood": ["water", "river", "rain"], "not_disaster": ["pizza", "song"]}
 OWNER = ("us-east-1", "123456789012")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.faults import Faults
-from local.firehose import errors, transform
-from local.firehose.journal import Record
-from local.firehose.transform import Failure, InvocationError, Outcome
+from local.aws.faults import Faults
+from local.aws.firehose import errors, transform
+from local.aws.firehose.journal import Record
+from local.aws.firehose.transform import Failure, InvocationError, Outcome
 from tests.support.firehose_in_memory import FUNCTION, S3
 
 RECORDS = [Record(n, 1_770_000_000_000 + n, f"record {n}".encode()) for n in range(3)]

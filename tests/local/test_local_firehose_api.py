@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.firehose.models import firehose_backends
 
-from local.firehose.deliveries import described, restored
+from local.aws.firehose.deliveries import described, restored
 from local.server import LocalAws
 
 if TYPE_CHECKING:

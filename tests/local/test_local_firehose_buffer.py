@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.firehose.buffer import Buffer, Hints
+from local.aws.firehose.buffer import Buffer, Hints
 
 HINTS = Hints(100, 60.0)
 

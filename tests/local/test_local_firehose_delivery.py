@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from moto.core.exceptions import ServiceException
 
-from local.firehose import stream as module
-from local.firehose.buffer import Hints
-from local.firehose.journal import Journal
-from local.firehose.settings import Processor
+from local.aws.firehose import stream as module
+from local.aws.firehose.buffer import Hints
+from local.aws.firehose.journal import Journal
+from local.aws.firehose.settings import Processor
 from tests.support.firehose_in_memory import FUNCTION, REDSHIFT, S3, WITH_BACKUP, World, deliver, stream, until, upper
 
 NEVER = Hints(3 * 1024 * 1024, 900.0)

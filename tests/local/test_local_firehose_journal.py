@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.firehose.journal import Batch, Journal, Record
+from local.aws.firehose.journal import Batch, Journal, Record
 from tests.support import ROOT
 
 
@@ -70,7 +70,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     writer = """
 import sys
 from pathlib import Path
-from local.firehose.journal import Journal
+from local.aws.firehose.journal import Journal
 journal = Journal(Path(sys.argv[1]))
 while True:
     records = journal.append(1000, [b"x" * 1000] * 20)

@@ -13,9 +13,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import context, functions
-from local.functions import Function, FunctionError, Functions
-from local.logs import Logs
+from local.aws import context, functions
+from local.aws.functions import Function, FunctionError, Functions
+from local.aws.logs import Logs
 
 
 @pytest.fixture

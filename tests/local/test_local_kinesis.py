@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.kinesis.models import kinesis_backends
 
-from local import kinesis
+from local.aws import kinesis
 from local.server import LocalAws
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local import disk, logs, s3
-from local.firehose.settings import AwsError, Settings
+from local.aws import disk, logs, s3
+from local.aws.firehose.settings import AwsError, Settings
 from tests.support import ROOT
 from tests.support.firehose_in_memory import REDSHIFT, WITH_BACKUP, World, deliver, stream, upper
 from tests.support.served import served
@@ -123,7 +123,7 @@ def test_a_stream_that_cannot_write_down_its_progress_waits_and_delivers_once(tm
 def test_records_whose_batch_cannot_be_written_down_stay_in_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local.firehose.stream.ROOM_PAUSE", 0.01)
+    monkeypatch.setattr("local.aws.firehose.stream.ROOM_PAUSE", 0.01)
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
     world, failures = World(), [error, error]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import patches
+from local.aws import patches
 from tests.support import ROOT
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:disaster-tweets-local"
@@ -63,7 +63,7 @@ def test_pages_of_objects_are_what_motos_own_are() -> None:
     code = """
 import sys
 if sys.argv[1:]:
-    from local import patches
+    from local.aws import patches
     patches.install()
 from moto.s3.models import s3_backends
 s3 = s3_backends["123456789012"]["aws"]
@@ -117,7 +117,7 @@ def test_the_local_aws_starts_without_ec2_and_api_gateway() -> None:
     """Each takes as long to import as all the rest that a start needs; what asks for EC2 later gets the whole of it."""
     code = """if True:
         import sys, local.ssm
-        from local import patches
+        from local.aws import patches
         patches.install()
         print(*sorted(sys.modules))
         from moto.ec2 import ec2_backends

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local import schedule
+from local.aws import schedule
 
 
 def test_the_app_declares_how_often_its_functions_run() -> None:

@@ -20,8 +20,8 @@ from rich.cells import cell_len
 
 from chalicelib.warehouse import data_api
 from local import sql
-from local.faults import Faults
-from local.warehouse import Warehouse, dialect
+from local.aws.faults import Faults
+from local.aws.warehouse import Warehouse, dialect
 from tests.support import ROOT
 
 KEY = "0123456789abcdef0123456789abcdef"

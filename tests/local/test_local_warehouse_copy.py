@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.warehouse.copy import OPTIONS
-from local.warehouse import WarehouseError
-from local.warehouse.copy import parse
+from local.aws.warehouse import WarehouseError
+from local.aws.warehouse.copy import parse
 from tests.support.warehouses import Scratch, scratch
 
 COPY = "COPY t FROM 's3://bucket/in/' IAM_ROLE 'arn:aws:iam::123456789012:role/r' "

@@ -13,9 +13,9 @@ from chalicelib.warehouse import migrations
 from infra import warehouse
 from infra.stages import Stage
 from local import provision
+from local.aws.warehouse import WarehouseError
+from local.aws.warehouse.responses import database_user
 from local.server import LocalAws
-from local.warehouse import WarehouseError
-from local.warehouse.responses import database_user
 from tests.support.warehouses import ROLE, Scratch, scratch
 
 OF = Stage("local", {})

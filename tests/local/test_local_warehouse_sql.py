@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from local.warehouse import UnsupportedError, WarehouseError, query
-from local.warehouse.dialect import names
+from local.aws.warehouse import UnsupportedError, WarehouseError, query
+from local.aws.warehouse.dialect import names
 from tests.support.warehouses import Scratch, scratch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local.functions import MOST_BYTES, Function, FunctionError, Functions
-from local.logs import Logs
+from local.aws.functions import MOST_BYTES, Function, FunctionError, Functions
+from local.aws.logs import Logs
 
 CODE = f"""
 import os

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from local import wsgi
-from local.wsgi import PortTakenError, Server
+from local.aws import wsgi
+from local.aws.wsgi import PortTakenError, Server
 
 
 @Request.application

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local import kinesis
-from local.firehose.deliveries import undelivered
-from local.firehose.journal import Journal
+from local.aws import kinesis
+from local.aws.firehose.deliveries import undelivered
+from local.aws.firehose.journal import Journal
 from local.soak.command import HOME
 from local.soak.server import Server
 

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from rich.console import Console
 
-from local import faults
+from local.aws import faults
 from local.soak import trouble
 from local.soak.command import DEMANDS, told
 from local.soak.oracle import Verdict

@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from local.faults import Faults
-from local.firehose.buffer import Hints
-from local.firehose.delivery import Outside
-from local.firehose.journal import Journal
-from local.firehose.settings import Copy, Place, Processor, Settings
-from local.firehose.stream import Stream
+from local.aws.faults import Faults
+from local.aws.firehose.buffer import Hints
+from local.aws.firehose.delivery import Outside
+from local.aws.firehose.journal import Journal
+from local.aws.firehose.settings import Copy, Place, Processor, Settings
+from local.aws.firehose.stream import Stream
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:transform:$LATEST"
 SOON = Hints(1024 * 1024, 0.02)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from local.warehouse.dialect import is_copy, translate
+from local.aws.warehouse.dialect import is_copy, translate
 from tests.support.warehouses import Scratch
 
 WRITES = re.compile(r"\s*(?:COPY|INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+(disaster\.\w+)", re.IGNORECASE)

@@ -13,7 +13,8 @@ from unittest import mock
 
 from botocore.client import BaseClient
 
-from local import logs, server
+from local import server
+from local.aws import logs
 
 ACCOUNT = "123456789012"
 

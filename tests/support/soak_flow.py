@@ -14,7 +14,7 @@ from chalicelib.reconcile import lock
 from chalicelib.settings import settings
 from chalicelib.transform import answer
 from chalicelib.warehouse import data_api
-from local.faults import Faults
+from local.aws.faults import Faults
 from local.server import LocalAws
 from local.soak.evidence import ERRORS, REJECTED, TWEETS, collect
 from local.soak.oracle import Happened, Verdict, judge

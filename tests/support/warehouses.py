@@ -16,8 +16,8 @@ import orjson
 from chalicelib.columns import NAMES
 from chalicelib.reconcile import repeats
 from chalicelib.warehouse import copy, migrations
-from local.faults import Faults
-from local.warehouse import Warehouse
+from local.aws.faults import Faults
+from local.aws.warehouse import Warehouse
 
 ROLE = "arn:aws:iam::123456789012:role/copy"
 
