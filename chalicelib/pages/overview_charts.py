@@ -12,6 +12,7 @@ from chalicelib.pages.words import plural
 
 HEIGHT = 60
 HOURS = 48  # shown
+LINE = 66  # characters that fit beside each other over a bar
 
 
 def compared(rows: Sequence[Mapping[str, Any]], what: str) -> str:
@@ -27,12 +28,17 @@ def compared(rows: Sequence[Mapping[str, Any]], what: str) -> str:
         counts = f"{plural(row['posts'], 'post')}, {plural(row['distinct_texts'], 'text')}"
         told = f"{counts}; {row['posts_before']:,} before"
         parts.append(
-            f"{charts.label(0, y + 13, row['name'], 'start')}{charts.label(charts.WIDTH, y + 13, told, 'end')}"
+            f"{charts.label(0, y + 13, _fitting(row['name'], LINE - len(told)), 'start')}"
+            f"{charts.label(charts.WIDTH, y + 13, told, 'end')}"
             f'<rect class="track" x="0" y="{y + 18}" width="{charts.WIDTH}" height="7" rx="3.5"/>'
             f'<rect class="bar" x="0" y="{y + 18}" width="{now:.1f}" height="7" rx="3.5"/>'
             f'<rect class="weak" x="0" y="{y + 26}" width="{before:.1f}" height="3" rx="1.5"/>'
         )
     return charts.svg(34 * len(rows), what, parts)
+
+
+def _fitting(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…"
 
 
 def curve(hours: charts.Hours, until: str) -> str:
