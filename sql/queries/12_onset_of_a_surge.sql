@@ -1,4 +1,5 @@
 -- When did a kind begin to surge in the last week? The first hour far above the 24 before it, and how high it went.
+-- Of the stream's first day it says nothing: there are no 24 hours before.
 WITH hourly AS (
     SELECT
         t.disaster_label AS kind,
@@ -12,6 +13,10 @@ WITH hourly AS (
     GROUP BY t.disaster_label, DATE_TRUNC('hour', COALESCE(t.created_at, t.arrived_at))
 ),
 
+began AS (
+    SELECT MIN(hour) AS hour FROM hourly
+),
+
 compared AS (
     SELECT
         h.kind,
@@ -19,6 +24,7 @@ compared AS (
         h.relevant,
         COALESCE(SUM(b.relevant), 0) / 24.0 AS mean_hour_before
     FROM hourly AS h
+    INNER JOIN began AS s ON h.hour >= DATEADD(HOUR, 24, s.hour)
     LEFT JOIN hourly AS b ON h.kind = b.kind AND h.hour > b.hour AND h.hour <= DATEADD(HOUR, 24, b.hour)
     WHERE h.hour >= DATEADD(DAY, -7, GETDATE())
     GROUP BY h.kind, h.hour, h.relevant

@@ -161,8 +161,8 @@ def test_freshness_is_the_time_from_arrival_to_load(house: Scratch) -> None:
     assert 100 <= longest < 110
 
 
-def test_there_are_ten_questions() -> None:
-    assert len(QUERIES) == 10
+def test_there_are_fifteen_questions() -> None:
+    assert len(QUERIES) == 15
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
@@ -172,7 +172,9 @@ def test_a_question_runs_as_it_is(house: Scratch, path: Path) -> None:
     assert "?" in question.splitlines()[0]
     past = [{"disaster_label": "flood", "location": "Lima", **ago(hours=n + 1.5)} for n in range(48)]
     unsure = {"relevance_score": 0.51, "relevance_label": "relevant", "location": "Lima"}
-    house.load(*past, *[{**ago(minutes=n), **unsure} for n in range(10)])
+    lima = {"place": "Lima", "country_code": "PE", "latitude": -12.04, "longitude": -77.03, "place_basis": "text"}
+    surge = [{"disaster_label": "flood", **lima, **ago(seconds=n)} for n in range(40)]
+    house.load(*past, *surge, *[{**ago(minutes=n), **unsure} for n in range(10)])
     (statement,) = migrations.statements(question)
     assert house.run(statement), "a question over tweets that are there has an answer"
 

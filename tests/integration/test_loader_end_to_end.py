@@ -47,7 +47,8 @@ def test_rows_can_be_queried_within_ten_seconds_and_nothing_is_stored_a_second_t
     until(lambda: latest(aws)["status"] == "succeeded" and latest(aws)["new"]["loaded"] > 0)
     report = latest(aws)
     assert report["verdict"] == "well"  # the ordinary way in is no repair
-    assert report["warehouse"]["woken"] and report["warehouse"]["why"] == "tweet files to load"
+    why = {"tweet files to load", "no run has left a ledger"}  # the first run of a new home, or the next one
+    assert report["warehouse"]["woken"] and report["warehouse"]["why"] in why
     assert (report["tweets"]["late"], report["tweets"]["repaired"], report["findings"]) == (0, 0, [])
 
 

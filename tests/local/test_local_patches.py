@@ -116,7 +116,7 @@ def test_chalices_api_is_imported() -> None:
 def test_the_local_aws_starts_without_ec2_and_api_gateway() -> None:
     """Each takes as long to import as all the rest that a start needs; what asks for EC2 later gets the whole of it."""
     code = """if True:
-        import sys, local.ssm
+        import sys, local.aws.ssm
         from local.aws import patches
         patches.install()
         print(*sorted(sys.modules))

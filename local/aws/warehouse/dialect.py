@@ -72,6 +72,7 @@ class Like:
     defaults: bool
 
 
+IDENTITY = re.compile(r"\bIDENTITY\b", re.IGNORECASE)
 PLACE = re.compile("'\ue000([^\ue001]*)\ue001'")
 """Where a parameter's value goes in a translated statement. The characters are of Unicode's private use area."""
 
@@ -104,7 +105,8 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
     if append := APPEND.match(text):
         target, source = append.groups()
         return Translation((f"INSERT INTO {target} BY NAME SELECT * FROM {source}", f"DELETE FROM {source}"))  # noqa: S608
-    translation, wanted = _translated(text)
+    again = _translated.__wrapped__ if IDENTITY.search(text) else _translated  # each table has a sequence of its own
+    translation, wanted = again(text)
     given = parameters or {}
     for name in wanted:
         if name not in given:
