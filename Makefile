@@ -70,7 +70,7 @@ test-again: setup ## run what failed the last time, by itself
 	@$(PY) -m pytest --last-failed --last-failed-no-failures none tests
 
 endurance: setup ## see that memory stays bounded and nothing is lost through faults and kills
-	@$(PY) -m pytest --numprocesses auto tests/endurance
+	@$(PY) -m pytest --numprocesses auto --dist loadfile tests/endurance
 
 test-unit: setup ## run the tests that need no local AWS, process or warehouse
 	@$(PY) -m pytest --numprocesses auto tests/unit
