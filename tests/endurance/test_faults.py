@@ -141,6 +141,6 @@ def test_everything_is_there_exactly_once(world: World, rounds: list[Round]) -> 
     assert judge(happened(world.aws, world.sender, world.trouble), collect(world.aws.endpoint_url)).problems == []
 
 
-def test_it_was_not_for_want_of_trouble(world: World, rounds: list[Round]) -> None:  # noqa: ARG001 - they are the trouble
+def test_it_was_not_for_want_of_trouble(world: World) -> None:
     verdict = judge(happened(world.aws, world.sender, world.trouble), collect(world.aws.endpoint_url))
     assert missed(verdict.measures, DEMANDS) == []
