@@ -1,9 +1,14 @@
 """What AWS calls. Wiring only: each entry point imports its own code when called, and pays for no other's start."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice import Chalice, IAMAuthorizer, Rate
 from chalice.app import CloudWatchEvent, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chalicelib.admin.http import Answer
 
 app = Chalice(app_name="disaster-tweets")
 IAM = IAMAuthorizer()
@@ -52,8 +57,8 @@ def run_job(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return jobs.run(event, context)
 
 
-def admin(view: str, **arguments: str) -> Response:
-    """Answer the current request with `chalicelib.admin.<module>.<function>`."""
+def admin(view: "Callable[..., Answer]", **arguments: str) -> Response:
+    """Answer the current request with a view of chalicelib/admin/."""
     from chalicelib.admin import dispatch
 
     return dispatch.answer(view, app.current_request, arguments)
@@ -69,124 +74,174 @@ def explain_refusal(event: Any, get_response: Any) -> Response:
 
 @app.route("/", methods=["GET"], authorizer=IAM)
 def index() -> Response:
-    return admin("index.show")
+    from chalicelib.admin import index
+
+    return admin(index.show)
 
 
 @app.route("/overview", methods=["GET"], authorizer=IAM)
 def show_overview() -> Response:
-    return admin("overview.show")
+    from chalicelib.admin import overview
+
+    return admin(overview.show)
 
 
 @app.route("/warehouse", methods=["GET"], authorizer=IAM)
 def show_warehouse() -> Response:
-    return admin("warehouse.show")
+    from chalicelib.admin import warehouse
+
+    return admin(warehouse.show)
 
 
 @app.route("/warehouse/setup", methods=["POST"], authorizer=IAM)
 def set_up_warehouse() -> Response:
-    return admin("warehouse.set_up")
+    from chalicelib.admin import warehouse
+
+    return admin(warehouse.set_up)
 
 
 @app.route("/warehouse/setup/{job_id}", methods=["GET"], authorizer=IAM)
 def show_setup(job_id: str) -> Response:
-    return admin("warehouse.show_setup", job_id=job_id)
+    from chalicelib.admin import warehouse
+
+    return admin(warehouse.show_setup, job_id=job_id)
 
 
 @app.route("/classifier/train", methods=["POST"], authorizer=IAM)
 def train_classifier() -> Response:
-    return admin("classifier.train")
+    from chalicelib.admin import classifier
+
+    return admin(classifier.train)
 
 
 @app.route("/classifier/versions", methods=["GET"], authorizer=IAM)
 def list_versions() -> Response:
-    return admin("classifier.list_versions")
+    from chalicelib.admin import classifier
+
+    return admin(classifier.list_versions)
 
 
 @app.route("/classifier/versions/{version}", methods=["GET"], authorizer=IAM)
 def show_version(version: str) -> Response:
-    return admin("classifier.show_version", version=version)
+    from chalicelib.admin import classifier
+
+    return admin(classifier.show_version, version=version)
 
 
 @app.route("/classifier/versions/{version}/endpoint", methods=["POST"], authorizer=IAM)
 def create_endpoint(version: str) -> Response:
-    return admin("classifier.create_endpoint", version=version)
+    from chalicelib.admin import classifier
+
+    return admin(classifier.create_endpoint, version=version)
 
 
 @app.route("/classifier/versions/{version}/endpoint", methods=["DELETE"], authorizer=IAM)
 def delete_endpoint(version: str) -> Response:
-    return admin("classifier.delete_endpoint", version=version)
+    from chalicelib.admin import classifier
+
+    return admin(classifier.delete_endpoint, version=version)
 
 
 @app.route("/classifier/active", methods=["GET"], authorizer=IAM)
 def show_active() -> Response:
-    return admin("classifier.show_active")
+    from chalicelib.admin import classifier
+
+    return admin(classifier.show_active)
 
 
 @app.route("/classifier/active", methods=["PUT"], authorizer=IAM)
 def activate() -> Response:
-    return admin("classifier.activate")
+    from chalicelib.admin import classifier
+
+    return admin(classifier.activate)
 
 
 @app.route("/classifier/evaluate", methods=["POST"], authorizer=IAM)
 def evaluate() -> Response:
-    return admin("classifier.evaluate")
+    from chalicelib.admin import classifier
+
+    return admin(classifier.evaluate)
 
 
 @app.route("/classifier/evaluations/{job_id}", methods=["GET"], authorizer=IAM)
 def show_evaluation(job_id: str) -> Response:
-    return admin("classifier.show_evaluation", job_id=job_id)
+    from chalicelib.admin import classifier
+
+    return admin(classifier.show_evaluation, job_id=job_id)
 
 
 @app.route("/reconciliations", methods=["POST"], authorizer=IAM)
 def start_reconciliation() -> Response:
-    return admin("reconciliations.start")
+    from chalicelib.admin import reconciliations
+
+    return admin(reconciliations.start)
 
 
 @app.route("/reconciliations", methods=["GET"], authorizer=IAM)
 def list_reconciliations() -> Response:
-    return admin("reconciliations.list_all")
+    from chalicelib.admin import reconciliations
+
+    return admin(reconciliations.list_all)
 
 
 @app.route("/findings", methods=["GET"], authorizer=IAM)
 def list_findings() -> Response:
-    return admin("findings.list_all")
+    from chalicelib.admin import findings
+
+    return admin(findings.list_all)
 
 
 @app.route("/findings/{finding_id}/resolve", methods=["POST"], authorizer=IAM)
 def resolve_finding(finding_id: str) -> Response:
-    return admin("findings.resolve", finding_id=finding_id)
+    from chalicelib.admin import findings
+
+    return admin(findings.resolve, finding_id=finding_id)
 
 
 @app.route("/labels", methods=["GET"], authorizer=IAM)
 def offer_posts() -> Response:
-    return admin("labels.queue")
+    from chalicelib.admin import labels
+
+    return admin(labels.queue)
 
 
 @app.route("/labels", methods=["POST"], authorizer=IAM)
 def review_post() -> Response:
-    return admin("labels.review")
+    from chalicelib.admin import labels
+
+    return admin(labels.review)
 
 
 @app.route("/situations", methods=["GET"], authorizer=IAM)
 def list_situations() -> Response:
-    return admin("situations.list_all")
+    from chalicelib.admin import situations
+
+    return admin(situations.list_all)
 
 
 @app.route("/erasures", methods=["POST"], authorizer=IAM)
 def start_erasure() -> Response:
-    return admin("erasures.start")
+    from chalicelib.admin import erasures
+
+    return admin(erasures.start)
 
 
 @app.route("/erasures", methods=["GET"], authorizer=IAM)
 def list_erasures() -> Response:
-    return admin("erasures.list_all")
+    from chalicelib.admin import erasures
+
+    return admin(erasures.list_all)
 
 
 @app.route("/erasures/{job_id}", methods=["GET"], authorizer=IAM)
 def show_erasure(job_id: str) -> Response:
-    return admin("erasures.show", job_id=job_id)
+    from chalicelib.admin import erasures
+
+    return admin(erasures.show, job_id=job_id)
 
 
 @app.route("/reconciliations/{job_id}", methods=["GET"], authorizer=IAM)
 def show_reconciliation(job_id: str) -> Response:
-    return admin("reconciliations.show", job_id=job_id)
+    from chalicelib.admin import reconciliations
+
+    return admin(reconciliations.show, job_id=job_id)

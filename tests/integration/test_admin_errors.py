@@ -8,7 +8,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib.admin import dispatch, index
+from chalicelib.admin import dispatch
 from chalicelib.admin.http import Answer
 
 REQUEST = SimpleNamespace(
@@ -19,12 +19,11 @@ REQUEST = SimpleNamespace(
 )
 
 
-def answered(monkeypatch: pytest.MonkeyPatch, error: Exception) -> tuple[int, dict[str, str]]:
+def answered(error: Exception) -> tuple[int, dict[str, str]]:
     def fails(request: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(index, "show", fails)
-    response = dispatch.answer("index.show", REQUEST, {})
+    response = dispatch.answer(fails, REQUEST, {})
     return response.status_code, response.body
 
 
@@ -51,12 +50,12 @@ def test_an_error_of_aws_keeps_its_words_and_its_request_id(
         "Error": {"Code": code, "Message": "Slow down."},
         "ResponseMetadata": {"HTTPStatusCode": given, "RequestId": "aws-7"},
     }
-    found = answered(monkeypatch, ClientError(response, "CreateEndpoint"))
+    found = answered(ClientError(response, "CreateEndpoint"))
     assert found == (status, {"Code": code, "Message": "CreateEndpoint: Slow down. (AWS request id aws-7)"})
 
 
 def test_aws_out_of_reach_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    status, body = answered(monkeypatch, EndpointConnectionError(endpoint_url="https://comprehend"))
+    status, body = answered(EndpointConnectionError(endpoint_url="https://comprehend"))
     assert (status, body["Code"]) == (503, "ServiceUnavailable")
     assert "https://comprehend" in body["Message"]
 
@@ -64,15 +63,19 @@ def test_aws_out_of_reach_is_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_anything_unforeseen_is_a_500_that_names_the_log_and_tells_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    status, body = answered(monkeypatch, KeyError("secret"))
+    status, body = answered(KeyError("secret"))
     assert (status, set(body)) == (500, {"Code", "Message"})
     assert "r-1" in body["Message"] and "secret" not in body["Message"]
 
 
 def test_every_call_leaves_an_audit_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(index, "show", lambda _: Answer({}))
     monkeypatch.setattr("chalicelib.admin.dispatch.logger", Logger(service="test"))
-    dispatch.answer("index.show", REQUEST, {})
+
+    def show(_: Any) -> Answer:
+        return Answer({})
+
+    monkeypatch.setattr(show, "__module__", "chalicelib.admin.index")
+    dispatch.answer(show, REQUEST, {})
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert line["message"] == "admin call"
     assert line["caller"] == "arn:aws:iam::123456789012:user/ada"

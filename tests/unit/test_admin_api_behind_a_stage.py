@@ -1,5 +1,6 @@
 """Location and status_url lead to the job, wherever the API stands on its host."""
 
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urljoin
@@ -27,7 +28,8 @@ def called(view: str, path: str, route: str, **arguments: str) -> Any:
         query_params=None,
         headers={},
     )
-    return dispatch.answer(view, request, arguments)
+    module, function = view.split(".")
+    return dispatch.answer(getattr(import_module(f"chalicelib.admin.{module}"), function), request, arguments)
 
 
 @pytest.fixture(autouse=True)
