@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import ROOT, original, records
+from infra import package
 
 BATCH = 500  # records an event
 ROUNDS = 7  # a batch's best counts: in the others it was disturbed
@@ -182,7 +182,7 @@ def bundle() -> Iterator[tuple[str, Path]]:
         yield "the working tree; make package builds the bundle", ROOT
         return
     with tempfile.TemporaryDirectory() as directory:
-        zipfile.ZipFile(packages[-1]).extractall(directory)
+        package.unzip(packages[-1], Path(directory))
         yield f"the bundle {packages[-1].relative_to(ROOT)}", Path(directory)
 
 

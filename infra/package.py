@@ -179,20 +179,28 @@ def machine(header: bytes) -> int | None:
     return int.from_bytes(header[18:20], "little") if header[:4] == b"\x7fELF" and len(header) >= 20 else None
 
 
+def unzip(path: Path, folder: Path) -> None:
+    """Unzip the bundle so that this machine can run it.
+
+    What is compiled in it is Lambda's, so over it the same requirements and accelerator are put as this machine runs
+    them.
+    """
+    with ZipFile(path) as bundle:
+        for entry in bundle.infolist():
+            Path(bundle.extract(entry, folder)).chmod(entry.external_attr >> 16)  # as Lambda does
+    runtime.unpack(folder, CACHE, None)
+    shutil.copy(accelerated(os.uname().machine, sys.platform), folder / "chalicelib" / "transform")
+
+
 def run_alone(path: Path) -> None:
     """Run the unzipped bundle against a local AWS: one Firehose event, one admin call, one reconciliation.
 
-    What is compiled in it is Lambda's, so beside it the same requirements and accelerator are put as this machine runs
-    them. The interpreter is isolated: on its path are the standard library and the bundle. Raise InfraError with what
-    the bundle said.
+    The interpreter is isolated: on its path are the standard library and the bundle. Raise InfraError with what the
+    bundle said.
     """
     with tempfile.TemporaryDirectory() as scratch:
         unzipped = Path(scratch, "task")
-        with ZipFile(path) as bundle:
-            for entry in bundle.infolist():
-                Path(bundle.extract(entry, unzipped)).chmod(entry.external_attr >> 16)  # as Lambda does
-        runtime.unpack(unzipped, CACHE, None)
-        shutil.copy(accelerated(os.uname().machine, sys.platform), unzipped / "chalicelib" / "transform")
+        unzip(path, unzipped)
         with local_aws(Path(scratch, "home")) as endpoint_url:
             environment = {
                 "PATH": os.defpath,
