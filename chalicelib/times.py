@@ -5,7 +5,9 @@ The transform writes a row's times itself (`transform/rows.py`): a million a min
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 
 def utc(moment: datetime) -> datetime:
@@ -35,3 +37,8 @@ def sql(moment: datetime) -> str:
 def sql_exact(moment: datetime) -> str:
     """Return `2026-01-31 12:00:00.123456`, for what is told apart by less than a second."""
     return utc(moment).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def written(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the warehouse with its times as `seconds` writes them."""
+    return {name: seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}

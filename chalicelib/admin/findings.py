@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from chalice.app import ConflictError, NotFoundError
 
 from chalicelib import times
 from chalicelib.admin.http import Answer, Request
+from chalicelib.admin.patience import PATIENCE, failed
 from chalicelib.admin.validation import validate
 from chalicelib.reconcile import findings
-from chalicelib.warehouse.data_api import StillRunningError, WarehouseError
+from chalicelib.warehouse.data_api import WarehouseError
 
-PATIENCE = 20.0  # seconds: API Gateway stops at 29
 LINE = {
     "type": "string",
     "pattern": r"^ *[!-~\u00a1-\ud7ff\ue000-\ufffd][ -~\u00a0-\ud7ff\ue000-\ufffd]*$",
@@ -58,15 +57,5 @@ def resolve(request: Request, finding_id: str) -> Answer:
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: times.seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    plain = times.written(row)
     return {**plain, "to_do": findings.TO_DO[row["kind"]] if row["status"] == "outstanding" else None}
-
-
-def failed(error: WarehouseError) -> Answer:
-    """Return the answer to a request for which the warehouse could not be asked."""
-    if isinstance(error, StillRunningError):
-        message = "The warehouse is waking up or busy. Ask again in a minute: repeating this call does no harm"
-        return Answer({"Code": "ServiceUnavailable", "Message": message}, status=503)
-    if "does not exist" in str(error):
-        return Answer({"Code": "ConflictError", "Message": f"POST /warehouse/setup first: {error}"}, status=409)
-    return Answer({"Code": "WarehouseError", "Message": str(error)}, status=502)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from chalice.app import NotFoundError
 
 from chalicelib import times
-from chalicelib.admin.findings import LINE, failed
+from chalicelib.admin.findings import LINE
 from chalicelib.admin.http import Answer, Request
+from chalicelib.admin.patience import PATIENCE, failed
 from chalicelib.admin.validation import validate
 from chalicelib.classifier.information import TYPES
 from chalicelib.classifier.taxonomy import CODES
@@ -18,7 +17,6 @@ from chalicelib.warehouse import data_api
 from chalicelib.warehouse.data_api import WarehouseError
 from chalicelib.warehouse.statements import named
 
-PATIENCE = 20.0  # seconds: API Gateway stops at 29
 REVIEW = {
     "type": "object",
     "additionalProperties": False,
@@ -42,7 +40,7 @@ def queue(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
         posts, (reviewed,) = data_api.rows_of(f"{done}:1"), data_api.rows_of(f"{done}:2")
     except WarehouseError as error:
         return failed(error)
-    return Answer({"queue": [_shown(post) for post in posts], "reviewed": reviewed})
+    return Answer({"queue": [times.written(post) for post in posts], "reviewed": reviewed})
 
 
 def review(request: Request) -> Answer:
@@ -68,8 +66,4 @@ def review(request: Request) -> Answer:
         return failed(error)
     if not found:
         raise NotFoundError(f"There is no post {body['tweet_key']}: GET /labels offers some")
-    return Answer(_shown(found[0]))
-
-
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: times.seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    return Answer(times.written(found[0]))

@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib import times
-from chalicelib.admin.findings import failed
 from chalicelib.admin.http import Answer, Request
+from chalicelib.admin.patience import PATIENCE, failed
 from chalicelib.warehouse import data_api
 from chalicelib.warehouse.data_api import WarehouseError
 from chalicelib.warehouse.statements import named
 
-PATIENCE = 20.0  # seconds: API Gateway stops at 29
 WEEK = timedelta(days=7)
 
 
@@ -35,13 +34,9 @@ def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     status = "closed" if row["closed_at"] else "open"
     lists = {name: row[name] or [] for name in ("places", "information_types")}
-    return {**_plain(row), "status": status, **lists}
+    return {**times.written(row), "status": status, **lists}
 
 
 def _example(post: Mapping[str, Any]) -> dict[str, Any]:
-    own = {name: value for name, value in _plain(post).items() if name not in {"situation_id", "nth", "original_text"}}
-    return {"text": post["original_text"], **own}
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: times.seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}
+    rest = {name: value for name, value in post.items() if name not in {"situation_id", "nth", "original_text"}}
+    return {"text": post["original_text"], **times.written(rest)}

@@ -60,10 +60,4 @@ def _by_situation(rows: Rows) -> dict[str, list[dict[str, Any]]]:
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as JSON has it."""
-    return {name: _as_json(value) for name, value in row.items()}
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return times.seconds(value)
-    return float(value) if isinstance(value, Decimal) else value
+    return {name: float(value) if isinstance(value, Decimal) else value for name, value in times.written(row).items()}

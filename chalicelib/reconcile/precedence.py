@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import clients, conditional, layout
+from chalicelib import clients, conditional, layout, times
 
-KEY = f"{layout.REPORTS}reconciliations/surge.json"
+KEY = layout.report("reconciliations", "surge")
 
 
 def ask(bucket: str) -> None:
     """Ask the run under way to end early. Raise what boto3 raises."""
-    body = f'{{"asked_at": "{datetime.now(UTC).isoformat()}"}}'
+    body = f'{{"asked_at": "{times.milliseconds(datetime.now(UTC))}"}}'
     clients.s3().put_object(Bucket=bucket, Key=KEY, Body=body.encode())
 
 

@@ -61,9 +61,12 @@ def message(row: Mapping[str, Any], stage: str) -> str:
 
     docs.aws.amazon.com/sns/latest/dg/sns-send-custom-platform-specific-payloads-mobile-devices.html
     """
-    plain = {name: times.seconds(value) if isinstance(value, datetime) else value for name, value in row.items()}
     return json.dumps(
-        {"default": json.dumps(plain, ensure_ascii=False), "email": words(row, stage), "sms": subject(row, stage)},
+        {
+            "default": json.dumps(times.written(row), ensure_ascii=False),
+            "email": words(row, stage),
+            "sms": subject(row, stage),
+        },
         ensure_ascii=False,
     )
 
