@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from chalicelib.places.gazetteer import COUNTRY, REGION, Gazetteer, gazetteer
 from chalicelib.places.mentions import Mention, mentions
-
-if TYPE_CHECKING:
-    from chalicelib.transform.unpack import Tweet
 
 AUTHOR_LOCATION = "author_location"
 LIKELY = 26
@@ -35,14 +32,15 @@ class Home(NamedTuple):
     countries: frozenset[int]
 
 
-def find(tweet: Tweet, cleaned: str) -> Place | None:  # noqa: ARG001 (hashtags and links are gone from it)
-    """Return the place that the tweet speaks of; None if its text names none.
+def find(text: str, location: str | None) -> Place | None:
+    """Return the place that a tweet speaks of; None if its text names none.
 
-    The author's location alone is none: it only tells which of the places that share a name is meant.
+    `text`: as it was written, for cleaning takes what hashtags and links look like. `location`: the author's own. Alone
+    it is no place: it only tells which of the places that share a name is meant.
     """
     known = gazetteer()
-    found = mentions(tweet.text, known)
-    return _chosen(found, tweet.location, known) if found else None
+    found = mentions(text, known)
+    return _chosen(found, location, known) if found else None
 
 
 def _chosen(found: Sequence[Mention], location: str | None, known: Gazetteer) -> Place:

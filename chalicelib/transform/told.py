@@ -2,7 +2,7 @@
 
 Each of these says one thing, and knows nothing of rows:
 
-* `chalicelib.places.find(tweet, cleaned) -> Place | None`: the place that the tweet speaks of;
+* `chalicelib.places.find(text, location) -> Place | None`: the place that the tweet speaks of;
 * `chalicelib.transform.text_key.text_key(cleaned) -> str | None`: which texts say the same;
 * `chalicelib.classifier.Prediction.information: tuple[str, float] | None`: what a relevant text tells, and how probable
   that is. It is the classifier's, so `bundled` tells it and `rows.said` writes it.
@@ -28,12 +28,12 @@ TEXT_KEY = b',"text_key":"%b"'
 def told(tweet: Tweet, cleaned: str) -> bytes:
     """Return the part. `cleaned`: the tweet's cleaned text."""
     key = text_key(cleaned)
-    return (TEXT_KEY % key.encode() if key else b"") + where(tweet, cleaned)
+    return (TEXT_KEY % key.encode() if key else b"") + where(tweet.text, tweet.location)
 
 
-def where(tweet: Tweet, cleaned: str) -> bytes:
-    """Return the columns of the tweet's place, if it speaks of one. 4 decimals of a degree are 11 metres."""
-    found = places.find(tweet, cleaned)
+def where(text: str, location: str | None) -> bytes:
+    """Return the columns of the place that a tweet speaks of, if it does. 4 decimals of a degree are 11 metres."""
+    found = places.find(text, location)
     if not found:
         return b""
     place, country_code, latitude, longitude, basis = found
@@ -44,8 +44,6 @@ def where(tweet: Tweet, cleaned: str) -> bytes:
 def completed(draft: Draft) -> Draft:
     """Return a draft of the accelerator, which tells no place and no information type, with both."""
     row = orjson.loads(draft.row[: draft.size] + b"}")
-    names = ("tweet_id", "user_id", "created_at", "location", "lang", "source_keyword", "source")
-    tweet = Tweet(b"", row["original_text"], row["truncated"], *map(row.get, names))
-    cleaned = row["cleaning_text"]
-    informed = rows.informed(bundled.information(cleaned)) if rows.RELEVANT in draft.row[draft.size :] else b""
-    return draft.with_told(where(tweet, cleaned), informed)
+    relevant = rows.RELEVANT in draft.row[draft.size :]
+    informed = rows.informed(bundled.information(row["cleaning_text"])) if relevant else b""
+    return draft.with_told(where(row["original_text"], row["location"]), informed)

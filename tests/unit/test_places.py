@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.places import Place, find, gazetteer
-from chalicelib.transform.unpack import Tweet
 from tests.support import ROOT
 
 
 def of(text: str, location: str | None = None) -> Place | None:
     """Return the place of a tweet with this text, by an author who is there."""
-    return find(Tweet(b"{}", text, False, None, None, None, location, None, None, None), text)
+    return find(text, location)
 
 
 FOUND = [

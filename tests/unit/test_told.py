@@ -21,7 +21,7 @@ def row(place: Place | None) -> dict[str, object]:
     (tweet,), _ = unpack(RECORD)
     with mock.patch.object(places, "find", return_value=place) as asked:
         (draft,) = handler.drafts([(1_770_091_506_789, tweet)], 0.1)
-    asked.assert_called_once_with(tweet, "Flood in Milan,")
+    asked.assert_called_once_with("#Flood in Milan, https://t.co/x", "Italy")
     found: dict[str, object] = orjson.loads(draft.row + b"}")
     assert orjson.loads(draft.row[: draft.size] + b"}").items() <= found.items()
     assert b"disaster_label" not in draft.row[: draft.size]
@@ -56,7 +56,7 @@ def test_a_row_of_the_accelerator_is_completed_from_what_it_says() -> None:
         whole = facts + told.told(tweet, "Flood in Milan,")
         assert (draft.row, draft.row[: draft.size]) == (whole + b",rest", whole)
     first, second = (call.args for call in asked.call_args_list)
-    assert (first[0]._replace(raw=tweet.raw), first[1]) == second
+    assert first == second == ("#Flood in Milan, https://t.co/x", "Italy")
 
 
 def test_what_a_relevant_text_tells_is_added_to_a_row_of_the_accelerator() -> None:
