@@ -11,12 +11,14 @@ file of the tests that it survived, has changed. To try all anew, remove .mutant
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import hashlib
 import itertools
 import json
 import math
 import os
+import re
 import secrets
 import sys
 from collections import Counter
@@ -44,15 +46,16 @@ TARGETS = {
         "transform_[dpu]*",
         "put_back",
         "time_of_an_id",
-        "surge",
         "told",
         "text_key",
     ),
     "chalicelib/transform/accelerator.py": ("accelerator",),
     "chalicelib/transform/recipe.py": ("accelerator",),
+    "chalicelib/transform/surge.py": ("transform_drops", "loader_decides"),
     "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
     "chalicelib/warehouse/statements.py": ("reconcile_statements",),
     "chalicelib/reconcile/*.py": (
+        "loader_decides",
         "reconcile_listing",
         "reconcile_plan",
         "reconcile_repair_*",
@@ -61,9 +64,10 @@ TARGETS = {
         "reconcile_steps",
         "reconcile_whole",
     ),
+    "chalicelib/reconcile/lock.py": ("reconcile_lock_clock",),
+    "chalicelib/reconcile/look.py": ("loader_decides", "loader_looks"),
     "chalicelib/pages/charts.py": ("reconciliation_charts", "reconciliation_page"),
     "chalicelib/conditional.py": ("reconcile_lock_clock",),
-    "chalicelib/reconcile/lock.py": ("reconcile_lock_clock",),
     "chalicelib/pages/reconciliation.py": ("reconciliation_page", "reconciliation_page_parts"),
     "producer.py": ("producer*",),
     "readers.py": ("readers", "producer"),
@@ -272,22 +276,29 @@ def _users(mutant: Mutant, measured: dict[str, lines.Measured]) -> set[str]:
     """Return the tests that run a line of any source with a name that the mutant's statement assigns; else of its
     file.
     """
-    import re
-
     source = (ROOT / mutant.file).read_text().splitlines()
     name = re.match(r"\s*(?:def |class )?(\w+)", source[mutant.lines[0] - 1])
     found: set[str] = set()
     for file in targets():
-        text = (ROOT / file).read_text().splitlines()
-        named = {n for n, line in enumerate(text, 1) if name and re.search(rf"\b{name[1]}\b", line)}
-        # the body of a function whose head it is
-        named |= {n + 1 for n in named} | {n + 2 for n in named}
+        named = naming((ROOT / file).read_text(), name[1]) if name else set()
         for each in measured.values():
             found |= {test for n in named for test in each.lines.get(file, {}).get(n, ())}
     found.discard(lines.ON_IMPORT)
     if not found:
         found = {t for each in measured.values() for tests in each.lines.get(mutant.file, {}).values() for t in tests}
         found.discard(lines.ON_IMPORT)
+    return found
+
+
+def naming(source: str, name: str) -> set[int]:
+    """Return the lines of a source with a name, and of a function that has it in its head all lines of the body."""
+    word = re.compile(rf"\b{name}\b")
+    found = {number for number, line in enumerate(source.splitlines(), 1) if word.search(line)}
+    for each in ast.walk(ast.parse(source)):
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = each.body[0].lineno
+            if found & set(range(each.lineno, first)):
+                found |= set(range(first, (each.end_lineno or first) + 1))
     return found
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import _lru_cache_wrapper
@@ -35,8 +36,30 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
     cover = coverage.Coverage(data_file=None, include=[str(root / source) for source in sources], config_file=False)
     found = Measured()
 
+    shared: dict[str, str] = {}  # by the context of a fixture of several tests: its name
+    users = defaultdict[str, list[str]](list)  # by the name of a fixture: the tests that have it
+
     class Watch:
-        modules, caches = 0, list[Any]()
+        modules, caches, context = 0, list[Any](), ON_IMPORT
+
+        def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
+            for item in items:
+                for name in item.fixturenames:
+                    users[name].append(item.nodeid)
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_fixture_setup(self, fixturedef: Any) -> Any:
+            """Keep apart what a fixture of several tests runs: a trial of any of them alone would run it too."""
+            if fixturedef.scope == "function":
+                return (yield)
+            before, self.context = self.context, f"fixture {fixturedef.argname}"
+            shared[self.context] = fixturedef.argname
+            cover.switch_context(self.context)
+            try:
+                return (yield)
+            finally:
+                self.context = before
+                cover.switch_context(before)
 
         def forget(self) -> None:
             """Empty the sources' caches, lest a test not run a line because one before it did."""
@@ -48,12 +71,14 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
         @pytest.hookimpl(tryfirst=True, wrapper=True)
         def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
             self.forget()
+            self.context = item.nodeid
             cover.switch_context(item.nodeid)
             began = time.process_time()
             try:
                 return (yield)
             finally:
                 found.seconds[item.nodeid] = time.process_time() - began
+                self.context = ON_IMPORT
                 cover.switch_context(ON_IMPORT)
 
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -71,8 +96,10 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
     cover.stop()
     data = cover.get_data()
     for name in data.measured_files():
-        lines = {line: sorted(tests) for line, tests in data.contexts_by_lineno(name).items()}
-        found.lines[str(Path(name).relative_to(root))] = lines
+        found.lines[str(Path(name).relative_to(root))] = {
+            line: sorted({test for each in ran for test in (users[shared[each]] if each in shared else [each])})
+            for line, ran in data.contexts_by_lineno(name).items()
+        }
     found.modules = _foreign_modules(root)
     return found
 

@@ -273,9 +273,10 @@ def answered() -> list[dict[str, Any]]:
         return [{**row, "processing_time": 0} for row in rows(handler.transform(event(*SEVERAL), None))]
 
 
-def test_a_batch_is_done_by_both_and_each_row_has_its_line(kept: None) -> None:
+def test_a_batch_is_done_by_both_and_each_row_has_its_line(kept: None, caplog: Any) -> None:
     found = answered()
     assert accelerator._Kept.accelerator
+    assert [each.accelerated for each in caplog.records if each.message == "batch"] == [3], "already of the first batch"
     assert [row["s3_line"] for row in found] == [1, 2, 3, 4, 5]
     with (
         mock.patch.object(accelerator, "PROGRAM", Path("none")),
@@ -318,6 +319,32 @@ def test_a_program_that_is_none_is_done_without(kept: None, tmp_path: Path) -> N
         assert answered() == found
 
 
+def test_a_program_that_ends_instead_of_an_answer_is_said_to_have_died_and_leaves_nothing_open(tmp_path: Path) -> None:
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nhead -c1 <&1 >/dev/null\nexit 3\n")
+    silent.chmod(0o700)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(accelerator.DiedError, match="ended with status 3"):
+        Accelerator(silent)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_has_no_room_in_the_shared_memory_is_neither_written_nor_read(native: Accelerator) -> None:
+    head = native._get("head", accelerator.PLACES["head"].size)
+    native._put("head", head)
+    with pytest.raises(accelerator.DiedError, match="head has 17 bytes; there is room for 16"):
+        native._put("head", head + b"x")
+    with pytest.raises(accelerator.DiedError, match="head has 17 bytes; there is room for 16"):
+        native._get("head", len(head) + 1)
+
+
+def test_the_shared_memory_is_as_large_as_the_program_takes_it_to_be() -> None:
+    source = (program.SOURCES / "main.zig").read_text()
+    for name, constant in (("data", accelerator.MOST_DATA), ("written", accelerator.MOST_WRITTEN)):
+        [megabytes] = re.findall(rf"^    {name}: \[(\d+) << 20\]u8,", source, re.MULTILINE)
+        assert int(megabytes) << 20 == constant
+
+
 def test_a_forked_process_has_one_of_its_own(kept: None) -> None:
     answered()
     kept_by_parent = accelerator._Kept.accelerator
@@ -338,6 +365,15 @@ def test_it_ends_with_the_process_that_started_it(native: Accelerator) -> None:
         not Path("/proc", done.stdout.strip()).exists()
         or b"Z" in Path("/proc", done.stdout.strip(), "stat").read_bytes()
     )
+
+
+def test_as_many_records_as_there_is_room_for_are_done(native: Accelerator) -> None:
+    datas = [PLAIN, *[b""] * (accelerator.MOST_RECORDS - 1)]
+    made = native.drafts(datas, [ARRIVED] * len(datas), 0.1)
+    assert made[0] and len(made) == len(datas)
+    assert native.drafts([*datas, b""], [ARRIVED] * (len(datas) + 1), 0.1) == [None] * (len(datas) + 1)
+    full = PLAIN + b" " * (accelerator.MOST_DATA - len(PLAIN))
+    assert native.drafts([full], [ARRIVED], 0.1)[0]
 
 
 def test_records_that_do_not_fit_are_left_to_python(native: Accelerator) -> None:

@@ -1,6 +1,7 @@
 """Migrations are applied once, in order, recorded with what they were, and never changed afterwards."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from chalicelib.warehouse import data_api, migrations, setup
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
 from local.aws.warehouse.errors import WarehouseError
 from local.server import LocalAws
+from tests.support.aws_in_memory import SETTINGS
 from tests.support.warehouses import Scratch, scratch
 
 ONE = Migration(1, "one", "CREATE TABLE a (b INTEGER);")
@@ -313,6 +315,62 @@ def test_what_runs_in_no_transaction_runs_first_and_by_itself() -> None:
     assert migrations.transaction(TWO).alone == ""
     with pytest.raises(MigrationError, match="needs a file of its own"):
         migrations.transaction(Migration(2, "both", f"{WIDER.sql} SELECT 1;"))
+
+
+def test_a_long_statement_that_needs_a_file_of_its_own_is_named_by_its_beginning() -> None:
+    long = f"ALTER TABLE a ALTER COLUMN {'b' * 100} TYPE VARCHAR(8)"
+    with pytest.raises(MigrationError, match=f"^Migration 0002_both: {re.escape(long[:60])} runs in no transaction"):
+        migrations.transaction(Migration(2, "both", f"{long}; SELECT 1;"))
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
+    """The Data API, in a database whose column `a` is encoded as ZSTD."""
+    api = mock.Mock()
+    api.query.return_value = [{"column_name": "a", "encoding": "zstd"}]
+    monkeypatch.setattr(data_api, "query", api.query)
+    monkeypatch.setattr(data_api, "execute", api.execute)
+    monkeypatch.setattr(migrations, "settings", lambda: SETTINGS)
+    return api
+
+
+def test_what_changes_no_encoding_is_run_as_it_is_without_a_look(alone: mock.Mock) -> None:
+    for sql in ("ALTER TABLE d.t ALTER COLUMN a TYPE VARCHAR(8)", "VACUUM"):
+        migrations._run_alone(sql, 30.0)
+    assert not alone.query.called
+    assert alone.execute.call_args_list == [
+        mock.call("ALTER TABLE d.t ALTER COLUMN a TYPE VARCHAR(8)", patience=30.0),
+        mock.call("VACUUM", patience=30.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ("ALTER COLUMN a ENCODE ZSTD, ALTER COLUMN b ENCODE ZSTD", "ALTER COLUMN b ENCODE ZSTD"),
+        ("ALTER COLUMN a ENCODE RAW", "ALTER COLUMN a ENCODE RAW"),
+        (
+            "alter column b encode raw, ALTER COLUMN c ENCODE LZO",
+            "ALTER COLUMN b ENCODE raw, ALTER COLUMN c ENCODE LZO",
+        ),
+        ("ALTER COLUMN a ENCODE ZSTD", ""),
+    ],
+)
+def test_a_column_is_encoded_anew_unless_it_is_so_already(alone: mock.Mock, asked: str, left: str) -> None:
+    migrations._run_alone(f"ALTER TABLE d.t {asked}", 30.0)
+    given = {"database": "tweets", "table": "t"}
+    alone.query.assert_called_once_with(migrations.ENCODINGS, given, patience=30.0)
+    ran = [mock.call(f"ALTER TABLE d.t {left}", patience=30.0)] if left else []
+    assert alone.execute.call_args_list == ran
+
+
+def test_only_what_says_that_it_was_done_before_is_no_error(alone: mock.Mock) -> None:
+    sql = "ALTER TABLE d.t ALTER COLUMN a TYPE VARCHAR(8)"
+    alone.execute.side_effect = data_api.WarehouseError(f"ERROR: {migrations.DONE_ALREADY}", "s1")
+    migrations._run_alone(sql, 30.0)
+    alone.execute.side_effect = data_api.WarehouseError("no such column", "s1")
+    with pytest.raises(data_api.WarehouseError, match="no such column"):
+        migrations._run_alone(sql, 30.0)
 
 
 def test_a_statement_that_was_done_but_not_recorded_is_done_again_without_harm(stack: LocalAws) -> None:

@@ -127,6 +127,69 @@ def test_a_sample_is_of_each_file_the_same_each_time_and_part_of_a_larger_one() 
     assert estimates == ["0.900 0.000", "0.900 0.063", "1.000 0.027", "0.900 0.033"]
 
 
+NAMING = '''
+from mutants.__main__ import naming
+source = """
+LIMIT = 5
+
+def f(
+    x=LIMIT,
+):
+    y = x
+    return y
+
+def g():
+    f()
+    return LIMITS
+"""
+print([sorted(naming(source, name)) for name in ("LIMIT", "f", "z")])
+'''
+
+
+@needs_mutmut
+def test_a_constant_is_tried_on_what_names_it_and_on_what_has_it_for_a_default() -> None:
+    assert said(NAMING).strip() == "[[2, 5, 7, 8], [4, 7, 8, 11], []]"
+
+
+SHARED = """
+import pytest
+from producer import least, most
+
+@pytest.fixture(scope="module")
+def shared():
+    return least()
+
+@pytest.fixture
+def own(shared):
+    return most()
+
+def test_first(shared): pass
+
+def test_second(own): pass
+
+def test_third(): pass
+"""
+
+
+@needs_mutmut
+def test_what_a_fixture_of_several_tests_runs_is_run_by_each_of_them(tmp_path: Path) -> None:
+    (tmp_path / "producer.py").write_text("def least():\n    return 1\n\ndef most():\n    return 2\n")
+    (tmp_path / "test_a.py").write_text(SHARED)
+    program = f"""
+import os, sys
+from pathlib import Path
+from mutants.lines import measure
+os.chdir({str(tmp_path)!r})
+sys.path.insert(0, "")
+out = os.dup(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+found = measure("test_a.py", ["producer.py"], Path.cwd())
+os.write(out, repr(sorted(found.lines["producer.py"].items())).encode())
+"""
+    first, second = "test_a.py::test_first", "test_a.py::test_second"
+    assert said(program) == repr([(1, [""]), (2, [first, second]), (4, [""]), (5, [second])])
+
+
 SOURCE = """
 def least(items):
     return items[0] if len(items) < 2 else sorted(items)[0]

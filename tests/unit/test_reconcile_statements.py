@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -23,7 +24,7 @@ from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.repair import NotLoaded
 from chalicelib.reconcile.repair_batches import TweetFile as Damaged
-from chalicelib.warehouse import copy, data_api
+from chalicelib.warehouse import copy, data_api, statements
 from chalicelib.warehouse.statements import for_windows
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
@@ -70,6 +71,24 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
 
 def load(key: str, table: str, *columns: str) -> str:
     return copy.statement(f"s3://{NAME}/{key}", ROLE, table, columns, manifest=False)
+
+
+# ---- the files
+
+
+def test_statements_come_from_their_files_without_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "made-up.sql").write_text("-- :why\nSELECT 1;\n")
+    (tmp_path / "made-up-two.sql").write_text("SELECT 1; SELECT 2;")
+    parts = (
+        "-- of all\n-- name: first\n-- :why\nSELECT 1\n  -- for each window\nFROM a; \n\n-- name: second\nSELECT ';';\n"
+    )
+    (tmp_path / "made-up-parts.sql").write_text(parts)
+    monkeypatch.setattr(statements, "FOLDER", tmp_path)
+    assert statements.named("made-up") == "SELECT 1"
+    with pytest.raises(ValueError, match="too many"):
+        statements.named("made-up-two")
+    found = statements.sections("made-up-parts")
+    assert found == {"first": "SELECT 1\n  -- for each window\nFROM a", "second": "SELECT ';'"}
 
 
 # ---- what former runs left

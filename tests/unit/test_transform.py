@@ -6,6 +6,7 @@ import io
 import json
 import re
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -17,12 +18,14 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_firehose_event import 
     KinesisFirehoseDataTransformationResponse,
 )
 
+from chalicelib import clients
 from chalicelib.classifier import Prediction, backends, taxonomy
+from chalicelib.classifier.active import Active
 from chalicelib.columns import BYTES, COLUMNS, NAMES
 from chalicelib.transform import files, handler
 from chalicelib.transform.batch import LATEST
 from chalicelib.transform.handler import transform
-from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, verdict
+from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, Draft, lines, verdict
 from tests.support import EVENTS
 from tests.support.aws_in_memory import SOURCE, Aws, aws, client_error, event, results, rows
 
@@ -92,6 +95,22 @@ def test_the_hour_is_that_of_the_earliest_arrival() -> None:
     late["records"][1]["approximateArrivalTimestamp"] = 1_770_094_799_999
     with aws() as world:
         transform(late, None)
+    assert [key[:27] for key in world.objects] == ["tweets/dt=2026-02-03/hh=04/"]
+
+
+@pytest.fixture
+def far_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is not in UTC."""
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_the_hour_does_not_depend_on_the_time_zone_of_the_machine(far_away: None) -> None:
+    with aws() as world:
+        transform(event(b'{"text":"a"}'), None)
     assert [key[:27] for key in world.objects] == ["tweets/dt=2026-02-03/hh=04/"]
 
 
@@ -367,6 +386,26 @@ def test_the_classifier_is_asked_about_what_becomes_a_row_alone_and_in_three_qua
     assert asked == [(kept, kept, kept, 1030.0), (kept, kept, kept, 1045.0)]
 
 
+def test_where_another_classifier_is_active_rows_have_its_verdicts() -> None:
+    endpoint = mock.Mock()
+    endpoint.classify_document.return_value = {"Classes": [{"Name": "storm", "Score": 0.75}]}
+    sent = event(b'{"text":"flood in Rome"}\n{"text":"fire in Rome"}', b'{"text":"flood in Rome"}')
+    with aws(Active("c-1", "comprehend", "arn:kind")), mock.patch.object(clients, "comprehend", lambda: endpoint):
+        found = rows(transform(sent, None))
+    said = [(row["disaster_label"], row["classifier_score"], row["classifier_version"]) for row in found]
+    assert said == [("storm", 0.75, "c-1")] * 3
+    assert [row["original_text"] for row in found] == ["flood in Rome", "fire in Rome", "flood in Rome"]
+    assert ["flood" in row["keywords"][0]["word"] for row in found] == [True, False, True], "ours, whoever is asked"
+
+
+def test_a_version_may_have_any_character() -> None:
+    drafts = [Draft(b'{"a":1', 6, "flood", 0.5, "100%d") for _ in range(2)]
+    assert [json.loads(line) for line in lines(drafts, "tweets/x")] == [
+        {"a": 1, "processing_time": 0.5, "classifier_version": "100%d", "s3_key": "tweets/x", "s3_line": number}
+        for number in (1, 2)
+    ]
+
+
 def test_a_cleaned_text_that_is_longer_than_its_column_is_cut_and_marked() -> None:
     long = "#" + "aB" * 22_000
     with aws():
@@ -392,8 +431,9 @@ def test_a_verdict_keeps_to_its_bytes_whatever_the_classifier_is_called() -> Non
 def test_a_batch_leaves_one_log_line_and_its_metrics_and_never_a_text(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    minute_ago = int((time.time() - 60) * 1000)
     with aws() as world:
-        transform(event(b'{"text":"a secret flood in Rome"}\nbroken secret', b"junk secret"), None)
+        transform(event(b'{"text":"a secret flood in Rome"}\nbroken secret', b"junk secret", arrived=minute_ago), None)
         transform(event(b"junk secret"), None)
     printed, _ = [each for each in capsys.readouterr().out.splitlines() if '"_aws"' in each]
     metrics = json.loads(printed)
@@ -416,6 +456,7 @@ def test_a_batch_leaves_one_log_line_and_its_metrics_and_never_a_text(
     assert metrics["BytesIn"] == [float(len(b'{"text":"a secret flood in Rome"}\nbroken secretjunk secret'))]
     assert metrics["BytesOut"][0] > 0
     assert metrics["Seconds"][0] > 0
+    assert 60 <= metrics["OldestSeconds"][0] < 90
     assert metrics["Repeated"] == [0.0]
     assert (record.levelname, record.message) == ("INFO", "batch")
     assert "secret" not in f"{metrics} {line}"

@@ -66,13 +66,23 @@ def hints(loader: mock.Mock) -> list[dict[str, Any]]:
     calls = [call.kwargs for call in loader.invoke.call_args_list]
     assert {call["InvocationType"] for call in calls} <= {"Event"}
     assert {call["FunctionName"] for call in calls} <= {"disaster-tweets-local-reconcile"}
-    return [json.loads(call["Payload"])["detail"]["surge"] for call in calls]
+    sent = [json.loads(call["Payload"]) for call in calls]
+    assert {(each["detail-type"], each["source"]) for each in sent} <= {("Surge", "disaster-tweets.transform")}
+    return [each["detail"]["surge"] for each in sent]
 
 
 def test_the_loader_is_told_of_a_batch_with_many_relevant_tweets(loads: mock.Mock) -> None:
     with aws() as world:
         transform(world, *FLOOD)
     assert hints(loads) == [{"relevant": 40, "tweets": 40, "seconds": 0.039}]
+
+
+def test_it_is_said_whether_the_loader_was_told(loads: mock.Mock) -> None:
+    relevant = [b"{" + surge.RELEVANT + b"}"] * surge.LEAST
+    assert surge.tell(relevant[1:], [1000]) is False
+    assert surge.tell(relevant, [1000, 3000]) is True
+    assert surge.tell(relevant, [1000]) is False, "within the minute"
+    assert hints(loads) == [{"relevant": surge.LEAST, "tweets": surge.LEAST, "seconds": 2.0}]
 
 
 def test_it_is_told_of_no_other(loads: mock.Mock) -> None:

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.transform import answer
 from chalicelib.transform.batch import Record
 from chalicelib.transform.plan import MOST_RECORD_BYTES, Share, fitting, leftovers, shares
-from chalicelib.transform.rows import LINK_BYTES, VERDICT_BYTES
+from chalicelib.transform.rows import LINK_BYTES, VERDICT_BYTES, Draft
 from chalicelib.transform.unpack import Refusal, Tweet
 
 OTHER_PARTS = VERDICT_BYTES + LINK_BYTES
@@ -22,6 +22,14 @@ def tweet(raw: bytes) -> Tweet:
 def record(tweets: int, refusals: int = 0, size: int = 10) -> Record:
     many = [tweet(b"%05d" % n + b"x" * (size - 5)) for n in range(tweets)]
     return Record("id", 1, b"as it came", "key", many, [Refusal("no_text", "", b"r%d" % n) for n in range(refusals)])
+
+
+def test_a_record_whose_rows_are_drafted_already_still_knows_the_source_of_each_tweet() -> None:
+    sources = [b'{"text":"a"}', b'{"text":"b"}']
+    data = b"\n".join([sources[0], b"junk", sources[1]])
+    drafted = Draft(b"{", 1, "flood", 0.1, "v")
+    assert Record("id", 1, data, None, [drafted, drafted], []).sources() == sources
+    assert record(2).sources() == [b"00000xxxxx", b"00001xxxxx"]
 
 
 def test_rows_fit_up_to_the_last_byte() -> None:
