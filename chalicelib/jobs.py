@@ -31,7 +31,7 @@ Job = dict[str, Any]
 RUNNERS = {
     "setup": "chalicelib.warehouse.setup",
     "reconciliations": "chalicelib.reconcile.run",
-    "evaluations": "chalicelib.classifier.evaluation",
+    "evaluations": "chalicelib.comprehend.evaluation",
 }
 """Kind → the module whose `run(arguments, context, job_id) -> dict` does it, imported by the Lambda that runs it."""
 

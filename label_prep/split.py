@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from chalicelib.classifier.labelled import MIN_DOCUMENTS
+from chalicelib.comprehend.labelled import MIN_DOCUMENTS
 
 PARTS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 LEAST = MIN_DOCUMENTS  # a class of a Comprehend training file

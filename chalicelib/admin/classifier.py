@@ -10,8 +10,9 @@ from chalice.app import BadRequestError, ChaliceViewError, ConflictError, NotFou
 from chalicelib import jobs
 from chalicelib.admin.http import Answer, Request, accepted, report
 from chalicelib.admin.validation import validate
-from chalicelib.classifier import activation, bundled, endpoints, fallbacks, labelled, training, versions
+from chalicelib.classifier import activation, bundled
 from chalicelib.classifier.active import TIME_TO_LIVE, Active
+from chalicelib.comprehend import RefusedError, client, endpoints, fallbacks, labelled, training, versions
 
 S3_URI = {
     "type": "string",
@@ -26,7 +27,7 @@ TRAIN = {
     "properties": {
         "data": S3_URI,
         "test_data": S3_URI,
-        "language": {"enum": list(training.LANGUAGES), "default": "en"},
+        "language": {"enum": list(client.LANGUAGES), "default": "en"},
         "name": {
             "type": "string",
             "pattern": "^(?!bundled)[a-zA-Z0-9](-?[a-zA-Z0-9])*$",
@@ -40,7 +41,7 @@ ENDPOINT = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "inference_units": {"type": "integer", "minimum": 1, "maximum": endpoints.MAX_UNITS, "default": 1},
+        "inference_units": {"type": "integer", "minimum": 1, "maximum": client.MAX_UNITS, "default": 1},
     },
 }
 ACTIVATE = {
@@ -68,7 +69,7 @@ def train(request: Request) -> Answer:
         version, checked = training.start(body["data"], body.get("test_data"), body["language"], body["name"])
     except labelled.DataError as error:
         raise refused(error) from error
-    except endpoints.RefusedError as error:
+    except RefusedError as error:
         raise ConflictError(str(error)) from error
     found = existing(version)
     looked_at = {"documents": dict(checked.classes.most_common()), "complete": checked.complete}
@@ -91,7 +92,7 @@ def create_endpoint(request: Request, version: str) -> Answer:
     properties = trained(version)
     try:
         started = endpoints.provide(properties, units, request.caller)
-    except endpoints.RefusedError as error:
+    except RefusedError as error:
         raise ConflictError(str(error)) from error
     price = versions.usd_a_day(units)
     message = f"{units} inference unit(s) cost {price:.2f} USD a day, asked or not, until the endpoint is deleted"
@@ -106,7 +107,7 @@ def create_endpoint(request: Request, version: str) -> Answer:
 
 
 def delete_endpoint(request: Request, version: str) -> Answer:
-    endpoint = versions.endpoints().get(trained(version)["DocumentClassifierArn"])
+    endpoint = client.endpoints().get(trained(version)["DocumentClassifierArn"])
     if not endpoint:
         raise NotFoundError(f"{version} has no endpoint")
     switched = endpoints.remove(endpoint, request.caller)
@@ -126,12 +127,10 @@ def activate(request: Request) -> Answer:
         wanted = Active(version=version) if version == bundled.version() else hosted(version, "kind")
         if relevance:
             if wanted.backend == "bundled":
-                raise endpoints.RefusedError(
-                    "relevance_version goes with a Comprehend version; the bundled one tells both"
-                )
+                raise RefusedError("relevance_version goes with a Comprehend version; the bundled one tells both")
             arn = hosted(relevance, "relevance").endpoint_arn
             wanted = Active(version, "comprehend", wanted.endpoint_arn, wanted.inference_units, arn)
-    except endpoints.RefusedError as error:
+    except RefusedError as error:
         raise ConflictError(str(error)) from error
     active = activation.activate(wanted, request.caller)
     if wanted.backend != "bundled" and (gone := endpoints.leave_deleted(active, request.caller)):
@@ -151,7 +150,7 @@ def evaluate(request: Request) -> Answer:
                 hosted(version, versions.head(version), ask=False)
     except labelled.DataError as error:
         raise refused(error) from error
-    except endpoints.RefusedError as error:
+    except RefusedError as error:
         raise ConflictError(str(error)) from error
     return accepted(request, jobs.start("evaluations", body))
 
@@ -196,7 +195,7 @@ def trained(version: str) -> dict[str, Any]:
     """Return DocumentClassifierProperties of a Comprehend version; 404 or 409 otherwise."""
     if bundled.resolve(version) == bundled.version():
         raise ConflictError("The bundled classifier runs in the Lambda itself and needs no endpoint")
-    properties = versions.find(version)
+    properties = client.find(version)
     if not properties:
         raise NotFoundError(f"There is no version {version}; GET /classifier/versions lists them")
     return properties
@@ -207,24 +206,23 @@ def hosted(version: str, head: str, ask: bool = True) -> Active:
 
     Raises RefusedError, NotFoundError.
     """
-    endpoint = versions.endpoints().get(trained(version)["DocumentClassifierArn"])
+    endpoint = client.endpoints().get(trained(version)["DocumentClassifierArn"])
     if versions.head(version) != head:
-        raise endpoints.RefusedError(other_head(version))
+        raise RefusedError(other_head(version))
     if not endpoint:
-        raise endpoints.RefusedError(f"{version} has no endpoint: POST /classifier/versions/{version}/endpoint")
-    if endpoint["Status"] not in versions.SERVING:
-        raise endpoints.RefusedError(f"The endpoint of {version} is {endpoint['Status']}: wait until it is IN_SERVICE")
+        raise RefusedError(f"{version} has no endpoint: POST /classifier/versions/{version}/endpoint")
+    if endpoint["Status"] not in client.SERVING:
+        raise RefusedError(f"The endpoint of {version} is {endpoint['Status']}: wait until it is IN_SERVICE")
     if ask:
         endpoints.probe(endpoint, head)
-    units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
-    return Active(version, "comprehend", endpoint["EndpointArn"], units)
+    return Active(version, "comprehend", endpoint["EndpointArn"], client.inference_units(endpoint))
 
 
 def other_head(version: str) -> str:
     """Return what to do with a version that stands where one of the other head belongs."""
     if versions.head(version) == "kind":
         return f'{version} tells the kind of disaster, not relevance: it goes into "version"'
-    kinds = [p["VersionName"] for p in versions.trained_here() if versions.head(p["VersionName"]) == "kind"]
+    kinds = [p["VersionName"] for p in client.trained_here() if versions.head(p["VersionName"]) == "kind"]
     first = f"one of {', '.join(kinds)}" if kinds else "none yet: POST /classifier/train with labels like flood"
     return (
         f"{version} tells relevance, not the kind of disaster. Activate it beside a Comprehend version that tells the"

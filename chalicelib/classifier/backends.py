@@ -61,10 +61,11 @@ def classify(
 def _by_comprehend(
     texts: Sequence[str], languages: Sequence[str | None], own: list[Verdict], active: Active, deadline: float
 ) -> Verdicts:
-    from chalicelib.classifier import comprehend
+    from chalicelib.classifier import hosted
     from chalicelib.classifier.taxonomy import CODES
+    from chalicelib.comprehend.client import LANGUAGES
 
-    spoken = comprehend.LANGUAGES | comprehend.UNDETERMINED
+    spoken = {*LANGUAGES, *hosted.UNDETERMINED}
     asked = list(
         dict.fromkeys(
             text
@@ -74,7 +75,7 @@ def _by_comprehend(
     )
     arns = [arn for arn in (active.endpoint_arn, active.relevance_endpoint_arn) if arn]
     with ThreadPoolExecutor(len(arns)) as pool:  # each has units of its own, so both are asked at once
-        answered = list(pool.map(lambda arn: comprehend.classify(asked, arn, active.inference_units, deadline), arns))
+        answered = list(pool.map(lambda arn: hosted.classify(asked, arn, active.inference_units, deadline), arns))
     replies = [dict(zip(asked, answers, strict=True)) for answers, _ in answered]
     relevances = replies[1] if active.relevance_endpoint_arn else {}
     told = {

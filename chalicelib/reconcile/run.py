@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib import clients, jobs, layout, times
-from chalicelib.classifier import endpoints
+from chalicelib.comprehend import idle
 from chalicelib.overview import stored as overview
 from chalicelib.reconcile import (
     alert,
@@ -114,7 +114,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     given_up = firehose_failures.given_up(run.bucket, spans)
     answers = books.settle(run, listed, compared, known.findings, repairs.not_loaded, failures)
     listed.found, listed.days = {**seen.found, **listed.found}, seen.days
-    return Results(job, listed, compared, repairs, answers, refused, failures, given_up, endpoints.idle_or_unknown())
+    return Results(job, listed, compared, repairs, answers, refused, failures, given_up, idle.endpoints_or_none())
 
 
 def hindrance(lock: Lock, began: float, gives_way: bool) -> str:

@@ -13,7 +13,7 @@ import requests
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import clients
-from chalicelib.classifier import fallbacks
+from chalicelib.comprehend import fallbacks
 from chalicelib.telemetry import SERVICE
 from local.aws.metrics import extract
 from local.server import LocalAws

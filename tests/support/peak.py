@@ -83,7 +83,7 @@ def reconcile(name: str) -> None:
 
 def api_handler(name: str) -> None:
     """Check labelled data of as many bytes as a request checks."""
-    from chalicelib.classifier import labelled
+    from chalicelib.comprehend import labelled
 
     line = {"newlines": "\n", "short documents": "relevant,a\n", "labels": "{n},x\n", "no UTF-8": "\udcff\n"}[name]
     size, made = 0, re.compile("{n}")
@@ -99,7 +99,7 @@ def api_handler(name: str) -> None:
 
 def jobs(name: str) -> None:
     """Draw the sample of an evaluation from labelled data of more bytes than the function may take memory."""
-    from chalicelib.classifier import evaluation, labelled
+    from chalicelib.comprehend import evaluation, labelled
 
     document = b"flood,%d " + {"long documents": b"water " * 1600}[name] + b"\n"
     lines = (document % number for number in range(600 * 1024**2 // len(document)))

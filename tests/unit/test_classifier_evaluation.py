@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.classifier import evaluation
-from chalicelib.classifier.labelled import Document
+from chalicelib.comprehend import evaluation, scores
+from chalicelib.comprehend.labelled import Document
 from chalicelib.pages import evaluation as evaluation_page
 
 TRUE = ["flood"] * 6 + ["storm"] * 3 + ["not_disaster"] * 3
@@ -18,33 +18,33 @@ def test_scores_are_those_of_scikit_learn_over_the_labels_of_the_file() -> None:
     from sklearn.metrics import f1_score, precision_score, recall_score  # slow to import
 
     labels = sorted(set(TRUE))
-    scores = evaluation.scores(TRUE, OTHER)
-    assert scores["right"] == 7
-    assert scores["accuracy"] == pytest.approx(7 / 12)
+    ours = scores.scores(TRUE, OTHER)
+    assert ours["right"] == 7
+    assert ours["accuracy"] == pytest.approx(7 / 12)
     for name, theirs in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
-        assert scores[f"{name}_macro"] == pytest.approx(
+        assert ours[f"{name}_macro"] == pytest.approx(
             theirs(TRUE, OTHER, labels=labels, average="macro", zero_division=0)
         )
 
 
 def test_only_tweets_that_every_version_answered_are_scored() -> None:
-    compared = evaluation.compare(TRUE, {"a": [None, *ONE[1:]], "b": [*OTHER[:11], None]})
+    compared = scores.compare(TRUE, {"a": [None, *ONE[1:]], "b": [*OTHER[:11], None]})
     assert compared["scored"] == 10
     assert [(v["version"], v["answered"], v["right"]) for v in compared["versions"]] == [("a", 11, 9), ("b", 11, 6)]
 
 
 def test_the_interval_is_wilsons() -> None:
-    low, high = evaluation.wilson(81, 263)  # the example of Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8
+    low, high = scores.wilson(81, 263)  # the example of Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert evaluation.wilson(0, 0) == (0.0, 1.0)
+    assert scores.wilson(0, 0) == (0.0, 1.0)
 
 
 def test_a_difference_is_tested_on_the_tweets_only_one_gets_right() -> None:
     given = {"a": ["x"] * 10 + ["y"] * 2, "b": ["y"] * 10 + ["x"] * 2}
-    pair = evaluation.paired(["x"] * 12, given, "a", "b")
+    pair = scores.paired(["x"] * 12, given, "a", "b")
     assert (pair["only_a_right"], pair["only_b_right"]) == (10, 2)
     assert pair["p"] == pytest.approx(2 * (1 + 12 + 66) / 2**12)  # binomial, by hand
-    assert evaluation.paired(["x"], {"a": ["x"], "b": ["x"]}, "a", "b")["p"] == 1.0
+    assert scores.paired(["x"], {"a": ["x"], "b": ["x"]}, "a", "b")["p"] == 1.0
 
 
 def test_a_sample_is_the_same_whatever_the_order() -> None:
@@ -56,7 +56,7 @@ def test_a_sample_is_the_same_whatever_the_order() -> None:
 
 
 def report() -> dict[str, Any]:
-    compared = evaluation.compare(TRUE, {"bundled-1": list(ONE), "<b>mine": list(OTHER)})
+    compared = scores.compare(TRUE, {"bundled-1": list(ONE), "<b>mine": list(OTHER)})
     for version in compared["versions"]:
         version["usd_a_day"] = 43.2
     return {"data": "s3://b/<k>", "head": "kind", "documents": 12, "sampled": 12, "skipped": 0, **compared}

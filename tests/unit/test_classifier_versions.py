@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.classifier import endpoints, training, versions
 from chalicelib.classifier.active import Active
+from chalicelib.comprehend import endpoints, idle, scores, training, versions
 
 MODEL = (
     "arn:aws:comprehend:us-east-1:123456789012:document-classifier/disaster-tweets-local/version/mine-kind-0123456789"
@@ -113,9 +113,9 @@ def test_only_a_version_with_a_serving_endpoint_is_ready() -> None:
 
 
 def test_the_scores_of_each_label_come_from_the_confusion_matrix() -> None:
-    scores = versions.per_label(["flood", "storm", "haze"], [[8, 2, 0], [1, 4, 0], [0, 0, 0]])
-    assert scores["flood"] == {"precision": 8 / 9, "recall": 0.8, "f1": 16 / 19, "support": 10}
-    assert scores["haze"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
+    each = scores.per_label(["flood", "storm", "haze"], [[8, 2, 0], [1, 4, 0], [0, 0, 0]])
+    assert each["flood"] == {"precision": 8 / 9, "recall": 0.8, "f1": 16 / 19, "support": 10}
+    assert each["haze"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
 
 
 def test_a_version_is_named_by_what_it_is_trained_on() -> None:
@@ -134,8 +134,8 @@ def test_names_keep_to_comprehends_limits() -> None:
 
 
 def test_an_endpoint_is_idle_after_an_hour_without_a_tweet_of_its_version() -> None:
-    assert endpoints.idleness(endpoint(), NOON, NOON + timedelta(minutes=59)) is None
-    assert endpoints.idleness(endpoint(), NOON, NOON + timedelta(hours=2)) == {
+    assert idle.idleness(endpoint(), NOON, NOON + timedelta(minutes=59)) is None
+    assert idle.idleness(endpoint(), NOON, NOON + timedelta(hours=2)) == {
         "version": "mine-kind-0123456789",
         "endpoint_arn": ENDPOINT,
         "idle_seconds": 7200,
@@ -155,7 +155,7 @@ def test_an_endpoint_for_relevance_is_of_use_with_the_version_beside_it(monkeypa
     monkeypatch.setattr(data_api, "query", query)
     created = NOON - timedelta(days=1)
     beside = Active("kind-kind-1", "comprehend", "arn:kind", 1, ENDPOINT)
-    assert endpoints.last_use(endpoint(CreationTime=created), beside) == NOON
-    assert endpoints.last_use(endpoint(CreationTime=created), Active("bundled-1")) == NOON
+    assert idle.last_use(endpoint(CreationTime=created), beside) == NOON
+    assert idle.last_use(endpoint(CreationTime=created), Active("bundled-1")) == NOON
     assert [a["version"] for a in asked] == ["kind-kind-1", "mine-kind-0123456789"]
     assert asked[0]["since"] == "2025-12-31 12:00:00"

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 
 from chalicelib import clients
-from chalicelib.classifier import backends, bundled, comprehend
+from chalicelib.classifier import backends, bundled, hosted
 from chalicelib.classifier.active import Active
 from chalicelib.classifier.backends import Verdicts
 from tests.support.aws_in_memory import client_error
@@ -115,7 +115,7 @@ def test_as_many_requests_are_in_flight_as_the_units_allow(units: int) -> None:
 
     with comprehend_that(slow) as endpoint:
         classify([f"text {n}" for n in range(12)], Active("c-1", "comprehend", KIND, units))
-    assert endpoint.most_at_once == units * comprehend.DOCUMENTS_A_UNIT
+    assert endpoint.most_at_once == units * hosted.DOCUMENTS_A_UNIT
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerException", "ResourceUnavailableException"])
@@ -131,13 +131,13 @@ def test_an_endpoint_that_is_gone_is_asked_no_more() -> None:
     with comprehend_that(raising("ResourceNotFoundException")) as endpoint:
         found = classify([f"text {n}" for n in range(200)])
     assert found.fallbacks == 200
-    assert endpoint.asked.total() <= comprehend.DOCUMENTS_A_UNIT * 2
+    assert endpoint.asked.total() <= hosted.DOCUMENTS_A_UNIT * 2
 
 
 def test_one_that_fails_again_and_again_is_left_alone() -> None:
     with comprehend_that(raising("InternalServerException")) as endpoint:
         classify([f"text {n}" for n in range(200)])
-    assert endpoint.asked.total() <= comprehend.GIVE_UP_AFTER + comprehend.DOCUMENTS_A_UNIT
+    assert endpoint.asked.total() <= hosted.GIVE_UP_AFTER + hosted.DOCUMENTS_A_UNIT
 
 
 def test_one_failure_among_answers_costs_one_fallback() -> None:

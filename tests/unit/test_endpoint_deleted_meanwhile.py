@@ -10,8 +10,9 @@ from chalice.app import ConflictError
 from chalicelib import clients
 from chalicelib.admin import classifier
 from chalicelib.admin.http import Request
-from chalicelib.classifier import activation, bundled, endpoints, versions
+from chalicelib.classifier import activation, bundled
 from chalicelib.classifier.active import Active, default
+from chalicelib.comprehend import client, endpoints
 
 KIND, RELEVANCE = "mine-kind-0123456789", "mine-relevance-0123456789"
 
@@ -50,9 +51,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
     monkeypatch.setattr(clients, "comprehend", lambda: world)
     monkeypatch.setattr(activation, "current", lambda: world.active)
     monkeypatch.setattr(activation, "activate", world.activate)
-    monkeypatch.setattr(versions, "endpoints", lambda: dict(world.endpoints))
-    monkeypatch.setattr(versions, "find", lambda version: {"DocumentClassifierArn": f"model/{version}"})
-    monkeypatch.setattr(versions, "trained_here", list)
+    monkeypatch.setattr(client, "endpoints", lambda: dict(world.endpoints))
+    monkeypatch.setattr(client, "find", lambda version: {"DocumentClassifierArn": f"model/{version}"})
+    monkeypatch.setattr(client, "trained_here", list)
     return world
 
 

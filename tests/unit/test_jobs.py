@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib import clients, jobs
-from chalicelib.classifier import evaluation
+from chalicelib.comprehend import evaluation
 from chalicelib.reconcile import repair, repair_batches
 from chalicelib.settings import Settings
 from chalicelib.warehouse import migrations, setup

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.classifier import labelled
-from chalicelib.classifier.labelled import Document, check, documents
+from chalicelib.comprehend import labelled
+from chalicelib.comprehend.labelled import Document, check, documents
 
 
 def good(each: int = 50) -> list[bytes]:

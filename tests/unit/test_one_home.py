@@ -1,4 +1,4 @@
-"""The bucket's folders, the keys of tweet files and the formats of times are each written in one module."""
+"""Folders of the bucket, keys of tweet files, formats of times and calls of Comprehend are each in one module."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,13 +16,15 @@ MOMENT = datetime(2026, 1, 31, 13, 2, 3, 456789, timezone(timedelta(hours=1)))
 
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_other_module_writes_a_folder_of_the_bucket_or_a_format_of_time(path: Path) -> None:
+def test_no_other_module_writes_a_folder_or_a_format_of_time_or_calls_comprehend(path: Path) -> None:
     name = str(path.relative_to(ROOT / "chalicelib"))
     code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
     folders = "tweets|rejected|delivery|source|reports|classifier|collect|erasures"
     if name != "layout.py":
         assert not re.findall(rf"\"(?:{folders})/[^\"*]*\"", code)
         assert "dt=%Y" not in code and "%Y/%m/%d/%H" not in code
+    if name != "comprehend/client.py":
+        assert "clients.comprehend" not in code and "CurrentInferenceUnits" not in code
     if name != "times.py" and name not in ROWS_TIMES:
         assert not re.findall(r"%Y-%m-%d[T ]%H:%M:%S|timespec=|\"\+00:00", code)
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import clients, jobs
-from chalicelib.classifier import endpoints
+from chalicelib.comprehend import idle
 from chalicelib.pages import reconciliation as page
 from chalicelib.reconcile import alert, books, compare, firehose_failures, listing, precedence, refusals, repeats, run
 from chalicelib.reconcile.books import Answers
@@ -176,14 +176,14 @@ def test_orphans_whose_file_is_there_after_all_are_none(monkeypatch: pytest.Monk
 
 def test_what_idles_is_told_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(endpoints.logger, "exception", logged.append)
-    monkeypatch.setattr(endpoints, "idle", lambda: [{"version": "v"}])
-    assert endpoints.idle_or_unknown() == [{"version": "v"}]
+    monkeypatch.setattr(idle.logger, "exception", logged.append)
+    monkeypatch.setattr(idle, "endpoints", lambda: [{"version": "v"}])
+    assert idle.endpoints_or_none() == [{"version": "v"}]
     for trouble in (
         client_error("AccessDenied"), EndpointConnectionError(endpoint_url="x"), data_api.WarehouseError("no"),
     ):  # fmt: skip
-        monkeypatch.setattr(endpoints, "idle", mock.Mock(side_effect=trouble))
-        assert endpoints.idle_or_unknown() is None
+        monkeypatch.setattr(idle, "endpoints", mock.Mock(side_effect=trouble))
+        assert idle.endpoints_or_none() is None
     assert logged == ["idle endpoints unknown"] * 3
 
 
@@ -226,7 +226,7 @@ class Steps:
             (alert, "measure", lambda: None),
             (alert, "tell", lambda: True),
             (run, "keep", lambda: None),
-            (endpoints, "idle_or_unknown", list),
+            (idle, "endpoints_or_none", list),
         ):
             monkeypatch.setattr(module, name, self.step(name, answer))
 
@@ -257,7 +257,7 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     found = run.reconcile(ASKED, "id", Deadlines(1100.0, 1120.0), lock)
     assert [name for name, *_ in steps.called] == [
         "progress", "write", "progress", "compared_with", "repair", "progress", "find", "progress", "update",
-        "progress", "find", "count", "given_up", "settle", "idle_or_unknown",
+        "progress", "find", "count", "given_up", "settle", "endpoints_or_none",
     ]  # fmt: skip
     assert [rest for name, *rest in steps.called if name == "progress"] == [
         ["listing tweet files"],

@@ -6,13 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-from chalicelib import clients, layout
-from chalicelib.classifier import labelled, versions
-from chalicelib.classifier.endpoints import RefusedError
+from chalicelib import layout
+from chalicelib.comprehend import RefusedError, client, labelled
 from chalicelib.settings import Settings, settings
-
-LANGUAGES = ("en", "es", "de", "it", "fr", "pt")
-"""Of custom classification, one a model: https://docs.aws.amazon.com/comprehend/latest/dg/training-classifier-model.html"""
 
 
 def identity(name: str, head: str, parameters: dict[str, Any]) -> tuple[str, str]:
@@ -36,8 +32,8 @@ def start(data: str, test_data: str | None, language: str, name: str) -> tuple[s
         labelled.check_file(test, 1, checked.classes if checked.complete else labelled.LABELS[checked.head])
     parameters = {"data": [file.uri, file.etag], "test": [test.uri, test.etag] if test else None, "language": language}
     version, token = identity(name, checked.head, parameters)
-    if not versions.find(version):
-        clients.comprehend().create_document_classifier(**request(settings(), version, token, language, file, test))
+    if not client.find(version):
+        client.train(request(settings(), version, token, language, file, test))
     return version, checked
 
 
@@ -53,7 +49,7 @@ def request(
     if not where.comprehend_role_arn:
         raise RefusedError("This stage has no role for Comprehend (SSM comprehend_role_arn): run make deploy")
     return {
-        "DocumentClassifierName": versions.classifier_name(where.stage),
+        "DocumentClassifierName": client.classifier_name(where.stage),
         "VersionName": version,
         "ClientRequestToken": token,
         "DataAccessRoleArn": where.comprehend_role_arn,

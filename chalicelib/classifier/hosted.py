@@ -1,4 +1,4 @@
-"""Asks a real-time endpoint of Amazon Comprehend about many texts at once, within a deadline, and never raises."""
+"""Ask a real-time endpoint of Amazon Comprehend about many texts at once, within a deadline, and never raises."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import NamedTuple
 
-from chalicelib import clients
+from chalicelib.comprehend import client
 
-LANGUAGES = frozenset({"en", "es", "de", "it", "fr", "pt"})
-"""Of custom classification (docs.aws.amazon.com/comprehend/latest/dg/supported-languages.html)."""
 UNDETERMINED = frozenset({"", "und", "zxx", "qam", "qct", "qht", "qme", "qst"})
 """What X calls a post of mentions, hashtags, links or media alone, or one too short to tell."""
 
@@ -45,10 +43,7 @@ class _Endpoint:
             return None
         began = time.monotonic()
         try:
-            found = clients.comprehend().classify_document(
-                Text=text.encode()[:MOST_BYTES].decode(errors="ignore"), EndpointArn=self.arn
-            )
-            scores = {each["Name"]: each["Score"] for each in found["Classes"]}
+            scores = client.classify(text.encode()[:MOST_BYTES].decode(errors="ignore"), self.arn)
         except Exception as error:  # whatever it is, the bundled classifier has an answer
             self._failed(getattr(error, "response", {}).get("Error", {}).get("Code") or type(error).__name__)
             return None

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from heapq import nsmallest
-from itertools import combinations, islice
-from math import comb, sqrt
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib import clients, jobs, layout
-from chalicelib.classifier import bundled, labelled, text, versions
+from chalicelib.classifier import bundled, text
+from chalicelib.comprehend import client, labelled, scores, versions
+from chalicelib.comprehend.scores import Labels
 from chalicelib.settings import settings
 
 SECONDS = 600.0  # of asking, where the Lambda's own limit isn't known
 MARGIN = 30.0  # seconds kept for scores and report
 THROTTLED = ("ThrottlingException", "TooManyRequestsException")
-
-Labels = list[str | None]
-"""A version's answers, in the order of the texts; None where there was none in time."""
 
 
 def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, Any]:
@@ -42,10 +40,10 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     hosts = {version: host(version, checked.head) for version in arguments["versions"]}
     left = context.get_remaining_time_in_millis() / 1000 - MARGIN if context else SECONDS
     answers = ask(hosts, checked.head, [document.text for document in chosen], left)
-    compared = compare([document.label for document in chosen], answers)
+    compared = scores.compare([document.label for document in chosen], answers)
     for version in compared["versions"]:
         endpoint = hosts[version["version"]]
-        version["usd_a_day"] = versions.usd_a_day(units_of(endpoint)) if endpoint else 0.0
+        version["usd_a_day"] = versions.usd_a_day(client.inference_units(endpoint)) if endpoint else 0.0
     report = {
         "data": file.uri,
         "head": checked.head,
@@ -88,15 +86,11 @@ def host(version: str, head: str) -> Endpoint | None:
         return None
     if versions.head(version) != head:
         raise labelled.DataError(f"{version} tells {versions.head(version)}, but the file's labels are of {head}")
-    properties = versions.find(version)
-    endpoint = properties and versions.endpoints().get(properties["DocumentClassifierArn"])
+    properties = client.find(version)
+    endpoint = properties and client.endpoints().get(properties["DocumentClassifierArn"])
     if not endpoint:
         raise labelled.DataError(f"{version} has no endpoint (any more): POST /classifier/versions/{version}/endpoint")
     return endpoint
-
-
-def units_of(endpoint: Endpoint) -> int:
-    return int(endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"])
 
 
 def ask(hosts: Mapping[str, Endpoint | None], head: str, texts: Sequence[str], seconds: float) -> dict[str, Labels]:
@@ -136,7 +130,7 @@ def ask_hosted(endpoint: Endpoint, cleaned: Sequence[str], deadline: float, answ
         answered.append(None)
         return label
 
-    with ThreadPoolExecutor(units_of(endpoint)) as pool:
+    with ThreadPoolExecutor(client.inference_units(endpoint)) as pool:
         return list(pool.map(ask_one, cleaned))
 
 
@@ -150,67 +144,9 @@ def hosted_label(cleaned: str, endpoint_arn: str, deadline: float) -> str | None
     """
     while cleaned.strip() and time.monotonic() < deadline:
         try:
-            answer = clients.comprehend().classify_document(Text=cleaned, EndpointArn=endpoint_arn)
-            return max(answer["Classes"], key=lambda c: c["Score"])["Name"]
+            return client.label(client.classify(cleaned, endpoint_arn))
         except ClientError as error:
             if error.response["Error"]["Code"] not in THROTTLED:
                 return None
             time.sleep(0.5)
     return None
-
-
-def compare(true: Sequence[str], answers: Mapping[str, Labels]) -> dict[str, Any]:
-    """Score each version, and say for each pair whether their difference could be chance."""
-    common = [i for i in range(len(true)) if all(labels[i] is not None for labels in answers.values())]
-    expected = [true[i] for i in common]
-    given = {version: [str(labels[i]) for i in common] for version, labels in answers.items()}
-    scored = [
-        {"version": version, "answered": sum(a is not None for a in answers[version]), **scores(expected, labels)}
-        for version, labels in given.items()
-    ]
-    pairs = [paired(expected, given, a, b) for a, b in combinations(given, 2)]
-    return {"scored": len(common), "versions": scored, "comparisons": pairs}
-
-
-def scores(true: Sequence[str], predicted: Sequence[str]) -> dict[str, Any]:
-    """Accuracy with its 95 % interval, macro averages over the labels of the file, and the scores of each label.
-
-    A label that a version answers and the file hasn't got costs the labels that it took the tweets from. Averaged in as
-    another 0, it would count twice against a version that knows more labels than the file.
-    """
-    labels = sorted(set(true) | set(predicted))
-    count = Counter(zip(true, predicted, strict=True))
-    matrix = [[count[actual, guess] for guess in labels] for actual in labels]
-    each = versions.per_label(labels, matrix)
-    right, n = sum(matrix[i][i] for i in range(len(labels))), len(true)
-    of_file = [each[label] for label in sorted(set(true))]
-    macro = {
-        f"{m}_macro": sum(s[m] for s in of_file) / len(of_file) if of_file else 0.0
-        for m in ("precision", "recall", "f1")
-    }
-    return {
-        "right": right,
-        "accuracy": right / n if n else 0.0,
-        "accuracy_interval": wilson(right, n),
-        **macro,
-        "labels": each,
-        "confusion_matrix": {"labels": labels, "matrix": matrix},
-    }
-
-
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Return the 95 % interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    if not n:
-        return 0.0, 1.0
-    p, spread = right / n, z * sqrt(right / n * (1 - right / n) / n + z * z / (4 * n * n))
-    middle, scale = p + z * z / (2 * n), 1 + z * z / n
-    return (middle - spread) / scale, (middle + spread) / scale
-
-
-def paired(true: Sequence[str], given: Mapping[str, Sequence[str]], a: str, b: str) -> dict[str, Any]:
-    """McNemar's exact test on the tweets that only one of two versions gets right (two-sided binomial, p = 1/2)."""
-    only_a = sum(x == t != y for t, x, y in zip(true, given[a], given[b], strict=True))
-    only_b = sum(y == t != x for t, x, y in zip(true, given[a], given[b], strict=True))
-    n = only_a + only_b
-    chance = min(1.0, 2 * sum(comb(n, k) for k in range(min(only_a, only_b) + 1)) / 2**n)
-    return {"a": a, "b": b, "only_a_right": only_a, "only_b_right": only_b, "p": chance}

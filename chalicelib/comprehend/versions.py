@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO, Any, cast
 
@@ -13,7 +13,9 @@ from botocore.exceptions import ClientError
 from chalicelib import clients, times
 from chalicelib.classifier import activation, bundled
 from chalicelib.classifier.active import Active
-from chalicelib.settings import settings
+from chalicelib.comprehend import client
+from chalicelib.comprehend.client import FAILED, SERVING, TRAINED
+from chalicelib.comprehend.scores import per_label
 from chalicelib.telemetry import logger
 
 USD_A_UNIT_SECOND = 0.0005  # of an endpoint, idle or not; a minute at least
@@ -21,9 +23,6 @@ USD_A_TRAINING_HOUR = 3.0
 USD_A_MODEL_MONTH = 0.5
 """Of custom classification in us-east-1: https://aws.amazon.com/comprehend/pricing/"""
 
-TRAINED = ("TRAINED", "TRAINED_WITH_WARNING")
-SERVING = ("IN_SERVICE", "UPDATING")
-FAILED = ("IN_ERROR", "STOPPED")
 MOST_MATRIX_BYTES = 16 * 1024**2  # 1,000 classes, the most there can be, make some 4 MB
 
 METRICS = {
@@ -42,35 +41,6 @@ CARD_METRICS = {"precision": "precision_macro", "recall": "recall_macro"}
 """The bundled classifier's model card to ours, where they differ."""
 
 
-def classifier_name(stage: str) -> str:
-    """Return the DocumentClassifierName that all versions of a stage share."""
-    return f"disaster-tweets-{stage}"
-
-
-def trained_here() -> list[dict[str, Any]]:
-    """Return DocumentClassifierProperties of this stage's versions, newest first."""
-    pages = (
-        clients.comprehend()
-        .get_paginator("list_document_classifiers")
-        .paginate(Filter={"DocumentClassifierName": classifier_name(settings().stage)})
-    )
-    properties = [cast("dict[str, Any]", p) for page in pages for p in page["DocumentClassifierPropertiesList"]]
-    return sorted(properties, key=lambda p: p["SubmitTime"], reverse=True)
-
-
-def find(version: str) -> dict[str, Any] | None:
-    """Return DocumentClassifierProperties of a version."""
-    return next((p for p in trained_here() if p.get("VersionName") == version), None)
-
-
-def endpoints() -> dict[str, dict[str, Any]]:
-    """Return EndpointProperties of this stage's endpoints, by the ARN of their model; one a version."""
-    pages = clients.comprehend().get_paginator("list_endpoints").paginate()
-    ours = f"document-classifier-endpoint/{classifier_name(settings().stage)}-"
-    properties = [cast("dict[str, Any]", p) for page in pages for p in page["EndpointPropertiesList"]]
-    return {p["ModelArn"]: p for p in properties if ours in p["EndpointArn"]}
-
-
 def head(version: str) -> str:
     """`kind` or `relevance`; the bundled classifier is both."""
     if version == bundled.version():
@@ -80,8 +50,8 @@ def head(version: str) -> str:
 
 def all_versions() -> list[dict[str, Any]]:
     """Return summaries of all versions, the bundled one first, then the newest."""
-    hosted, active = endpoints(), activation.current()
-    trained = [summary(p, hosted.get(p["DocumentClassifierArn"]), active) for p in trained_here()]
+    hosted, active = client.endpoints(), activation.current()
+    trained = [summary(p, hosted.get(p["DocumentClassifierArn"]), active) for p in client.trained_here()]
     return [bundled_summary(active), *trained]
 
 
@@ -90,10 +60,10 @@ def describe(version: str) -> dict[str, Any] | None:
     active = activation.current()
     if version == bundled.version():
         return bundled_summary(active)
-    properties = find(version)
+    properties = client.find(version)
     if not properties:
         return None
-    found = summary(properties, endpoints().get(properties["DocumentClassifierArn"]), active)
+    found = summary(properties, client.endpoints().get(properties["DocumentClassifierArn"]), active)
     matrix = confusion_matrix(properties) if properties["Status"] in TRAINED else None
     return found | {"confusion_matrix": matrix, "labels": per_label(**matrix) if matrix else None}
 
@@ -154,7 +124,7 @@ def status(classifier: str, endpoint: str | None) -> str:
 
 def endpoint_summary(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     """Return an endpoint's state and price. Costs so far assume that its units never changed."""
-    units = endpoint.get("CurrentInferenceUnits") or endpoint["DesiredInferenceUnits"]
+    units = client.inference_units(endpoint)
     seconds = max(60.0, (datetime.now(UTC) - endpoint["CreationTime"]).total_seconds())
     return {
         "arn": endpoint["EndpointArn"],
@@ -199,17 +169,6 @@ def confusion_matrix(properties: Mapping[str, Any]) -> dict[str, Any] | None:
     except (ClientError, tarfile.TarError, ValueError, KeyError) as error:
         logger.warning("no confusion matrix", extra={"bucket": bucket, "key": key, "error": repr(error)})
     return None
-
-
-def per_label(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> dict[str, dict[str, float]]:
-    """Precision, recall, F1 and support of each label; 0 where there is nothing to divide by."""
-    scores = {}
-    for i, label in enumerate(labels):
-        hits, support, predicted = matrix[i][i], sum(matrix[i]), sum(row[i] for row in matrix)
-        precision, recall = hits / predicted if predicted else 0.0, hits / support if support else 0.0
-        f1 = 2 * hits / (predicted + support) if predicted + support else 0.0
-        scores[label] = {"precision": precision, "recall": recall, "f1": f1, "support": support}
-    return scores
 
 
 def _seconds(moment: datetime | None) -> str | None:

@@ -19,7 +19,6 @@ from chalicelib import clients, layout
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.settings import settings
 
-"""Where in the stage's bucket Comprehend's role may read and write."""
 RELEVANCE_LABELS = ("relevant", "not_relevant")
 LABELS = {"kind": tuple(CODES), "relevance": RELEVANCE_LABELS}
 """What each head of the classifier may answer; anything else would be no label the warehouse knows."""
