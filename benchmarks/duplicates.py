@@ -81,7 +81,9 @@ def measure(rows: int, console: Console) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory() as home,
-        closing(Warehouse(Path(home) / "w.duckdb", lambda *_: b"", lambda *_: [], Faults())) as warehouse,
+        closing(
+            Warehouse(Path(home) / "w.duckdb", lambda *_: b"", lambda *_: [], lambda *_: None, Faults())
+        ) as warehouse,
         console.status(f"{rows:,} rows: planting ...") as status,
     ):
         warehouse._connection.execute(f"SET GLOBAL memory_limit = '{MEMORY}'")

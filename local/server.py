@@ -158,7 +158,7 @@ class LocalAws:
         with _readable(self.home / "comprehend"):
             comprehend.install(self.home, store.read, store.list_keys, store.put, self.faults)
         with _readable(self.home / "warehouse.duckdb"):
-            house = warehouse.install(self.home, store.read, store.list_keys, self.faults)
+            house = warehouse.install(self.home, store.read, store.list_keys, store.put, self.faults)
         self._end.callback(house.close)
         provision.users(house)
         logs = Logs(self.home, (telemetry.logger, logging.getLogger("disaster-tweets")))

@@ -40,7 +40,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     if request.param == "server":
         yield request.getfixturevalue("stack").home
     else:
-        Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], Faults()).close()
+        Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], lambda *_: None, Faults()).close()
         yield tmp_path
 
 
@@ -156,13 +156,13 @@ def test_a_tweet_cannot_steer_the_terminal(home: Path, capsys: pytest.CaptureFix
 
 
 def test_an_unset_warehouse_is_told_how_to_be_set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], Faults()).close()
+    Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], lambda *_: None, Faults()).close()
     assert "POST /warehouse/setup" in ran(capsys, tmp_path, "SELECT 1 FROM disaster.tweet", status=1)
     assert "POST" not in ran(capsys, tmp_path, "SELECT 1 FROM nowhere", status=1)
 
 
 def test_a_reader_who_has_enough_is_no_error(tmp_path: Path) -> None:
-    Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], Faults()).close()
+    Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], lambda *_: None, Faults()).close()
     command = f"{sys.executable} -m local sql --home {tmp_path} --format csv 'SELECT range AS n FROM range(100000)'"
     done = subprocess.run(f"{command} | head -1", shell=True, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("n\n", "")

@@ -57,6 +57,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
         ("SELECT LISTAGG(word, ',') WITHIN GROUP (ORDER BY word) FROM t", [("a,a,b",)]),
         ("SELECT ROUND(RATIO_TO_REPORT(id) OVER (), 2) FROM t ORDER BY 1 LIMIT 1", [(0.17,)]),
         ("SELECT MEDIAN(id) FROM t", [(2,)]),
+        ('SELECT COUNT(*) FROM "tweets"."public"."t"', [(3,)]),
         ("SELECT OCTET_LENGTH('é'), LEN('é')", [(2, 1)]),
         ("-- why; and how\n/* at\nlength */ SELECT 1;", [(1,)]),
         ("WITH w AS (SELECT word FROM t) SELECT w.word FROM w WHERE w.word = 'b'", [("b",)]),
@@ -200,6 +201,7 @@ def test_windows_that_need_no_frame_and_those_that_have_one_are_taken(house: Scr
 @pytest.mark.parametrize(
     ("sql", "name"),
     [
+        ("UNLOAD ('SELECT 1') TO 's3://bucket/x' IAM_ROLE 'r' FORMAT CSV", "CSV"),
         ("UNLOAD ('SELECT 1') TO 's3://bucket/x' IAM_ROLE 'r'", "UNLOAD"),
         ("CREATE OR REPLACE PROCEDURE p() AS $$ BEGIN END; $$ LANGUAGE plpgsql", "CREATE OR REPLACE PROCEDURE"),
         ("CALL p()", "CALL"),

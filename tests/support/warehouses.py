@@ -32,7 +32,12 @@ class Scratch:
         self._open()
 
     def _open(self) -> None:
-        self.warehouse = Warehouse(self._file, lambda _, key: self.objects[key], self._keys, self.faults)
+        self.warehouse = Warehouse(self._file, lambda _, key: self.objects[key], self._keys, self._put, self.faults)
+
+    def _put(self, bucket: str, key: str, content: bytes) -> None:
+        if bucket != "bucket":
+            raise KeyError(bucket)
+        self.objects[key] = content
 
     def _keys(self, _: str, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))

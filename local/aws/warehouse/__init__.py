@@ -1,4 +1,4 @@
-"""Amazon Redshift, live: its Data API in front of a DuckDB file, which reads Redshift's SQL and copies from S3.
+"""Amazon Redshift, live: its Data API in front of a DuckDB file, which reads Redshift's SQL, and S3 by COPY and UNLOAD.
 
 moto's Data API never finishes a statement. What the local warehouse can't do, it refuses by name.
 """
@@ -12,23 +12,24 @@ from local.aws.faults import Faults
 from local.aws.warehouse.copy import ListKeys, Read
 from local.aws.warehouse.database import Warehouse
 from local.aws.warehouse.errors import UnsupportedError, WarehouseError
+from local.aws.warehouse.unload import Put
 
 __all__ = ["UnsupportedError", "Warehouse", "WarehouseError", "install", "query"]
 
 FILE = "warehouse.duckdb"
 
 
-def install(home: Path, read: Read, list_keys: ListKeys, faults: Faults) -> Warehouse:
+def install(home: Path, read: Read, list_keys: ListKeys, put: Put, faults: Faults) -> Warehouse:
     """Put it into moto, with its file under `home`; before the server's first request.
 
-    `read` gives an S3 object by bucket and key, `list_keys` the keys under a prefix.
+    `read` gives an S3 object by bucket and key, `list_keys` the keys under a prefix; `put` stores one.
     """
     from moto.redshiftdata import urls
 
     from local.aws.warehouse.responses import LiveRedshiftData
     from local.aws.warehouse.statements import Statements
 
-    warehouse = _Served(home / FILE, read, list_keys, faults)
+    warehouse = _Served(home / FILE, read, list_keys, put, faults)
     warehouse.statements = LiveRedshiftData.statements = Statements(warehouse, faults)
     # moto finds a service's handler through its url_paths, read when the server gets its first request.
     urls.url_paths["{0}/$"] = LiveRedshiftData.dispatch
@@ -51,9 +52,9 @@ def query(home: Path, sql: str) -> tuple[list[dict[str, Any]], list[list[dict[st
     from local.aws.warehouse import values
 
     def no_s3(*_: str) -> Any:
-        raise KeyError("COPY needs the server: make local")
+        raise KeyError("COPY and UNLOAD need the server: make local")
 
-    warehouse = Warehouse(home / FILE, no_s3, no_s3, Faults())
+    warehouse = Warehouse(home / FILE, no_s3, no_s3, no_s3, Faults())
     try:
         with warehouse.session() as session:
             result = session.run([sql])[-1]

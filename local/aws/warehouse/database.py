@@ -1,4 +1,4 @@
-"""The warehouse itself: a DuckDB file, transactions on it one writer at a time, and COPY."""
+"""The warehouse itself: a DuckDB file, transactions on it one writer at a time, COPY and UNLOAD."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import duckdb
 from local.aws.faults import Faults
 from local.aws.warehouse import copy as copying
 from local.aws.warehouse import rights, strict
+from local.aws.warehouse import unload as unloading
 from local.aws.warehouse.dialect import Like, Translation, Widths, bare, is_copy, read, translate
 from local.aws.warehouse.errors import WarehouseError, in_words_of_redshift
 
@@ -77,10 +78,12 @@ class Result(NamedTuple):
 class Warehouse:
     """One database. Reads run side by side; transactions that write take turns, as COPYs into one table do."""
 
-    def __init__(self, path: Path, read: copying.Read, list_keys: copying.ListKeys, faults: Faults) -> None:
+    def __init__(
+        self, path: Path, read: copying.Read, list_keys: copying.ListKeys, put: unloading.Put, faults: Faults
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = duckdb.connect(str(path))
-        self._read, self._list_keys, self._faults = read, list_keys, faults
+        self._read, self._list_keys, self._put, self._faults = read, list_keys, put, faults
         self._writing = threading.Lock()
         self._connection.execute("SET GLOBAL integer_division = true")
         self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -174,6 +177,10 @@ class Warehouse:
             loaded = cursor.execute(f"INSERT INTO {copy.table} ({names}) FROM read_parquet('{table}')").fetchone()
             return int(loaded[0]) if loaded else 0
 
+    def unload(self, cursor: duckdb.DuckDBPyConnection, unload: unloading.Unload, select: str) -> int:
+        """Run an UNLOAD within the cursor's transaction; return how many rows it wrote. Raises WarehouseError."""
+        return unloading.run(unload, select, cursor, self._list_keys, self._put)
+
     def _log(self, bad: Sequence[copying.BadLine]) -> None:
         """Load errors outlast the transaction that failed for them."""
         cursor = self._connection.cursor()
@@ -223,6 +230,7 @@ class Session:
 
     def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
         try:
+            sql = unloading.parse(sql).query if unloading.is_unload(sql) else sql
             translation = translate(sql, parameters)
             if strict.FULL.search(sql) and translation.statements:
                 strict.check_super(read(sql), self._super_columns())
@@ -277,6 +285,8 @@ class Session:
         if translation is None:
             return Result(self._copy(number, sql))
         try:
+            if unloading.is_unload(sql):
+                return Result(self._unload(sql, translation))
             if self._permitted(sql, translation):
                 return Result(-1)
             result = self._run_one(number, sql, translation)
@@ -342,6 +352,13 @@ class Session:
         except WarehouseError as error:
             raise StatementError(str(error), number) from error
         return loaded
+
+    def _unload(self, sql: str, translation: Translation) -> int:
+        unload = unloading.parse(sql)
+        if not translation.reads:
+            raise WarehouseError(unloading.SYNTAX)
+        self._permitted(unload.query, translation)
+        return self._warehouse.unload(self._cursor, unload, translation.statements[-1])
 
     def _into_temporary(self, sql: str) -> bool:
         tables = "SELECT COUNT(*) FROM duckdb_tables() WHERE temporary AND table_name = ?"

@@ -23,6 +23,8 @@ from local.aws.warehouse.errors import UnsupportedError, WarehouseError
 logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that it leaves as it is
 
 LONGEST_VARCHAR = 65_535  # bytes: docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html
+DATABASE = "tweets"
+"""By which a name may begin: docs.aws.amazon.com/redshift/latest/dg/cross-database_usage.html"""
 PLAIN_VARCHAR = 256  # of a VARCHAR or TEXT without a length
 
 NOTHING = re.compile(
@@ -34,7 +36,7 @@ NOTHING = re.compile(
 """Of no meaning on one machine with one user: accepted, and nothing happens."""
 
 REFUSED = re.compile(
-    r"\s*(UNLOAD|CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:PROCEDURE|FUNCTION|EXTERNAL\s+\w+|LIBRARY|DATASHARE|MODEL|DATABASE)"
+    r"\s*(CALL|CREATE\s+(?:OR\s+REPLACE\s+)?(?:PROCEDURE|FUNCTION|EXTERNAL\s+\w+|LIBRARY|DATASHARE|MODEL|DATABASE)"
     r"|DECLARE|FETCH|PREPARE|EXECUTE|BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|END|ABORT)\b",
     re.IGNORECASE,
 )
@@ -176,6 +178,9 @@ def _parsed(sql: str) -> exp.Expr:
     tree = trees[0]
     strict.check(tree)
     _temporary_names(tree)
+    for table in tree.find_all(exp.Table):
+        if table.catalog.lower() == DATABASE:
+            table.set("catalog", None)
     if isinstance(tree, exp.Command):
         raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(sql.split()[:3])}")
     return tree

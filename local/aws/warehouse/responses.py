@@ -13,7 +13,7 @@ from moto.core.responses import ActionResult, BaseResponse
 from local.aws import callers
 from local.aws.warehouse import catalog, values
 from local.aws.warehouse.database import Result
-from local.aws.warehouse.dialect import is_copy, names
+from local.aws.warehouse.dialect import DATABASE, is_copy, names
 from local.aws.warehouse.errors import WarehouseError
 from local.aws.warehouse.statements import ENDED, Statement, Statements, TooManyError
 
@@ -22,7 +22,6 @@ MOST_BYTES = 100_000
 PAGE = 1000  # rows; AWS pages by size
 LISTED = 100
 WORKGROUP = "disaster-tweets-local"
-DATABASE = "tweets"
 """The one that there is. Another is refused in PostgreSQL's words (src/backend/utils/init/postinit.c), which Redshift
 has kept. AWS may also say so of the statement, once it has tried to connect; here the call itself fails."""
 LONGEST_WAIT = 30  # seconds
