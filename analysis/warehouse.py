@@ -1,6 +1,7 @@
 """Answers of the warehouse as pandas and Arrow, through the Data API: no driver, no port, IAM alone.
 
-Needs boto3, pandas and pyarrow. An answer may have 500 MB; `table` reads the tweet files instead, which have no limit.
+Needs boto3, pandas and pyarrow. An answer may have 500 MB; `unload` has it written to S3, and `table` reads the tweet
+files: these have no limit.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import boto3
 import pandas as pd
 import pyarrow as pa
 import pyarrow.json as pj
+import pyarrow.parquet as pq
 
 STAGE = os.environ.get("STAGE", "local")
 WORKGROUP = BUCKET = f"disaster-tweets-{STAGE}"
@@ -33,12 +35,7 @@ def frame(sql: str, parameters: Mapping[str, str] | None = None) -> pd.DataFrame
     Raises RuntimeError with what Redshift said.
     """
     api: Any = boto3.client("redshift-data")
-    given = {"Parameters": [{"name": k, "value": v} for k, v in parameters.items()]} if parameters else {}
-    statement = api.execute_statement(WorkgroupName=WORKGROUP, Database=DATABASE, Sql=sql, **given)["Id"]
-    while (state := api.describe_statement(Id=statement))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
-        time.sleep(PAUSE)
-    if state["Status"] != "FINISHED":
-        raise RuntimeError(state.get("Error", state["Status"]))
+    statement = _run(api, sql, parameters or {})
     columns: list[dict[str, Any]] = []
     records: list[list[Any]] = []
     for page in api.get_paginator("get_statement_result").paginate(Id=statement):
@@ -54,6 +51,17 @@ def frame(sql: str, parameters: Mapping[str, str] | None = None) -> pd.DataFrame
     return found
 
 
+def _run(api: Any, sql: str, parameters: Mapping[str, str]) -> str:
+    """Run a statement to its end; return its id. Raises RuntimeError with what Redshift said."""
+    given = {"Parameters": [{"name": k, "value": v} for k, v in parameters.items()]} if parameters else {}
+    statement: str = api.execute_statement(WorkgroupName=WORKGROUP, Database=DATABASE, Sql=sql, **given)["Id"]
+    while (state := api.describe_statement(Id=statement))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
+        time.sleep(PAUSE)
+    if state["Status"] != "FINISHED":
+        raise RuntimeError(state.get("Error", state["Status"]))
+    return statement
+
+
 def _value(field: Mapping[str, Any]) -> Any:
     return None if field.get("isNull") else next(iter(field.values()))
 
@@ -67,6 +75,22 @@ def arrow(sql: str, parameters: Mapping[str, str] | None = None) -> pa.Table:
     return pa.Table.from_pandas(frame(sql, parameters), preserve_index=False)
 
 
+def unload(select: str, url: str, role: str) -> pa.Table:
+    """Have the answer written to S3 as Parquet, and return it. `url`: a folder without anything in it, s3://bucket/folder/
+
+    `role`: the ARN of one that may write there, and that the warehouse's namespace has. Raises RuntimeError.
+    """
+    query, to, by = (text.replace("'", "''") for text in (select, url, role))
+    _run(boto3.client("redshift-data"), f"UNLOAD ('{query}') TO '{to}' IAM_ROLE '{by}' FORMAT PARQUET", {})
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    return pa.concat_tables(_parquet(body) for body in _bodies(bucket, prefix))
+
+
+def _parquet(body: bytes) -> pa.Table:
+    """Return a Parquet file as a table; SUPER, which is JSON there, as text."""
+    return pq.read_table(pa.BufferReader(body), arrow_extensions_enabled=False)
+
+
 def table(hour: str) -> pa.Table:
     """Return the tweet files of an hour as one Arrow table: `dt=2026-01-31/hh=12`. Wakes no warehouse.
 
@@ -76,8 +100,13 @@ def table(hour: str) -> pa.Table:
 
 
 def _files(hour: str) -> Iterator[pa.Table]:
+    for body in _bodies(BUCKET, f"tweets/{hour}/"):
+        yield pj.read_json(pa.CompressedInputStream(pa.BufferReader(body), "gzip"))
+
+
+def _bodies(bucket: str, prefix: str) -> Iterator[bytes]:
+    """Yield what the objects under a prefix hold."""
     s3 = boto3.client("s3")
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"tweets/{hour}/"):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
-            body = s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
-            yield pj.read_json(pa.CompressedInputStream(pa.BufferReader(body), "gzip"))
+            yield s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()

@@ -73,10 +73,12 @@ def test_the_notebook_runs_from_top_to_bottom(floods: None, monkeypatch: pytest.
 
 def test_the_page_is_right_about_python(floods: None) -> None:
     page = (ROOT / "docs" / "elsewhere.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    answers, unload = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     seen: dict[str, Any] = {}
-    exec(block.split("hour =")[0], seen)
+    exec(answers.split("hour =")[0], seen)
     assert len(seen["floods"]) >= 2 and seen["as_arrow"].num_rows >= 1
+    exec(unload.replace("your-bucket", warehouse.BUCKET), seen)
+    assert [row["original_text"] for row in seen["week"].to_pylist() if row["s3_key"] == KEY] == [TEXT] * 2
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
