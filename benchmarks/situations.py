@@ -1,8 +1,11 @@
 """Crises in a stream of everyday posts: how soon is each found, and how often is there a situation where none is?
 
-Texts go through the transform as it is: kind, relevance, country and `text_key` are those of rows. A crisis has its own
-posts at their own times, which their IDs hold. Everyday posts are drawn anew for each five minutes, each with a text of
-its own, as many as a rate says that goes up and down by half over a day. Counts are those of
+Texts go through the transform as it is: country, place and `text_key` are those of rows. Kind and relevance are told by
+models that saw neither the crisis, or the collection of everyday posts, nor anything like it (`evaluate.held_out`);
+with `SITUATIONS_SERVED=1` they are those of rows too, by the model that is served and was trained on all of these.
+
+A crisis has its own posts at their own times, which their IDs hold. Everyday posts are drawn anew each five minutes,
+each with a text of its own, as many as a rate says that goes up and down by half over a day. Counts are those of
 `sql/situations/counts.sql` (a test compares the two), and the planner is the detector's own, run once a day: it decides
 step by step as runs every five minutes would have. `SITUATIONS_RATES` sets other rates, in posts an hour.
 """
@@ -14,7 +17,7 @@ import csv
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import REAL
-from chalicelib.situations.counts import ANYWHERE, HOUR, PAST, RECENT, STEP, Count
+from chalicelib.situations.counts import ANY_KIND, ANYWHERE, HOUR, PAST, RECENT, STEP, Count
 from chalicelib.situations.planner import KINDRED, QUIET, UNTOLD, Situation, plan
 
 RATES = (10_000,)  # everyday posts an hour; all of Bluesky has 90,000
@@ -72,6 +75,7 @@ class Post(NamedTuple):
     text: str
     relevant: bool
     of_it: bool = True
+    place: str = ""
 
 
 class Outcome(NamedTuple):
@@ -94,6 +98,23 @@ class Outcome(NamedTuple):
         return (self.by.found + 1 - self.many) * STEP / 60
 
 
+Told = Mapping[str, tuple[str, bool]]
+"""Kind and relevance of texts, by their `cleaning_text`."""
+
+
+def told_unseen() -> Told:
+    """Return what texts are taken for by models that didn't see them, nor what they are part of."""
+    from benchmarks.classifier import SEED, tweets_of
+    from label_prep import evaluate, train
+
+    frame = tweets_of()
+    read = train.read(frame["cleaning_text"].tolist())
+    logits = evaluate.held_out(frame, read, 1, SEED, lambda *_: None)
+    rows = evaluate.score(frame, read, logits, SEED).rows
+    texts = frame["cleaning_text"].to_numpy()[rows["at"]]
+    return dict(zip(texts, zip(rows["told"], rows["probability"] >= 0.5, strict=True), strict=True))
+
+
 def transformed(posts: Sequence[dict[str, str]]) -> Iterator[dict[str, object]]:
     """Yield the rows of records, as the transform makes them. A record without words has none."""
     from chalicelib.classifier.active import default
@@ -108,13 +129,13 @@ def transformed(posts: Sequence[dict[str, str]]) -> Iterator[dict[str, object]]:
         yield from map(orjson.loads, outcome.lines)
 
 
-def everyday(folder: Path) -> list[Post]:
+def everyday(folder: Path, told: Told) -> list[Post]:
     """Return the everyday posts: what they are taken for, without a time."""
     texts = [row["text"] for path in sorted(folder.glob("*.csv")) for row in _read(path) if row["text"].strip()]
-    return [_post(row, 0.0) for row in transformed([{"text": text} for text in texts])]
+    return [_post(row, told, 0.0) for row in transformed([{"text": text} for text in texts])]
 
 
-def crises(folder: Path) -> dict[str, list[Post]]:
+def crises(folder: Path, told: Told) -> dict[str, list[Post]]:
     """Return the posts of each crisis, by their times. Posts whose IDs hold none are left out."""
     found: dict[str, list[Post]] = defaultdict(list)
     for path in sorted(folder.glob("*.csv")):
@@ -124,7 +145,9 @@ def crises(folder: Path) -> dict[str, list[Post]]:
             if row["created_at"]:
                 written = datetime.fromisoformat(str(row["created_at"])).replace(tzinfo=UTC).timestamp() / STEP
                 said = own.get("label") or own["informativeness"]
-                found[f"{path.stem[:3].rstrip('_')} {own['event']}"].append(_post(row, written, said not in NOT_OF_IT))
+                found[f"{path.stem[:3].rstrip('_')} {own['event']}"].append(
+                    _post(row, told, written, said not in NOT_OF_IT)
+                )
     return {event: sorted(posts) for event, posts in found.items()}
 
 
@@ -133,10 +156,12 @@ def _read(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(file)
 
 
-def _post(row: dict[str, object], step: float, of_it: bool = True) -> Post:
-    relevant = row["relevance_label"] == "relevant" and row["disaster_label"] != "not_disaster"
+def _post(row: dict[str, object], told: Told, step: float, of_it: bool = True) -> Post:
+    served = str(row["disaster_label"]), row["relevance_label"] == "relevant"
+    kind, relevant = told.get(str(row["cleaning_text"]), served)
+    relevant = bool(relevant) and kind != "not_disaster"
     country, text = row.get("country_code") or "", row.get("text_key") or row["tweet_key"]
-    return Post(step, str(row["disaster_label"]), str(country), str(text), relevant, of_it)
+    return Post(step, kind, str(country), str(text), relevant, of_it, str(row.get("place") or ""))
 
 
 class Stream:
@@ -172,10 +197,12 @@ class Stream:
             if not now - PAST <= step <= now:
                 continue
             at = step if step >= recent else step // HOUR * HOUR
-            for country in {post.country, ANYWHERE} - {""}:
-                new = (post.kind, country, post.text) not in known
-                known.add((post.kind, country, post.text))
-                own = sums[post.kind, country, at]
+            spot = f"{post.country}/{post.place}" if post.country and post.place else ""
+            cells = {(post.kind, where) for where in (post.country, spot, ANYWHERE) if where}
+            for cell in cells | ({(ANY_KIND, spot)} if spot else set()):
+                new = (*cell, post.text) not in known
+                known.add((*cell, post.text))
+                own = sums[*cell, at]
                 own[:] = own[0] + 1, own[1] + new, own[2] + (new and bool(post.country))
         for step, number in self.volume.items():
             if now - PAST <= step <= now and number:
@@ -242,7 +269,8 @@ def run(console: Console) -> None:
     if not REAL.exists():
         console.print("The CrisisLex tweets and the everyday posts are not beside the repository.")
         return
-    pool, every = everyday(REAL / "everyday"), crises(REAL / "crisislex")
+    told = {} if os.environ.get("SITUATIONS_SERVED") else told_unseen()
+    pool, every = everyday(REAL / "everyday", told), crises(REAL / "crisislex", told)
     console.print(
         f"{len(pool):,} everyday posts, {sum(post.relevant for post in pool) / len(pool):.2%} of them relevant"
     )

@@ -1,4 +1,4 @@
-"""Sum up counts of posts by kind, country and time, as the planner asks for them. Nothing here touches AWS."""
+"""Sum up counts of posts by kind, place and time, as the planner asks for them. Nothing here touches AWS."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ PAST = 8 * 24 * HOUR
 """What is looked at in all."""
 
 ANYWHERE = "*"
+ANY_KIND = "*"
 
 
 class Count(NamedTuple):
-    """What a step has of a kind in a country. Both are empty for all posts of the stream; the country is ANYWHERE for
-    all posts of the kind. Before the recent time a step stands for its whole hour.
+    """What a step has of a kind somewhere: in a country, `US`, at a place in it, `US/Boston`, or ANYWHERE; at a place
+    also of ANY_KIND. Kind and `where` are empty for all posts of the stream. Before the recent time a step stands for
+    its whole hour.
 
     `texts`: those that nobody has written before. `located`: of them, with a country.
     """
 
     kind: str
-    country: str
+    where: str
     at: int
     posts: int
     texts: int
@@ -40,26 +42,21 @@ NOTHING = Count("", "", 0, 0, 0, 0)
 
 
 class Hour(NamedTuple):
-    """What an hour has of a cell: `far` texts would be far more than usual."""
+    """What an hour has of a kind in a country or anywhere.
+
+    `is_far`: there, or at some place in it, are far more texts than usual, or at a place of all kinds of which this is
+    the one most told: enough to open a situation. `is_more`: half of that, enough for one to go on.
+    """
 
     posts: int
     texts: int
     expected: float
-    far: int
-
-    @property
-    def is_far(self) -> bool:
-        """Return whether it has far more texts than usual: enough to open a situation."""
-        return self.texts >= self.far
-
-    @property
-    def is_more(self) -> bool:
-        """Return whether it has half of that: enough for a situation to go on."""
-        return 2 * self.texts >= self.far
+    is_far: bool
+    is_more: bool
 
 
 class Cell:
-    """A kind in a country, or anywhere: its counts by step in the recent time, and by hour in all of it."""
+    """A kind somewhere: its counts by step in the recent time, and by hour in all of it."""
 
     def __init__(self, counts: Iterable[Count], since: int) -> None:
         self._steps: dict[int, Count] = {}
@@ -86,19 +83,25 @@ class Counts:
         self.start = (now - RECENT) // HOUR * HOUR
         by_cell: dict[tuple[str, str], list[Count]] = defaultdict(list)
         for count in counts:
-            by_cell[count.kind, count.country].append(count)
+            by_cell[count.kind, count.where].append(count)
         self.cells = {cell: Cell(its, self.start - HOUR) for cell, its in by_cell.items()}
         self._stream = self.cells.pop(("", ""), Cell((), self.start))
         self._usual: dict[tuple[str, str, int], Usual | None] = {}
+        self._places: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._kinds: dict[str, list[str]] = defaultdict(list)
+        for kind, where in self.cells:
+            if "/" in where and kind != ANY_KIND:
+                self._places[kind, where.partition("/")[0]].append(where)
+                self._kinds[where].append(kind)
 
     @property
     def kinds(self) -> set[str]:
         """Return the kinds that were counted."""
-        return {kind for kind, _ in self.cells}
+        return {kind for kind, _ in self.cells} - {ANY_KIND}
 
     def countries(self, kind: str) -> list[str]:
         """Return the countries in which a kind was counted."""
-        return [country for of, country in self.cells if of == kind and country != ANYWHERE]
+        return [where for of, where in self.cells if of == kind and where != ANYWHERE and "/" not in where]
 
     def texts(self, kind: str, country: str, end: int) -> int:
         """Return the texts of the hour that ends with a step."""
@@ -112,8 +115,8 @@ class Counts:
         """Return the first step with a post of the hour that ends with a step."""
         return self.cells[kind, country].first(end)
 
-    def _until(self, kind: str, country: str, end: int) -> Count:
-        cell = self.cells.get((kind, country))
+    def _until(self, kind: str, where: str, end: int) -> Count:
+        cell = self.cells.get((kind, where))
         return cell.until(end) if cell else NOTHING
 
     def look(self, kind: str, country: str, end: int, before: int, share: float = 1.0) -> Hour | None:
@@ -127,22 +130,37 @@ class Counts:
         known = self._past(kind, country, end, before)
         if known is None:
             return None
-        others = self._stream.until(end).posts - own.posts
-        return Hour(own.posts, round(own.texts * share), known.expected(others), limit(known, others))
+        stream = self._stream.until(end).posts
+        texts, far = round(own.texts * share), limit(known, stream - own.posts)
+        places = self._places[kind, country]
+        near = [(kind, place) for place in places]
+        near += [(ANY_KIND, place) for place in places if self._is_most_told(kind, place, end)]
+        best = max([texts / far, *(self._part(*cell, end, before, stream) for cell in near)])
+        return Hour(own.posts, texts, known.expected(stream - own.posts), best >= 1, 2 * best >= 1)
 
-    def _past(self, kind: str, country: str, end: int, before: int) -> Usual | None:
+    def _is_most_told(self, kind: str, place: str, end: int) -> bool:
+        """Return whether no kind has more texts at a place, in the hour that ends with a step."""
+        return max(self._kinds[place], key=lambda of: (self._until(of, place, end).texts, of)) == kind
+
+    def _part(self, kind: str, place: str, end: int, before: int, stream: int) -> float:
+        """Return the texts of an hour at a place, as a part of those that would be far more than usual."""
+        own = self._until(kind, place, end)
+        known = self._past(kind, place, end, before) if own.texts else None
+        return own.texts / limit(known, stream - own.posts) if known else 0.0
+
+    def _past(self, kind: str, where: str, end: int, before: int) -> Usual | None:
         """Return what is usual by the whole hours before a step, or, without any, by those before the hour itself."""
         own = (end - HOUR + 1) // HOUR
-        return self._before(kind, country, min(own, before // HOUR)) or self._before(kind, country, own)
+        return self._before(kind, where, min(own, before // HOUR)) or self._before(kind, where, own)
 
-    def _before(self, kind: str, country: str, end: int) -> Usual | None:
-        if (kind, country, end) not in self._usual:
-            mine = self.cells[kind, country].hours
+    def _before(self, kind: str, where: str, end: int) -> Usual | None:
+        if (kind, where, end) not in self._usual:
+            mine = self.cells[kind, where].hours
             watched = {hour: count.posts for hour, count in self._stream.hours.items() if hour < end}
             texts = [mine[hour].texts if hour in mine else 0 for hour in watched]
             others = [posts - (mine[hour].posts if hour in mine else 0) for hour, posts in watched.items()]
-            self._usual[kind, country, end] = usual(texts, others)
-        return self._usual[kind, country, end]
+            self._usual[kind, where, end] = usual(texts, others)
+        return self._usual[kind, where, end]
 
 
 def _sum(at: int, counts: Iterable[Count]) -> Count:

@@ -35,8 +35,9 @@ KINDRED = (
 class Situation(NamedTuple):
     """A situation; times are steps, as in `Count`. `country`: empty where no one country stands out.
 
-    `last`: the last step whose hour had more than usual. `peak`: the first step of the hour with the most texts;
-    `expected`: how many were to be expected in it. `found`: the step at which it could be told. `over`: it is closed.
+    `last`: the last step whose hour had more than usual. `peak`: the first step of the hour with the most texts, or
+    that in which it began within this hour; `expected`: how many were to be expected in it. `found`: the step at which
+    it could be told. `over`: it is closed.
     """
 
     id: str
@@ -56,8 +57,9 @@ class Situation(NamedTuple):
         grown = self._replace(began=min(self.began, end), last=max(self.last, end))
         if hour.texts <= self.peak_texts:
             return grown
-        peak = end - HOUR + 1
-        return grown._replace(peak=peak, peak_posts=hour.posts, peak_texts=hour.texts, expected=hour.expected)
+        return grown._replace(
+            peak=max(grown.began, end - HOUR + 1), peak_posts=hour.posts, peak_texts=hour.texts, expected=hour.expected
+        )
 
 
 class Plan(NamedTuple):
@@ -118,7 +120,8 @@ class _Scan:
             self._keep(there.with_hour(end, hour))
         elif not there and hour.is_far:
             if vague and (vague.kind == kind or kind not in UNTOLD):
-                self._keep(vague.with_hour(end, hour)._replace(kind=kind, country=country or vague.country))
+                told = vague._replace(kind=kind, country=country or vague.country, peak_texts=0)  # of other posts
+                self._keep(told.with_hour(end, hour))
             elif not self._part(kind, country or leading, end, hour.texts):
                 self._open(kind, country, leading, end, hour)
 
@@ -144,11 +147,10 @@ class _Scan:
 
     def _open(self, kind: str, country: str, leading: str, end: int, hour: Hour) -> None:
         began = self.counts.first(kind, country or ANYWHERE, end)
-        id = hashlib.sha256(f"{kind} {country or leading} {began}".encode()).hexdigest()[:16]
-        peak = end - HOUR + 1
-        self._keep(
-            Situation(id, kind, country or leading, began, end, peak, hour.posts, hour.texts, hour.expected, end)
-        )
+        country = country or leading
+        id = hashlib.sha256(f"{kind} {country} {began}".encode()).hexdigest()[:16]
+        own = self.counts.look(kind, country, end, end) or hour  # what leads is told with the posts that name it
+        self._keep(Situation(id, kind, country, began, end, began, own.posts, own.texts, own.expected, end))
 
     def _keep(self, situation: Situation) -> None:
         self.found[situation.id] = situation

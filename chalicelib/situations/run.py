@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,7 +89,7 @@ def _keep(each: Situation, run_id: str, now: datetime, deadline: float) -> None:
         "run": run_id,
         "now": times.sql(now),
         "closed": times.sql(now) if each.over else "-",
-        "place": places[0]["place"] if places else "-",
+        "place": leading(places, each.country),
         "peak": times.sql(moment(each.peak)),
         "posts": str(sums["posts"]),
         "texts": str(sums["distinct_texts"]),
@@ -102,6 +102,16 @@ def _keep(each: Situation, run_id: str, now: datetime, deadline: float) -> None:
     }
     written = [named(f"situations/{name}") for name in ("open", "keep", "drop_posts", "best_posts")]
     transaction.run([transaction.SQL["lock"], *written], given, answers=0, patience=deadline - time.monotonic())
+
+
+def leading(places: Sequence[Row], country: str) -> str:
+    """Return the place that most texts of a situation name, or "-"; without a country half of them have to name it.
+
+    `places`: up to ten, those with most texts first.
+    """
+    if not places or (not country and 2 * places[0]["distinct_texts"] < sum(each["distinct_texts"] for each in places)):
+        return "-"
+    return str(places[0]["place"])
 
 
 def situation(row: Mapping[str, Any]) -> Situation:

@@ -3,6 +3,7 @@ SELECT
     k.name AS kind,
     s.last_hour,
     s.relevant,
+    s.distinct_texts,
     ROUND(s.mean_hour, 2) AS mean_hour,
     ROUND(s.z, 1) AS z
 FROM disaster.surge AS s

@@ -62,11 +62,11 @@ def test_an_even_stream_does_not_surge_and_a_flood_in_it_does(house: Scratch, re
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000")
     key = "tweets/dt=2026-01-01/hh=00/surge-200.ndjson.gz"
     house.load(*({"arrived_at": now} for _ in range(200)), key=key)
-    kind, last_hour, relevant, mean, z = ask(house, "02_surging_kinds")[0]
+    kind, last_hour, relevant, texts, mean, z = ask(house, "02_surging_kinds")[0]
     onsets = {row[0]: row[1:] for row in ask(house, "12_onset_of_a_surge")}
     house.run(f"DELETE FROM disaster.disaster_tweets WHERE s3_key = '{key}'")
     assert kind == "Flood"
-    assert last_hour >= relevant >= 200 > mean
+    assert last_hour >= texts >= 200 and last_hour >= relevant >= 200 > mean
     assert z > 3
     onset, peak, hours = onsets["Flood"]
     assert peak >= 200

@@ -39,19 +39,19 @@ def counts(house: Scratch, least: int = 1) -> list[Count]:
 
 def test_a_post_counts_when_it_was_written_however_late_it_came(house: Scratch) -> None:
     house.load(post(2, "a"), post(3, "b", late=2.5), post(1.5, "c", created_at=None))
-    steps = {count.at for count in counts(house) if count.country == "PE"}
+    steps = {count.at for count in counts(house) if count.where == "PE"}
     assert steps == {step_of(NOW) - 2 * HOUR, step_of(NOW) - 3 * HOUR, step_of(NOW) - 18}
 
 
 def test_before_the_recent_time_a_step_stands_for_its_hour(house: Scratch) -> None:
     house.load(post(50.2, "a"), post(50.6, "b"), post(2, "c"))
-    found = [count for count in counts(house) if count.country == "PE" and count.at < RECENT]
+    found = [count for count in counts(house) if count.where == "PE" and count.at < RECENT]
     assert [(count.at, count.texts) for count in found] == [((step_of(NOW) - 51 * HOUR), 2)]
 
 
 def test_a_text_counts_where_it_was_written_first_and_an_author_once_an_hour(house: Scratch) -> None:
     house.load(post(3, "a"), post(2, "a", user_id="ann"), post(2, "b", user_id="ann"), post(2, "c", user_id="bob"))
-    found = {count.at: (count.posts, count.texts) for count in counts(house) if count.country == "PE"}
+    found = {count.at: (count.posts, count.texts) for count in counts(house) if count.where == "PE"}
     assert found == {step_of(NOW) - 3 * HOUR: (1, 1), step_of(NOW) - 2 * HOUR: (3, 1)}
 
 
@@ -67,10 +67,18 @@ def test_anywhere_has_all_posts_of_a_kind_and_the_stream_all_posts(house: Scratc
     ]
 
 
+def test_a_place_has_its_own_counts_of_each_kind_and_of_all(house: Scratch) -> None:
+    place = {"country_code": "US", "place": "Boston"}
+    house.load(post(2, "a", **place), post(2, "b", **place, disaster_label="storm"), post(2, "c", country_code="US"))
+    found = {(count.kind, count.where): count.texts for count in counts(house) if "US" in count.where}
+    in_the_country = {("flood", "US"): 2, ("storm", "US"): 1}
+    assert found == {**in_the_country, ("flood", "US/Boston"): 1, ("storm", "US/Boston"): 1, ("*", "US/Boston"): 2}
+
+
 def test_only_what_may_be_a_situation_is_told(house: Scratch) -> None:
     house.load(*[post(2, str(n)) for n in range(5)], *[post(2, f"x{n}", country_code="CL") for n in range(4)])
     house.load(*[post(60, f"y{n}", country_code="BO") for n in range(9)], key="tweets/dt=2026-01-02/hh=03/b.ndjson.gz")
-    assert {count.country for count in counts(house, least=5)} == {"", ANYWHERE, "PE"}
+    assert {count.where for count in counts(house, least=5)} == {"", ANYWHERE, "PE"}
 
 
 def test_the_best_posts_are_one_of_each_text_the_most_shared_and_surest_first(house: Scratch) -> None:
@@ -95,6 +103,7 @@ def test_the_benchmark_counts_as_the_warehouse_does(house: Scratch) -> None:
     from benchmarks.situations import Post, Stream
 
     pool = [Post(0.0, kind, country, "", True) for kind in ("flood", "storm") for country in ("PE", "CL", "")]
+    pool += [pool[0]._replace(place="Piura")] * 2
     now = step_of(NOW)
     stream = Stream(pool, 30.0, now - 50 * HOUR, now, seed=1)
     stream.add(Post(now - 5 + nth / 10, "flood", "PE", str(nth % 3), True) for nth in range(20))
@@ -102,6 +111,7 @@ def test_the_benchmark_counts_as_the_warehouse_does(house: Scratch) -> None:
     for nth, each in enumerate(stream.posts):
         at = f"{moment(0) + timedelta(seconds=each.step * 300):%Y-%m-%d %H:%M:%S}"
         own = {"arrived_at": at, "text_key": each.text, "user_id": str(nth), "country_code": each.country or None}
+        own["place"] = each.place or None
         rows.append({**own, "disaster_label": each.kind})
     house.load(*rows)
     own = sorted(count for count in stream.counts(now) if count.kind)

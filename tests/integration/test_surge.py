@@ -60,6 +60,12 @@ def test_a_kind_far_above_its_own_past_surges_and_no_other(house: Scratch) -> No
     assert z == pytest.approx(30 / 2**0.5)
 
 
+def test_a_surge_has_its_distinct_texts_beside_its_tweets(house: Scratch) -> None:
+    load(house, stream(60, 1), "past")
+    load(house, [tweet("earthquake", n / 60, text_key=str(n % 4)) for n in range(30)], "now")
+    assert house.run("SELECT last_hour, distinct_texts FROM disaster.surge") == [(30, 4)]
+
+
 def test_a_great_disaster_surges_though_all_talk_of_it(house: Scratch) -> None:
     load(house, stream(60, 1), "past")
     load(house, stream(0, 0, {**MIX, "not_disaster": 80, "earthquake": 600, "building_collapse": 40}), "now")

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.situations.counts import ANYWHERE, HOUR, Count
 from chalicelib.situations.planner import QUIET, Plan, Situation, plan
+from chalicelib.situations.run import leading
 from chalicelib.situations.usual import LEAST, limit, usual
 
 DAY = 24 * HOUR
@@ -49,6 +50,7 @@ def test_far_more_texts_than_a_week_has_had_open_a_situation() -> None:
     assert (situation.kind, situation.country, situation.over) == ("flood", "PE", False)
     assert situation.began == NOW // HOUR * HOUR - HOUR
     assert (situation.peak_texts, situation.peak_posts) == (30, 30)
+    assert situation.began <= situation.peak <= situation.last
     assert situation.expected == pytest.approx(1, abs=0.1)
 
 
@@ -112,6 +114,38 @@ def test_where_most_texts_name_one_country_it_is_that_countrys() -> None:
     assert opened(plan(unnamed, [], NOW)) == {("flood", "")}
 
 
+def test_a_situation_tells_of_its_own_posts_at_the_peak() -> None:
+    named = counts("flood", "PE", lambda ago: 9 if ago == 0 else 0)
+    unnamed = counts("flood", "", lambda ago: 30 if ago == 0 else 0)
+    (of_the_country,) = plan(merged(named, unnamed), [], NOW).opened
+    assert (of_the_country.peak_texts, of_the_country.peak_posts) == (9, 9)
+    vague = counts("unspecified", "", lambda ago: 40 if ago == 1 else 0)
+    (situation,) = plan(vague, [], NOW - HOUR).opened
+    told = counts("attack", "FR", lambda ago: 20 if ago == 0 else 0)
+    (specified,) = plan(merged(vague, told), [situation], NOW).going_on
+    assert (situation.peak_texts, specified.peak_texts) == (40, 20)
+
+
+def test_a_place_that_stands_out_opens_its_countrys_situation() -> None:
+    country = counts("explosion", "US", lambda ago: 48 if ago == 0 else 30)
+    place = counts("explosion", "US/Boston", lambda ago: 18 if ago == 0 else 0)
+    of_the_place = [count for count in place if count.where == "US/Boston"]
+    assert not plan(country, [], NOW).opened
+    (situation,) = plan([*country, *of_the_place], [], NOW).opened
+    assert (situation.kind, situation.country, situation.peak_texts) == ("explosion", "US", 48)
+
+
+def test_at_a_place_all_kinds_count_for_the_one_most_told() -> None:
+    def at_the_place(kind: str, now: int) -> list[Count]:
+        every = counts(kind, "US/Boston", lambda ago: now if ago == 0 else 0)
+        return [count for count in every if count.where == "US/Boston"]
+
+    country = [counts(kind, "US", lambda ago: 30) for kind in ("explosion", "attack")]
+    told = [*merged(*country), *at_the_place("explosion", 7), *at_the_place("attack", 6)]
+    assert not plan(told, [], NOW).opened
+    assert opened(plan([*told, *at_the_place("*", 13)], [], NOW)) == {("explosion", "US")}
+
+
 def test_texts_without_a_place_are_accounted_for_by_the_country_that_is_known() -> None:
     named = counts("flood", "PE", lambda ago: 40 if ago == 0 else 0)
     unnamed = counts("flood", "", lambda ago: 30 if ago == 0 else 0)
@@ -150,3 +184,11 @@ def test_a_limit_is_far_above_what_is_usual_and_higher_where_less_is_known() -> 
         assert LEAST <= limit(week, STREAM) <= limit(hours, STREAM)
         assert limit(week, STREAM) >= texts + 5 * texts**0.5
     assert usual([], []) is None
+
+
+def test_without_a_country_a_place_has_to_stand_out() -> None:
+    def places(*texts: int) -> list[dict[str, object]]:
+        return [{"place": f"p{nth}", "distinct_texts": number} for nth, number in enumerate(texts)]
+
+    assert [leading(places(4, 3, 2), country) for country in ("PE", "")] == ["p0", "-"]
+    assert (leading(places(5, 3, 2), ""), leading([], "PE")) == ("p0", "-")
