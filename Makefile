@@ -48,7 +48,7 @@ $(VENV)/.installed: requirements-dev.txt requirements-local.txt
 
 comma := ,
 
-demo: ready ## run the whole flow here on sample tweets, and print what landed; DATA=file.csv for others
+demo: ready ## run the whole flow here on made-up tweets, and print what landed; DATA=file.csv for others
 	@$(PY) -m local demo --home "$$LOCAL_HOME/demo" $${DATA:+--data "$$DATA"}
 
 local: ready ## serve the local AWS and the admin API until Ctrl-C; PORT=, API_PORT=, LOCAL_HOME=

@@ -1,13 +1,14 @@
-"""`make demo`: the whole flow once, from a file of tweets to a reconciled warehouse, and what became of every tweet."""
+"""`make demo`: the whole flow once, from tweets to a reconciled warehouse, and what became of every tweet."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shlex
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
@@ -19,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 import producer
+from local.network import history
 from local.server import HomeError, LocalAws, fresh
 from local.terminal import complain, option, typed, working
 
@@ -99,12 +101,13 @@ class Arrivals:
         self._stop.set()
         self._thread.join()
 
-    def latencies(self) -> list[float]:
-        """Return seconds from a tweet's arrival in Firehose to the first query that saw it, one a tweet."""
+    def latencies(self, since: float) -> list[float]:
+        """Return seconds from arrival in Firehose to the first query that saw it, of each tweet that arrived since."""
         from chalicelib.warehouse import data_api
 
         arrivals = data_api.query("SELECT s3_key, arrived_datetime_from_kinesis AS ms FROM disaster.disaster_tweets")
-        return [self.seen[row["s3_key"]] - row["ms"] / 1000 for row in arrivals if row["s3_key"] in self.seen]
+        seen = [(row["ms"] / 1000, self.seen[row["s3_key"]]) for row in arrivals if row["s3_key"] in self.seen]
+        return [at - arrived for arrived, at in seen if arrived >= since]
 
 
 def call(admin: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -187,14 +190,37 @@ def landed(sent: int, rows: int, files: int, rejected: Mapping[str, int], latenc
     return table
 
 
-def run(console: Console, data: Path, home: Path, rate: float) -> bool:
+def send(aws: LocalAws, data: Path, rate: float) -> producer.Summary:
+    """Send a file of tweets; return what was sent."""
+    arguments = producer.parse(["--stream", aws.stream, "--rate", str(rate), "--", str(data)])
+    return producer.run(arguments, producer.stream_of(arguments))
+
+
+def send_hours(console: Console, aws: LocalAws, rate: float) -> Iterator[producer.Summary]:
+    """Send the sample, as if written over the last hours, and what a made-up network wrote in them, as fast as it goes.
+
+    So there is a past against which situations show.
+    """
+    now = time.time()
+    with tempfile.TemporaryDirectory() as folder:
+        posts, sample = Path(folder, "posts.jsonl"), Path(folder, "sample.jsonl")
+        history.write(posts, now)
+        history.spread(sample, producer.read(SAMPLE), now)
+        console.print(f"The last {history.HOURS} hours of a made-up network:")
+        yield send(aws, posts, rate=0)
+        console.print("The sample tweets, as if written in these hours:")
+        yield send(aws, sample, rate)
+
+
+def run(console: Console, data: Path | None, home: Path, rate: float) -> bool:
     """Run the demo, told on `console`: whether every tweet sent is a row or a rejected record.
 
-    The last demo's home goes only once there are tweets to send. Raises DemoError, InputError and OSError.
+    Without `data` it sends those of `send_hours`. The last demo's home goes only once there are tweets to send. Raises
+    DemoError, InputError and OSError.
     """
     from chalicelib.warehouse import data_api
 
-    if next(iter(producer.read(data)), None) is None:
+    if data and next(iter(producer.read(data)), None) is None:
         raise producer.InputError(f"{data} holds no tweets")
     fresh(home)
     with working(console, "Starting the local AWS ..."):
@@ -207,11 +233,11 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
             setup = job(aws.admin_url, "/warehouse/setup")
         console.print(f"Warehouse set up: {len(setup['applied'])} migrations applied")
 
-        arguments = producer.parse(["--stream", aws.stream, "--rate", str(rate), "--", str(data)])
         with Arrivals() as arrivals:
-            summary = producer.run(arguments, producer.stream_of(arguments))
+            began = time.time()
+            summaries = [send(aws, data, rate)] if data else list(send_hours(console, aws, rate))
             with working(console, "Firehose delivers, the warehouse loads ..."):
-                settle(arrivals, aws, summary.sent)
+                settle(arrivals, aws, sum(summary.sent for summary in summaries))
         with working(console, "POST /reconciliations ..."):
             report = job(aws.admin_url, "/reconciliations", {"repair": True, "grace_seconds": 0})
         keep_overview(aws.admin_url, home / "overview.html")
@@ -219,8 +245,9 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
         rejected = rejections(report)
         rows = data_api.query("SELECT COUNT(*) AS n, COUNT(DISTINCT s3_key) AS files FROM disaster.disaster_tweets")[0]
         console.print(by_kind(console.width))
-        console.print(landed(summary.tweets, rows["n"], rows["files"], rejected, arrivals.latencies()))
-        missing = summary.tweets - rows["n"] - sum(rejected.values())
+        tweets = sum(summary.tweets for summary in summaries)
+        console.print(landed(tweets, rows["n"], rows["files"], rejected, arrivals.latencies(began)))
+        missing = tweets - rows["n"] - sum(rejected.values())
         if missing:
             console.print(
                 f"[red]{abs(missing):,} tweets {'lost' if missing > 0 else 'too many'}.[/] Logs: {home / 'logs'}; what "
@@ -236,7 +263,9 @@ def run(console: Console, data: Path, home: Path, rate: float) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """0 only if every tweet is accounted for."""
     parser = argparse.ArgumentParser(prog="python -m local demo", description=__doc__)
-    parser.add_argument("--data", type=Path, default=SAMPLE, help="the tweets (data/sample_tweets.csv)")
+    parser.add_argument(
+        "--data", type=Path, help="the tweets (hours of a made-up network, then data/sample_tweets.csv)"
+    )
     parser.add_argument("--home", type=Path, default=Path(".local/demo"), help="where its state lives (.local/demo)")
     parser.add_argument("--rate", type=float, default=RATE, help=f"tweets a second, 0: as fast as it goes ({RATE})")
     arguments = parser.parse_args(argv)

@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib import layout
 from chalicelib.settings import Settings, parameter_path
 from chalicelib.sources import choice, jetstream
+from chalicelib.sources.cursor import Cursor
 from chalicelib.telemetry import NAMESPACE
 from local.aws import wsgi
 from local.network.generated import Generated
@@ -29,6 +32,10 @@ from local.terminal import complain, option, stopped, typed, working
 BLUESKY, SIMULATED = "bluesky", "simulated"
 COLLECT_EVERY = 5.0  # seconds; a minute on AWS
 REFRESH = 2.0  # seconds between looks into the warehouse
+RECENT = 60.0  # seconds of the past that are read first
+PAST = 2 * 3600.0
+"""Of the made-up network, as a collector does that was off for so long: a situation shows against hours before it."""
+CRISES_EVERY = 1200  # seconds, in the made-up network
 COMMAND = "python -m local live"
 COUNTED = ("PostsSeen", "PostsForwarded", "Deletions")
 
@@ -142,12 +149,12 @@ def run(console: Console, arguments: argparse.Namespace, stop: threading.Event) 
         if arguments.recording:
             servers = end.enter_context(Jetstream(Recording(arguments.recording, int((time.time() - 60) * 1e6)))).url
         elif arguments.source == SIMULATED:
-            servers = end.enter_context(Jetstream(Generated(arguments.rate, arguments.seed))).url
+            servers = end.enter_context(Jetstream(Generated(arguments.rate, arguments.seed, CRISES_EVERY))).url
         with working(console, "Starting the local AWS ..."):
             aws = LocalAws(arguments.home, arguments.port, arguments.api_port, collect_every=COLLECT_EVERY)
             end.enter_context(aws)
-        # What an earlier run left unread is not news; this one begins a minute ago.
-        boto3.client("s3").delete_object(Bucket=aws.stream, Key="collect/bluesky.json")
+        past = PAST if arguments.source == SIMULATED and not arguments.recording else RECENT
+        begin_at(aws.stream, Cursor(servers, int((time.time() - past) * 1e6)))
         prepare(console, aws.admin_url)
         since = datetime.now(UTC)
         for name, value in (("bluesky", arguments.forward), ("jetstream", servers)):
@@ -164,6 +171,14 @@ def run(console: Console, arguments: argparse.Namespace, stop: threading.Event) 
             soft_wrap=True,
         )
         watch(console, arguments.source, since, stop, arguments.seconds)
+
+
+def begin_at(bucket: str, cursor: Cursor) -> None:
+    """Have the collector begin there: what an earlier run left unread is not news."""
+    import boto3
+
+    body = orjson.dumps({"holder": None, **cursor._asdict()})
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{layout.COLLECT}{jetstream.SOURCE}.json", Body=body)
 
 
 def watch(

@@ -67,7 +67,7 @@ def health(health: Mapping[str, Any]) -> str:
 
 def since(situation: Mapping[str, Any]) -> str:
     """Say when a situation began, had its peak, and was over."""
-    said = [f"Since {moment(situation['began_at'])}, most at {moment(situation['peak_at'])}"]
+    said = [f"Since {moment(situation['began_at'])}, most in the hour from {moment(situation['peak_at'])}"]
     if situation["closed_at"]:
         said.append(f"over since {moment(situation['last_at'])}")
     return ", ".join(said)

@@ -19,8 +19,6 @@ POSTS = 0.7  # of the events
 USERS = 20_000
 BLOCK = 5_000  # events in which one account posts that is deleted in the next
 DELETED_WITHIN = 3_600_000_000  # microseconds
-WINDOW_US = 300_000_000
-"""In each there may be a crisis."""
 MOST_SHARE = 0.15  # of the posts at a crisis's height
 LANGUAGES = ("en", "en", "en", "es", "es", "pt", "fr", "it")
 ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
@@ -64,10 +62,14 @@ class _Chance:
 
 @dataclass(frozen=True)
 class Generated:
-    """`rate`: posts a second; the other events come on top. The same `seed` always tells the same."""
+    """`rate`: posts a second; the other events come on top. The same `seed` always tells the same.
+
+    `crises_every`: seconds in which there may be one crisis.
+    """
 
     rate: float = 40.0
     seed: int = 1
+    crises_every: int = 300
 
     @property
     def step(self) -> int:
@@ -122,7 +124,8 @@ class Generated:
 
     def crisis(self, time_us: int) -> Crisis | None:
         """Return the crisis in the window of a time, if there is one."""
-        return _crisis(self.seed, time_us // WINDOW_US)
+        length = self.crises_every * 1_000_000
+        return _crisis(self.seed, length, time_us // length)
 
     def _post(self, number: int, chance: _Chance) -> dict[str, Any]:
         time_us = self.time_us(number)
@@ -196,13 +199,13 @@ class Generated:
 
 
 @lru_cache(64)
-def _crisis(seed: int, window: int) -> Crisis | None:
+def _crisis(seed: int, length: int, window: int) -> Crisis | None:
     chance = _Chance(seed, window, "crisis")
     if chance.below(10) >= 7:
         return None
     lang, kind = chance.of(tuple(sentences.PLACES)), chance.of(tuple(sentences.CRISES))
-    start = window * WINDOW_US + chance.below(60) * 1_000_000
-    return Crisis(kind, lang, chance.of(sentences.PLACES[lang]), start, (window + 1) * WINDOW_US)
+    start = window * length + chance.below(60) * 1_000_000
+    return Crisis(kind, lang, chance.of(sentences.PLACES[lang]), start, (window + 1) * length)
 
 
 def _filled(text: str, lang: str, chance: _Chance, place: str) -> str:

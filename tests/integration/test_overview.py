@@ -14,6 +14,7 @@ import orjson
 import pytest
 import requests
 
+from chalicelib import clients, layout
 from chalicelib.overview import figures, stored
 from chalicelib.pages import charts
 from chalicelib.pages import overview as page
@@ -248,12 +249,18 @@ def test_the_map_has_a_dot_where_the_place_is(overview: dict[str, Any]) -> None:
 
 @browser
 @needs_chromium
-def test_it_fits_phones_and_desktops_and_prints(overview: dict[str, Any], tmp_path: Path) -> None:
+def test_it_fits_phones_and_desktops_light_and_dark_and_prints(overview: dict[str, Any], tmp_path: Path) -> None:
     html = page.render(with_texts(overview, f"{HOSTILE} {'x' * 300}"), LATER)
-    for seen, columns in zip(browsers.measured(tmp_path, html, [320, 390, 768, 1280]), (1, 1, 2, 2), strict=True):
-        assert seen["content"] <= seen["width"], "it scrolls sideways"
-        assert seen["smallest"] >= 9, "letters in charts are too small to read"
-        assert seen["charts"] == columns
+    papers = []
+    for scheme, widths in ((1, {320: 1, 768: 2}), (0, {390: 1, 1280: 2})):
+        light_or_dark = f"--blink-settings=preferredColorScheme={scheme}"
+        seen = browsers.measured(tmp_path, html, [*widths], light_or_dark)
+        for each, columns in zip(seen, widths.values(), strict=True):
+            assert each["content"] <= each["width"], "it scrolls sideways"
+            assert each["smallest"] >= 9, "letters in charts are too small to read"
+            assert each["charts"] == columns
+            papers.append(each["paper"])
+    assert papers == ["rgb(255, 255, 255)"] * 2 + ["rgb(13, 17, 23)"] * 2
     assert 1 <= browsers.printed(tmp_path, html) <= 4
 
 
@@ -293,6 +300,12 @@ def test_a_browser_gets_what_a_reconciliation_has_stored(stack: Any) -> None:
     told = requests.get(stack.admin_url + "/overview", timeout=30).json()
     assert 0 <= told["age_seconds"] < 60
     assert set(told) == {"as_of", "age_seconds", *figures.QUESTIONS} - {"situation_hours", "situation_posts"}
+    hour = datetime.fromisoformat(told["as_of"])
+    kept, shown = (
+        clients.s3().get_object(Bucket=stack.stream, Key=layout.overview_of(hour, suffix))["Body"].read()
+        for suffix in ("json", "html")
+    )
+    assert orjson.loads(kept)["as_of"] >= told["as_of"] and b"<html" in shown
     for path in ("/overview", "/"):
         answer = requests.get(stack.admin_url + path, headers={"Accept": "text/html,*/*;q=0.8"}, timeout=30)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
