@@ -51,7 +51,7 @@ def query(home: Path, sql: str) -> tuple[list[dict[str, Any]], list[list[dict[st
     """
     from local.aws.warehouse import values
 
-    def no_s3(*_: str) -> Any:
+    def no_s3(*_: str | bytes) -> Any:
         raise KeyError("COPY and UNLOAD need the server: make local")
 
     warehouse = Warehouse(home / FILE, no_s3, no_s3, no_s3, Faults())
