@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 import boto3
-import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from rich.console import Console
 
-from infra import data_plane, regions
+from infra import data_plane, regions, template
 from infra.stages import APP, FUNCTIONS, InfraError, Stage, chalice_config
 
 TRANSFORM_BUFFER = 60  # seconds, of the data plane's processor
@@ -95,7 +94,7 @@ def buffer_seconds(of: Stage) -> int:
 
 
 def default(parameter: str) -> str:
-    return str(template()["Parameters"][parameter]["Default"])
+    return str(template.read()["Parameters"][parameter]["Default"])
 
 
 def capacity(of: Stage) -> Finding:
@@ -287,14 +286,3 @@ def exists(look: Callable[[], Any]) -> bool:
             return False
         raise
     return True
-
-
-def template() -> dict[str, Any]:
-    """Return the data plane's parameters and mappings; its short forms (`!Ref`) are left out."""
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_multi_constructor("!", lambda *_: None)
-    loaded: dict[str, Any] = yaml.load(data_plane.TEMPLATE.read_text(), Loader)  # noqa: S506 - a SafeLoader
-    return loaded

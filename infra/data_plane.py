@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
-import yaml
 from botocore.exceptions import ClientError, WaiterError
 from rich.console import Console
 
@@ -157,33 +156,13 @@ def plain(text: str) -> str:
 
     docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     """
-    template = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    template = source.loaded(text)
     for parameter in template["Parameters"].values():
         parameter.pop("Description", None)
     for resource in template["Resources"].values():
         for linter in LINTERS:
             resource.get("Metadata", {}).pop(linter, None)
     return json.dumps(template, separators=(",", ":"))
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads the short forms as the long ones, which JSON has: `!If […]` as `{"Fn::If": […]}`."""
-
-
-def _long_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _long_form)
 
 
 def changes(cloudformation: CloudFormationClient, of: Stage, change_set: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import boto3
@@ -86,8 +87,13 @@ def role_name(of: Stage, function: str) -> str:
 
 def partition() -> str:
     """Return the partition of the session's Region: aws, aws-us-gov (GovCloud), aws-cn (China); aws without one."""
-    session = boto3.Session()
-    return session.get_partition_for_region(session.region_name) if session.region_name else "aws"
+    name = boto3.Session().region_name
+    return _partition_of(name) if name else "aws"
+
+
+@cache  # each session reads the endpoints of all services for it
+def _partition_of(region: str) -> str:
+    return boto3.Session().get_partition_for_region(region)
 
 
 WITHOUT_WAREHOUSES = frozenset({"use1-az3", "apne1-az3", "cac1-az3", "usw1-az2"})

@@ -16,7 +16,7 @@ NOTHING = {"Ref": "AWS::NoValue"}
 Tree = Any
 
 
-class Loader(yaml.SafeLoader):
+class Loader(yaml.CSafeLoader):  # libyaml's: the same in a seventh of the time
     """Short forms become their long ones: `!Ref x` is `{"Ref": "x"}`, `!If […]` is `{"Fn::If": […]}`."""
 
 
@@ -36,11 +36,16 @@ def _long_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 Loader.add_multi_constructor("!", _long_form)
 
 
+def loaded(text: str) -> dict[str, Tree]:
+    """Return a template's text as plain data."""
+    tree: dict[str, Tree] = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+    return tree
+
+
 @cache
 def read() -> dict[str, Tree]:
     """Return the whole template, which nobody may change."""
-    loaded: dict[str, Tree] = yaml.load(DATA_PLANE.read_text(), Loader)  # noqa: S506 - a SafeLoader
-    return loaded
+    return loaded(DATA_PLANE.read_text())
 
 
 def resources(**parameters: str) -> dict[str, Tree]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import yaml
-
 from infra import data_plane, template
 from infra.conformance.asking import DiffersError, Place, check
 
@@ -16,8 +14,7 @@ KEPT = {"Bucket": "BucketName", "Namespace": "NamespaceName", "AdminLogs": "LogG
 
 @lru_cache(1)
 def parsed(text: str) -> dict[str, template.Tree]:
-    loaded: dict[str, template.Tree] = yaml.load(text, template.Loader)  # noqa: S506 - a SafeLoader
-    return loaded
+    return template.loaded(text)
 
 
 def sent(place: Place) -> dict[str, template.Tree]:
