@@ -16,6 +16,8 @@ PIP     = $(PY) -m pip --disable-pip-version-check install --quiet --quiet
 export DATA LOCAL_HOME SOURCE
 # What was typed, for advice in its words (local/terminal.py).
 export TYPED := make $(firstword $(MAKECMDGOALS))
+# Containers often set it. Each start would compile the libraries anew: that takes longer than all else of a start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup ready demo test test-unit test-again endurance coverage lint local live bench package deploy destroy soak mutants pins recording bench-compare
 .DEFAULT_GOAL := help

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from tests.support.pseudo_terminal import NOT_INHERITED
 
 for _variable in NOT_INHERITED:  # a test, and what it starts, is the same under `make test` and under pytest
     os.environ.pop(_variable, None)
+
+# Each process that a test starts would compile what it imports anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No test depends on who runs it, and none reaches AWS.
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
