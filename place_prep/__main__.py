@@ -30,7 +30,9 @@ def build() -> bytes:
     values = {}
     marks = distil.anchors(names)
     capitals = sorted(
-        _capital(name) for name, (kind, _) in names.items() if kind == gazetteer.WORD or distil.is_initials(name)
+        _capital(name, kind)
+        for name, (kind, _) in names.items()
+        if kind in (gazetteer.WORD, gazetteer.CODE) or distil.is_initials(name)
     )
     for name in sorted({*names, *longest, *marks}, key=lambda name: (name not in marks, name)):
         kind, which = names.get(name, (gazetteer.TAG, []))
@@ -66,9 +68,11 @@ def inputs() -> str:
     return found.hexdigest()[:16]
 
 
-def _capital(name: str) -> str:
+def _capital(name: str, kind: int) -> str:
     """Return the word that a text must have to have a name that is a word in small letters."""
-    return name.split(" ")[0].upper() if distil.is_initials(name) else name.rpartition(" ")[2].capitalize()
+    if kind == gazetteer.CODE or distil.is_initials(name):
+        return name.split(" ")[0].upper()
+    return name.rpartition(" ")[2].capitalize()
 
 
 def main() -> None:

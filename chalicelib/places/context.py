@@ -21,7 +21,7 @@ from chalicelib.places.gazetteer import (
 )
 
 SHOUTED, TITLED, MIXED, SMALL_LETTERS = range(4)
-SURE, LIKELY, WEAK, NONE = 2.0, 1.5, 1.0, 0.0
+SURE, LIKELY, WEAK, FAINT, NONE = 2.0, 1.5, 1.0, 0.25, 0.0  # a faint one counts beside others only
 LED = 1.0  # more, if a word leads to it
 SHORTEST_SHOUTED = 6
 
@@ -33,6 +33,7 @@ class Context(NamedTuple):
     lower: Sequence[str]
     gaps: Sequence[str]
     case: int
+    of_sport: bool
 
 
 def case(words: Sequence[str]) -> int:
@@ -50,26 +51,37 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
 
     `follows`: the word before is the end of another name, as in "Austin, TX".
     """
-    words, lower, gaps, letters = around
+    words, lower, gaps, letters, of_sport = around
     word = words[start]
     before = lower[start - 1] if start else ""
     after = lower[end] if end < len(words) else ""
     led, many = before in known.leading, end - start > 1
     listed = follows and "," in gaps[start]
+    happens = not known.events.isdisjoint(lower[end : end + 2])  # the London beer flood
+    happened = not known.hazards.isdisjoint(lower[max(start - 2, 0) : start])  # enchente no Recife
     if gaps[start][-1:] == "-" and kind != CODE:  # pro-Gaza
+        return NONE
+    if of_sport and not led and kind in (NAME, LARGE, INITIALS):  # England vs Ghana
         return NONE
     if kind in (NAME, LARGE):
         if after in known.teams or (letters == SHOUTED and not (many or led) and len(word) < SHORTEST_SHOUTED):
             return NONE
+        if after == "s" and not (many or led or happens):  # Egypt's politics
+            return NONE
+        told = many or led or listed or happens or happened or before in known.linking
+        if kind == LARGE and not told and not _is_region(end, around, known):
+            return NONE if word[:1].islower() else FAINT
         if many or led or letters == SMALL_LETTERS or not word[:1].islower():
             return SURE + led * LED
         return WEAK if kind == NAME else NONE
     if kind == INITIALS:
         written = words[end - 1].isupper() and (many or letters != SHOUTED)
-        return SURE + led * LED if written else NONE
+        told = many or led or happens or happened or before == "the"
+        return SURE + led * LED if written and told else NONE
     if kind == CODE:
+        of_city = gaps[start][:1] == "," and words[start - 1][:1].isupper()  # one that isn't known
         alone = lower[start] not in known.no_initials and (
-            led or gaps[start][-1:] in ("-", "[", "(") or after in known.events
+            led or of_city or gaps[start][-1:] in ("-", "[", "(") or after in known.events
         )
         return SURE if word.isupper() and (listed or (alone and letters != SHOUTED)) else NONE
     if kind == DEMONYM:
@@ -79,14 +91,18 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
         return NONE
     sure = led or listed or _is_region(end, around, known)
     if kind == WORD:
-        return LIKELY if sure and not listed and letters == MIXED and start else NONE
+        initials = word.isupper() and letters != SHOUTED
+        return LIKELY if sure and not listed and not initials and letters == MIXED and start else NONE
     if kind == PERSON:
+        if after in known.teams:
+            return NONE
         if sure:
-            return NONE if after in known.teams else SURE
+            return SURE
         named = start and words[start - 1][:1].isupper() and gaps[start] == " "
-        return WEAK if after in known.events and not named and before not in known.titles else NONE
+        return WEAK if happens and not named and before not in known.titles else NONE
     if kind == SMALL:
-        return LIKELY if sure or after in known.events or (many and letters != TITLED) else NONE
+        told = sure or after in known.events or before in known.linking
+        return LIKELY if told or (many and letters != TITLED) else NONE
     return NONE
 
 

@@ -31,9 +31,11 @@ class Gazetteer(NamedTuple):
     capitals: frozenset[str]  # and without any of these, as they are written
     tags: frozenset[str]  # words that are written together with a name in a hashtag
     leading: frozenset[str]  # the next are words around a name: they lead to a place
+    linking: frozenset[str]  # to a city
     hazards: frozenset[str]
     events: frozenset[str]  # hazards and more that happens at a place
     teams: frozenset[str]
+    sports: frozenset[str]  # words of a game, in which a place is a team
     no_initials: frozenset[str]  # initials that are words
     titles: frozenset[str]
     found: Sequence[int]  # places of the names
@@ -65,7 +67,7 @@ def gazetteer() -> Gazetteer:
 
 
 ARRAYS = "IIIBBHBii"  # of numbers, found, start, country, kind, region, people, latitude, longitude
-WORDS = ("capitals", "tags", "leading", "hazards", "events", "teams", "no_initials", "titles")
+WORDS = ("capitals", "tags", "leading", "linking", "hazards", "events", "teams", "sports", "no_initials", "titles")
 
 
 class Table(NamedTuple):

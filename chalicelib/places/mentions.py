@@ -47,7 +47,7 @@ def mentions(text: str, known: Gazetteer) -> list[Mention]:
         for tag in _TAG.findall(text)[:MOST_MENTIONS]:
             if places := hashtags.places(tag):
                 found.append(Mention(places, OF_HASHTAG, HASHTAG))
-    return found
+    return found if any(mention.strength > context.FAINT for mention in found) else []
 
 
 def _named(text: str, words: Sequence[str], lower: Sequence[str], known: Gazetteer) -> list[Mention]:
@@ -70,7 +70,8 @@ def _named(text: str, words: Sequence[str], lower: Sequence[str], known: Gazette
         if not number >> 8 & 15:
             continue
         if around is None:
-            around = context.Context(words, lower, [*_WORD.split(text), ""], context.case(words))
+            of_sport = not known.sports.isdisjoint(lower)
+            around = context.Context(words, lower, [*_WORD.split(text), ""], context.case(words), of_sport)
         if around.gaps[at][-1:] in ("#", "@"):
             continue
         if strength := context.strength(number >> 4 & 15, at, free, ended == at, around, known):
