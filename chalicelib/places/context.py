@@ -34,6 +34,7 @@ class Context(NamedTuple):
     gaps: Sequence[str]
     case: int
     of_sport: bool
+    of_event: bool
 
 
 def case(words: Sequence[str]) -> int:
@@ -51,7 +52,7 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
 
     `follows`: the word before is the end of another name, as in "Austin, TX".
     """
-    words, lower, gaps, letters, of_sport = around
+    words, lower, gaps, letters, of_sport, _ = around
     word = words[start]
     before = lower[start - 1] if start else ""
     after = lower[end] if end < len(words) else ""
@@ -68,8 +69,8 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
             return NONE
         if after == "s" and not (many or led or happens):  # Egypt's politics
             return NONE
-        told = many or led or listed or happens or happened or before in known.linking
-        if kind == LARGE and not told and not _is_region(end, around, known):
+        told = led or listed or happens or happened or before in known.linking
+        if kind == LARGE and not (told or _is_of_event(start, end, around) or _is_region(end, around, known)):
             return NONE if word[:1].islower() else FAINT
         if many or led or letters == SMALL_LETTERS or not word[:1].islower():
             return SURE + led * LED
@@ -99,11 +100,21 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
         if sure:
             return SURE
         named = start and words[start - 1][:1].isupper() and gaps[start] == " "
-        return WEAK if happens and not named and before not in known.titles else NONE
+        told = happens or _is_of_event(start, end, around)
+        return WEAK if told and not named and before not in known.titles else NONE
     if kind == SMALL:
         told = sure or after in known.events or before in known.linking
         return LIKELY if told or (many and letters != TITLED) else NONE
     return NONE
+
+
+def _is_of_event(start: int, end: int, around: Context) -> bool:
+    """Return whether the text speaks of an event and the name is no part of a longer one: "Paris Jackson"."""
+    if not around.of_event or around.case != MIXED:
+        return False
+    last = start > 0 and around.gaps[start] == " " and around.words[start - 1][:1].isupper()
+    first = end < len(around.words) and around.gaps[end] == " " and around.words[end][:1].isupper()
+    return not (last or first)
 
 
 def _is_region(at: int, around: Context, known: Gazetteer) -> bool:

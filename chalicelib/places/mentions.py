@@ -70,8 +70,8 @@ def _named(text: str, words: Sequence[str], lower: Sequence[str], known: Gazette
         if not number >> 8 & 15:
             continue
         if around is None:
-            of_sport = not known.sports.isdisjoint(lower)
-            around = context.Context(words, lower, [*_WORD.split(text), ""], context.case(words), of_sport)
+            of_sport, of_event = not known.sports.isdisjoint(lower), not known.events.isdisjoint(lower)
+            around = context.Context(words, lower, [*_WORD.split(text), ""], context.case(words), of_sport, of_event)
         if around.gaps[at][-1:] in ("#", "@"):
             continue
         if strength := context.strength(number >> 4 & 15, at, free, ended == at, around, known):

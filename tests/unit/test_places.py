@@ -36,6 +36,18 @@ FOUND = [
     ("Roads closed near Lac-Mégantic", "Lac-Mégantic", "CA"),
     ("Tornado warning for Cabell County until 11pm", "Cabell County", "US"),
     ("Sheltering in Wichita KS with 40 others", "Wichita", "US"),
+    ("measles cases are up in AZ this week", "Arizona", "US"),
+    ("EF1 confirmed at Smallville, TN after midnight", "Tennessee", "US"),
+    ("The quake off Hilo was felt at Heathrow, they say", "Heathrow", "GB"),
+    ("The Ukraine rebels took the station", "Ukraine", "UA"),
+    ("Thoughts with the people of Kota Bharu", "Kota Bharu", "MY"),
+    ("Our teams drove through Leicester all night", "Leicester", "GB"),
+    ("Denver is burning, three dead", "Denver", "US"),
+    ("After the London beer flood they drank", "London", "GB"),
+    ("Nothing about riots here, but Ferguson, stay strong", "Ferguson", "US"),
+    ("Nepal's earthquake took their homes", "Nepal", "NP"),
+    ("U.S. tornado season is quiet", "United States", "US"),
+    ("Fans of both clubs trapped in England after the match", "England", "GB"),
 ]
 
 
@@ -82,6 +94,15 @@ def test_a_hashtag_names_a_place_with_or_without_what_happened(text: str, place:
         "An American novel and a French horn",
         "South America and Latin America",
         "the pro-Gaza camp",
+        "England v Ghana, and the rebels run riot",
+        "Swansea U18 run riot in the quarter-final",
+        "USA vs Germany tonight",
+        "Egypt's politics explained",
+        "US citizens pay more for it",
+        "Our Vegas gig was super",
+        "we met Paris Jackson after the explosion",
+        "NEW from MESA: a webcast on malaria",
+        "Enjoy the #CommonwealthGames",
         "",
         "#" * 40,
     ],
@@ -122,6 +143,12 @@ def test_the_author_tells_which_place_is_meant_where_the_text_does_not() -> None
     assert (alone.country_code, alone.basis) == ("GB", "text")
     assert (there.country_code, there.basis) == ("US", "author_location")
     assert elsewhere == alone
+
+
+def test_a_large_city_of_which_nothing_is_told_counts_beside_other_names_only() -> None:
+    alone, beside = of("It is a simple question: Kiev is good at it"), of("Kiev is good at it, in Ukraine")
+    assert alone is None
+    assert beside is not None and beside.place == "Kyiv"
 
 
 def test_of_several_countries_the_one_named_most_and_there_the_smallest_place() -> None:
