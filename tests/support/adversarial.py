@@ -48,10 +48,9 @@ def patterns(module: ModuleType) -> dict[str, re.Pattern[Any]]:
     tree = ast.parse(source)
     at_top = {id(node) for each in tree.body if isinstance(each, ast.Assign | ast.AnnAssign) for node in ast.walk(each)}
     for node in ast.walk(tree):
-        made = (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "re"
-        )
-        if not made or id(node) in at_top or ast.unparse(node.func) == "re.escape":
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or id(node) in at_top:
+            continue
+        if ast.unparse(node.func.value) != "re" or node.func.attr == "escape":
             continue
         if not (node.args and isinstance(node.args[0], ast.Constant)):
             raise ValueError(f"{module.__name__}:{node.lineno} makes a pattern when it runs: make it a constant")
@@ -84,25 +83,31 @@ def shapes(pattern: re.Pattern[Any]) -> dict[str, Shape]:
     found: dict[str, Shape] = {}
     for before, part in parts:
         for end in ("", "\0"):
-            found[f"{before!r} + {part!r} * n + {end!r}"] = lambda n, b=before, p=part, e=end: b + _fill(p, n) + e
-        found[f"({before!r} + {part!r}) * n"] = lambda n, b=before, p=part: _fill(b + p, n)
-        found[f"({before!r} + {part!r} * 50) * n"] = lambda n, b=before, p=part: _fill(b + p * 50, n)
+            found[f"{before!r} + {part!r} * n + {end!r}"] = _one(before, part, end)
+        found[f"({before!r} + {part!r}) * n"] = _one("", before + part)
+        found[f"({before!r} + {part!r} * 50) * n"] = _one("", before + part * 50)
     firsts = [*dict(parts).items(), ("", "a"), ("", " ")]
     for before, part in firsts:
         for _, other in firsts:
             if other != part:
-                found[f"({part!r} + {other!r}) * n"] = lambda n, p=part, o=other: _fill(p + o, n)
-                found[f"{before!r} + {part!r} * n + {other!r} * n"] = lambda n, b=before, p=part, o=other: (
-                    b + _fill(p, n // 2) + _fill(o, n // 2)
-                )
+                found[f"({part!r} + {other!r}) * n"] = _one("", part + other)
+                found[f"{before!r} + {part!r} * n + {other!r} * n"] = _two(before, part, other)
     for length in range(1, min(len(whole), 8) + 1):
-        found[f"{whole[:length]!r} * n"] = lambda n, p=whole[:length]: _fill(p, n)
+        found[f"{whole[:length]!r} * n"] = _one("", whole[:length])
     return once(found)
 
 
 def once(found: dict[str, Shape]) -> dict[str, Shape]:
     """Return each text once, though several descriptions give it."""
     return dict({shape(300): (name, shape) for name, shape in found.items()}.values())
+
+
+def _one(before: str, unit: str, after: str = "") -> Shape:
+    return lambda n: before + _fill(unit, n) + after
+
+
+def _two(before: str, unit: str, other: str) -> Shape:
+    return lambda n: before + _fill(unit, n // 2) + _fill(other, n // 2)
 
 
 def _fill(unit: str, size: int) -> str:

@@ -11,6 +11,7 @@ import json
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 
 from chalicelib.classifier import bundled
 
@@ -237,7 +238,7 @@ REJECTED: dict[str, Callable[[], bytes]] = {
 }
 """Bodies of rejected files; the first is of such as were written before a record's refusals were bounded."""
 GIVEN_UP: dict[str, Callable[[], bytes]] = {
-    name: lambda name=name: given_up(name)  # type: ignore[misc]
+    name: partial(given_up, name)
     for name in (
         "an_array_of_numbers_with_one_tweet",
         "lines_that_are_no_json_after_a_tweet",

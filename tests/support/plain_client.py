@@ -17,7 +17,8 @@ KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 def query(aws: Any, sql: str) -> list[list[Any]]:
     """Rows over the Data API, as a plain client gets them."""
-    api = boto3.client("redshift-data", endpoint_url=aws.endpoint_url, region_name="us-east-1", **KEYS)
+    client: Any = boto3.client  # its overloads take no keyword arguments from a dict
+    api = client("redshift-data", endpoint_url=aws.endpoint_url, region_name="us-east-1", **KEYS)
     started = api.execute_statement(WorkgroupName=NAME, Database="tweets", Sql=sql)["Id"]
     while (statement := api.describe_statement(Id=started))["Status"] not in ("FINISHED", "FAILED", "ABORTED"):
         time.sleep(0.02)

@@ -97,7 +97,8 @@ def recorded() -> Iterator[set[Need]]:
     Every invocation is a cold start, or only the first function of this process would read the settings.
     """
     found: set[Need] = set()
-    call, submit = BaseClient._make_api_call, ThreadPoolExecutor.submit
+    call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+    submit = ThreadPoolExecutor.submit
     log_of = logs.Logs.of
 
     def make_api_call(self: Any, operation: str, given: Mapping[str, Any]) -> Any:

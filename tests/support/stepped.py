@@ -99,7 +99,8 @@ Matches = Callable[[str, dict[str, Any]], bool]
 @contextmanager
 def before_a_call(matches: Matches, meanwhile: Callable[[], object]) -> Iterator[None]:
     """Before the first call of boto3's that matches, all of `meanwhile` happens. It must come to that."""
-    call, met = BaseClient._make_api_call, []
+    call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
+    met: list[str] = []
 
     def calling(self: BaseClient, name: str, given: dict[str, Any]) -> Any:
         if not met and matches(name, given):

@@ -1,6 +1,7 @@
 """The active classifier follows the SSM parameter within a minute, and survives whatever is wrong with it."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from chalicelib import clients
 from chalicelib.classifier import active as module
 from chalicelib.classifier.active import Active, active, from_json, parameter_name
 
-COMPREHEND = {
+COMPREHEND: dict[str, Any] = {
     "version": "v3",
     "backend": "comprehend",
     "endpoint_arn": "arn:aws:comprehend:us-east-1:123456789012:document-classifier-endpoint/v3",
@@ -48,7 +49,7 @@ def ssm(monkeypatch: pytest.MonkeyPatch) -> Ssm:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     now = [1000.0]
     monkeypatch.setenv("STAGE", "local")
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     module.forget()
     yield now
     module.forget()

@@ -11,7 +11,7 @@ from chalicelib import jobs
 from chalicelib.admin import dispatch
 from infra.admin import Admin
 
-JOB = {
+JOB: dict[str, Any] = {
     "id": "20260203T040506Z-0123ab",
     "kind": "reconciliations",
     "status": "running",

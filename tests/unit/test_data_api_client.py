@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -71,8 +73,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> DataApi:
     monkeypatch.setattr(clients, "redshift_data", lambda: found)
     monkeypatch.setattr(data_api, "settings", lambda: SERVERLESS)
     monkeypatch.setattr(data_api, "_can_wait", lambda: True)
-    monkeypatch.setattr(data_api.time, "monotonic", lambda: found.now)
-    monkeypatch.setattr(data_api.time, "sleep", found.sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(time, "sleep", found.sleep)
     return found
 
 
@@ -148,7 +150,8 @@ def test_each_call_has_a_token_of_its_own(api: DataApi) -> None:
 @pytest.mark.parametrize("message", data_api.CONFLICTS)
 def test_what_another_transaction_undid_is_run_again_under_another_token(api: DataApi, message: str) -> None:
     """Under the same token the Data API would answer with the statement that failed."""
-    api.answers = [{"Status": "FAILED", "Error": f"ERROR: {message.upper()}"}] * 2 + [FINISHED]
+    failed = {"Status": "FAILED", "Error": f"ERROR: {message.upper()}"}
+    api.answers = [failed, failed, FINISHED]
     assert data_api.run(["SELECT 1"], token="t" * 64) == "s3"
     assert len(set(api.tokens)) == 3
     assert api.tokens[0] == "t" * 64
@@ -233,7 +236,7 @@ def test_another_refusal_is_raised_at_once(api: DataApi) -> None:
 
 
 def test_it_waits_on_redshifts_side_up_to_what_a_call_may_and_what_is_left(api: DataApi) -> None:
-    api.answers = [{"Status": "STARTED"}] * 2 + [FINISHED]
+    api.answers = [{"Status": "STARTED"}, {"Status": "STARTED"}, FINISHED]
     data_api.run(["SELECT 1"], patience=45.0)
     data_api.run(["SELECT 1"], patience=12.9)
     data_api.run(["SELECT 1"], patience=0.9)
@@ -254,7 +257,7 @@ def test_pauses_between_questions_grow_to_two_seconds(api: DataApi, monkeypatch:
     monkeypatch.setattr(data_api, "_can_wait", lambda: False)
     pauses: list[float] = []
     sleep: Callable[[float], None] = api.sleep
-    monkeypatch.setattr(data_api.time, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
+    monkeypatch.setattr(time, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)))
     api.answers = [{"Status": "PICKED"}]
     with pytest.raises(data_api.StillRunningError):
         data_api.run(["SELECT 1"], patience=30.0)
@@ -265,9 +268,9 @@ def test_pauses_between_questions_grow_to_two_seconds(api: DataApi, monkeypatch:
 
 
 def test_pauses_before_another_attempt_grow_to_ten_seconds(api: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_api.random, "uniform", lambda low, high: low + high)
+    monkeypatch.setattr(random, "uniform", lambda low, high: low + high)
     pauses: list[float] = []
-    monkeypatch.setattr(data_api.time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     api.busy = [client_error("ActiveStatementsExceededException")] * 8
     data_api.run(["SELECT 1"])
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]

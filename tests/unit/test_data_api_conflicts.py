@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, message: str, fails: int) -> list[str]:
     monkeypatch.setattr(clients, "redshift_data", lambda: api)
     monkeypatch.setattr(data_api, "settings", lambda: Settings("s", "b", "s", "tweets", "role", workgroup="w"))
     monkeypatch.setattr(data_api, "_can_wait", lambda: False)
-    monkeypatch.setattr(data_api.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     try:
         data_api.run(["SELECT 1"], token="once")
     except data_api.WarehouseError:

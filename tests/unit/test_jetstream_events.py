@@ -26,7 +26,11 @@ RECORD = {
 
 def event(kind: str = "commit", **says: Any) -> dict[str, Any]:
     commit = {"rev": "3a", "operation": "create", "collection": "app.bsky.feed.post", "rkey": "3kabc", "record": RECORD}
-    inner = {"commit": commit, "account": {"did": DID, "seq": 1, "time": "2026-01-02T03:04:05.000Z"}, "identity": {}}
+    inner: dict[str, dict[str, Any]] = {
+        "commit": commit,
+        "account": {"did": DID, "seq": 1, "time": "2026-01-02T03:04:05.000Z"},
+        "identity": {},
+    }
     return {"did": DID, "time_us": 1_767_323_045_000_123, "kind": kind, kind: {**inner[kind], **says}}
 
 

@@ -18,7 +18,7 @@ from chalicelib import clients, jobs
 from chalicelib.comprehend import evaluation
 from chalicelib.reconcile import repair, repair_batches
 from chalicelib.settings import Settings
-from chalicelib.warehouse import migrations, setup
+from chalicelib.warehouse import data_api, migrations, setup
 from tests.support.aws_in_memory import SETTINGS
 
 
@@ -84,7 +84,7 @@ def test_an_event_that_lambda_delivers_twice_runs_its_job_once(
     bucket: Bucket, runs: list[str], monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
     if status == "failed":
-        monkeypatch.setattr(setup, "run", lambda *_: runs.append("failed") or 1 / 0)  # type: ignore[func-returns-value]
+        monkeypatch.setattr(setup, "run", lambda *_: runs.append("failed") or 1 / 0)
     event = jobs.start("setup", {})
     first = jobs.run(event, None)
     assert first["status"] == status
@@ -200,10 +200,12 @@ def test_a_setup_counts_its_migrations(told: list[tuple[Any, ...]], monkeypatch:
     done = migrations.read()[:1]
     monkeypatch.setattr(migrations, "existing_roles", lambda *_: set())
     for each in ("execute", "query"):
-        monkeypatch.setattr(migrations.data_api, each, lambda *_, **__: [])
-    monkeypatch.setattr(migrations.data_api, "run", lambda *_, **__: done.append(migrations.read()[len(done)]))
+        monkeypatch.setattr(data_api, each, lambda *_, **__: [])
+    monkeypatch.setattr(data_api, "run", lambda *_, **__: done.append(migrations.read()[len(done)]))
     monkeypatch.setattr(
-        migrations, "applied", lambda _: [migrations.Applied(m.version, m.name, m.checksum, None) for m in done]
+        migrations,
+        "applied",
+        lambda _: [migrations.Applied(m.version, m.name, m.checksum, datetime.now(UTC)) for m in done],
     )
     setup.run({}, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000), "job")
     every = len(migrations.read())

@@ -102,7 +102,7 @@ def test_a_file_of_too_many_documents_is_not_looked_at_to_its_end(monkeypatch: p
     assert checked.complaints == ["line 1001, column 1: more than 1,000 documents"]
 
 
-@given(st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=20))  # type: ignore[misc]
+@given(st.lists(st.binary(max_size=60).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=20))
 def test_any_bytes_give_documents_or_complaints(lines: list[bytes]) -> None:
     complaints: list[int] = []
     found = list(documents(lines, lambda line, column, problem: complaints.append(line)))

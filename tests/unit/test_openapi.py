@@ -31,7 +31,9 @@ def resolved(schema: Any) -> Any:
 
 
 def body_schema(path: str, method: str) -> dict[str, Any]:
-    return resolved(DESCRIPTION["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"])
+    body = DESCRIPTION["paths"][path][method]["requestBody"]
+    schema: dict[str, Any] = resolved(body["content"]["application/json"]["schema"])
+    return schema
 
 
 def test_it_is_valid_openapi() -> None:

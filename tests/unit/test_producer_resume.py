@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest import mock
@@ -102,7 +103,8 @@ def test_after_a_kill_a_resumed_run_begins_at_the_last_settled_batch(file: Path,
 def test_ctrl_c_while_records_are_read_loses_none(file: Path) -> None:
     arguments = producer.parse([str(file), "--stream", "s", "--rate", "0"])
     kept: list[int] = []
-    stream, unsent = Stopping(99, GONE), []
+    stream = Stopping(99, GONE)
+    unsent: list[Failure] = []
 
     def interrupted() -> Iterator[Record | None]:
         for n, record in enumerate(producer.records_of(arguments)):
@@ -133,12 +135,12 @@ def test_what_is_left_is_kept_beside_the_file_from_the_first_call_on_and_the_com
 ) -> None:
     kept: list[object] = []
     stream = Stopping(0, GONE)
+    bookmark = file.with_name("tweets.csv.resume")
     monkeypatch.setattr(
         stream,
         "put",
         lambda records: (kept.append(json.loads(bookmark.read_text())["parts"]), Stopping.put(stream, records)),
     )
-    bookmark = file.with_name("tweets.csv.resume")
     monkeypatch.setattr(sys, "executable", str(file.parent / ".venv" / "bin" / "python"))
     assert run(file, stream, monkeypatch) == 2
     assert kept[0] == [[str(file), 0, TWEETS]]
@@ -153,7 +155,7 @@ def test_what_is_left_is_kept_beside_the_file_from_the_first_call_on_and_the_com
 def test_what_is_left_of_a_file_in_a_folder_that_takes_no_files_is_kept_in_the_current_one(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(producer.os, "access", lambda folder, mode: (folder, mode) != (tmp_path / "a", os.W_OK))
+    monkeypatch.setattr(os, "access", lambda folder, mode: (folder, mode) != (tmp_path / "a", os.W_OK))
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.csv").write_text("text\nx\n")
     assert producer.Bookmark(tmp_path / "a" / "b.csv", "s").path == tmp_path / "b.csv.resume"
@@ -249,8 +251,8 @@ def test_an_outage_is_told_with_the_time_why_and_how_long_it_took(monkeypatch: p
     console = mock.Mock()
     console.print.side_effect = lambda text, **how: said.append(text)
     outage, clock = producer.Outage(console), iter([1000.0, 1012.4, 2000.0])
-    monkeypatch.setattr(producer.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(producer.time, "strftime", lambda form: "12:34:56" if form == "%H:%M:%S" else form)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "strftime", lambda form: "12:34:56" if form == "%H:%M:%S" else form)
     for reason in ("", "Could not\n connect", "Throttled", "", "", "Throttled"):
         outage(reason)
     assert said == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -192,7 +193,7 @@ def test_the_clock_is_looked_at_once_in_a_thousand_files_and_what_was_got_throug
         looks.append(1)
         return 10.0 * len(looks)
 
-    monkeypatch.setattr(listing.time, "monotonic", monotonic)
+    monkeypatch.setattr(time, "monotonic", monotonic)
     keys = [key(n // 700, f"{n:05}") for n in range(2100)]
     bucket(monkeypatch, *keys)
     spans = [Range(START, START + 4 * HOUR), Range(START - HOUR, START)]

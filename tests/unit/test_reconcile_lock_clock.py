@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -86,8 +87,8 @@ def test_who_waits_for_the_lock_asks_once_a_second_and_gives_up_when_patience_en
         pauses.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(lock.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(lock.time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", sleep)
     s3.held_by("another")
     with pytest.raises(HeldError, match="is under way; what this one was to do, it does too"), Lock("b", "me", 3.0):
         pass

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import jobs
-from chalicelib.reconcile import file_check, listing, repair, transaction
+from chalicelib.reconcile import file_check, listing, repair, repair_batches, transaction
 from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.repair import NotLoaded, Repairs
 from chalicelib.warehouse import copy, data_api
@@ -222,8 +222,8 @@ def test_a_transaction_that_still_runs_ends_the_repairs_whatever_it_loads(wareho
 def test_no_transaction_begins_that_would_not_end_in_time(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repair.repair_batches, "MOST_FILES", 2)
-    monkeypatch.setattr(repair.repair_batches.batches, "__defaults__", (2, 1000, 1000))
+    monkeypatch.setattr(repair_batches, "MOST_FILES", 2)
+    monkeypatch.setattr(repair_batches.batches, "__defaults__", (2, 1000, 1000))
     warehouse.seconds = 10.0
     done = mend(seconds=25.0)
     assert [patience for _, _, patience in warehouse.asked] == [25.0, 15.0]

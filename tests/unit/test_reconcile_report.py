@@ -23,6 +23,7 @@ from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals, Sample
 from chalicelib.reconcile.repair import Repairs
 from chalicelib.reconcile.report import Results, build, counts, verdict
+from chalicelib.telemetry import logger
 from tests.support.aws_in_memory import SETTINGS, client_error
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -308,7 +309,7 @@ def test_nothing_is_sent_where_all_was_told_or_nobody_is_to_be_told(
     assert not alert.tell(told, "job")
     warned: list[Any] = []
     monkeypatch.setattr(alert, "settings", lambda: replace(SETTINGS, alert_topic_arn=""))
-    monkeypatch.setattr(alert.logger, "warning", lambda text, extra: warned.append((text, extra)))
+    monkeypatch.setattr(logger, "warning", lambda text, extra: warned.append((text, extra)))
     assert not alert.tell(build(FOUND), "job")
     assert warned == [("trouble, and no topic to tell", {"report": "job"})]
     assert sent == []
@@ -320,6 +321,6 @@ def test_a_message_that_can_not_be_sent_fails_no_run_and_is_not_taken_for_told(
 ) -> None:
     logged: list[Any] = []
     monkeypatch.setattr(clients, "sns", lambda: mock.Mock(publish=mock.Mock(side_effect=trouble)))
-    monkeypatch.setattr(alert.logger, "exception", lambda text, extra: logged.append((text, extra)))
+    monkeypatch.setattr(logger, "exception", lambda text, extra: logged.append((text, extra)))
     assert alert.tell(build(FOUND), "job") is False
     assert logged == [("message not published", {"report": "job"})]

@@ -25,6 +25,7 @@ from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals
 from chalicelib.reconcile.repair import Repairs
 from chalicelib.situations import run as situations
+from chalicelib.telemetry import logger
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
@@ -176,7 +177,7 @@ def test_orphans_whose_file_is_there_after_all_are_none(monkeypatch: pytest.Monk
 
 def test_what_idles_is_told_or_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(idle.logger, "exception", logged.append)
+    monkeypatch.setattr(logger, "exception", logged.append)
     monkeypatch.setattr(idle, "endpoints", lambda: [{"version": "v"}])
     assert idle.endpoints_or_none() == [{"version": "v"}]
     for trouble in (
@@ -344,7 +345,7 @@ def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
             locked.append("free")
 
     monkeypatch.setattr(run, "Lock", Lock)
-    monkeypatch.setattr(run.logger, "info", lambda text, extra: logged.append((text, extra)))
+    monkeypatch.setattr(logger, "info", lambda text, extra: logged.append((text, extra)))
     context = None
     if seconds is not None:
         context = mock.Mock()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.reconcile import gate
+from chalicelib.reconcile.hours import Range
 from infra import costs, day
 from tests.support.infra_templates import data_plane, of_type
 
@@ -69,7 +70,7 @@ def test_one_tweet_and_then_none_wakes_the_warehouse_twice() -> None:
     first = gate.after(
         now, known, {}, (), 0, 0.1, complete=True, outstanding=False, loaded=True, swept=True, took=20.0, report=""
     )
-    seen = gate.Seen(gate.Range(now, now + timedelta(hours=2)), {})
+    seen = gate.Seen(Range(now, now + timedelta(hours=2)), {})
     assert not gate.decide(now + timedelta(hours=23), seen, first, timedelta()).wake
     assert gate.decide(now + timedelta(hours=24), seen, first, timedelta()).why == "a check is due"
     then = gate.after(

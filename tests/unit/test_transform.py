@@ -22,7 +22,7 @@ from chalicelib import clients
 from chalicelib.classifier import Prediction, backends, taxonomy
 from chalicelib.classifier.active import Active
 from chalicelib.columns import BYTES, COLUMNS, NAMES
-from chalicelib.transform import files, handler
+from chalicelib.transform import files
 from chalicelib.transform.batch import LATEST
 from chalicelib.transform.handler import transform
 from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, Draft, lines, verdict
@@ -377,7 +377,7 @@ def test_the_classifier_is_asked_about_what_becomes_a_row_alone_and_in_three_qua
     context = mock.Mock()
     context.get_remaining_time_in_millis.return_value = 40_000
     monkeypatch.setattr(backends, "classify", noted)
-    monkeypatch.setattr(handler.time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     with aws() as world:
         for given in (context, None):
             transform(event(halves()), given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 from unittest import mock
@@ -101,7 +102,7 @@ def test_a_text_that_looks_like_a_row_is_no_relevant_tweet(loads: mock.Mock) -> 
 def test_it_is_told_once_a_minute(loads: mock.Mock) -> None:
     with aws() as world:
         for now in (1000.0, 1059.9, 1060.0):
-            with mock.patch.object(surge.time, "monotonic", return_value=now):
+            with mock.patch.object(time, "monotonic", return_value=now):
                 transform(world, *FLOOD)
     assert len(hints(loads)) == 2
 

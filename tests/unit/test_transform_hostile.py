@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -146,7 +147,7 @@ def test_records_the_stream_does_not_take_at_once_are_sent_again() -> None:
                 answers.append({"ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down."})
         return {"FailedPutCount": sum("ErrorCode" in a for a in answers), "RequestResponses": answers}
 
-    with aws() as world, mock.patch.object(put_back.time, "sleep"):
+    with aws() as world, mock.patch.object(time, "sleep"):
         world.stream.put_record_batch.side_effect = sometimes
         response = handler.transform(event(*big()), None)
     kept = [record["result"] for record in response["records"]]
@@ -163,7 +164,7 @@ def test_a_stream_that_takes_nothing_back_fails_the_batch_so_that_firehose_tries
     with aws() as world:
         world.stream.put_record_batch.side_effect = never
         with (
-            mock.patch.object(handler, "put_back", lambda *entries: put_back.put_back(*entries, sleep=lambda _: None)),
+            mock.patch.object(handler, "put_back", partial(put_back.put_back, sleep=lambda _: None)),
             pytest.raises(PutBackError, match="were not taken back"),
         ):
             handler.transform(event(*big()), None)

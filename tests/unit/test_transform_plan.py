@@ -24,6 +24,10 @@ def record(tweets: int, refusals: int = 0, size: int = 10) -> Record:
     return Record("id", 1, b"as it came", "key", many, [Refusal("no_text", "", b"r%d" % n) for n in range(refusals)])
 
 
+def whole_tweets(record: Record) -> list[Tweet]:
+    return [each for each in record.tweets if isinstance(each, Tweet)]
+
+
 def test_a_record_whose_rows_are_drafted_already_still_knows_the_source_of_each_tweet() -> None:
     sources = [b'{"text":"a"}', b'{"text":"b"}']
     data = b"\n".join([sources[0], b"junk", sources[1]])
@@ -66,7 +70,7 @@ def test_a_record_with_all_its_rows_leaves_only_what_was_refused() -> None:
 def test_a_record_that_is_cut_leaves_its_last_tweets_a_line_each_and_what_was_refused() -> None:
     cut = record(5, refusals=2)
     [back], refusals = leftovers(Share(cut, 10, 12, "Ok"))
-    assert back.data == b"".join(each.raw + b"\n" for each in cut.tweets[2:])
+    assert back.data == b"".join(each.raw + b"\n" for each in whole_tweets(cut)[2:])
     assert back.partition_key == "key"
     assert refusals == cut.refusals
 
@@ -75,7 +79,7 @@ def test_what_is_put_back_fills_records_to_the_last_byte_that_firehose_takes() -
     cut = record(8, size=MOST_RECORD_BYTES // 4 - 1)  # with its line's end, four fill a record
     back, refusals = leftovers(Share(cut, 0, 1, "Ok"))
     assert [len(each.data) for each in back] == [MOST_RECORD_BYTES, 3 * MOST_RECORD_BYTES // 4]
-    assert b"".join(each.data for each in back) == b"".join(each.raw + b"\n" for each in cut.tweets[1:])
+    assert b"".join(each.data for each in back) == b"".join(each.raw + b"\n" for each in whole_tweets(cut)[1:])
     assert {each.partition_key for each in back} == {"key"}
     assert refusals == []
 
@@ -97,8 +101,8 @@ def test_where_nothing_of_a_record_can_go_back_nothing_does() -> None:
 def test_a_tweet_that_no_record_holds_is_refused_and_its_neighbours_go_back(over: int) -> None:
     cut = record(2, refusals=1)
     large = tweet(b"x" * (MOST_RECORD_BYTES - 1 + over))
-    cut.tweets[1:1] = [large]
-    back, refusals = leftovers(Share(cut._replace(tweets=[tweet(b"first"), *cut.tweets]), 0, 1, "Ok"))
+    former, latter = cut.tweets
+    back, refusals = leftovers(Share(cut._replace(tweets=[tweet(b"first"), former, large, latter]), 0, 1, "Ok"))
     assert (large.raw + b"\n" in [each.data for each in back]) == (not over)
     assert b"".join(each.data for each in back if len(each.data) < 100) == b"00000xxxxx\n00001xxxxx\n"
     assert [refusal.reason for refusal in refusals] == ["no_text"] + ["too_large"] * over

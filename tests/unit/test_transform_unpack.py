@@ -3,18 +3,20 @@
 import json
 import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.transform.unpack import BYTES, BYTES_A_REFUSAL, REFUSALS, Tweet, unpack
+from chalicelib.columns import BYTES
+from chalicelib.transform.unpack import BYTES_A_REFUSAL, REFUSALS, Tweet, unpack
 from tests.support import EVENTS
 
 FLAT = {"tweet_id": "1", "text": "a flood", "user_id": "2", "location": "Rome", "lang": "it"}
 
 
-def only(data: bytes | dict | list) -> Tweet:
+def only(data: bytes | dict[str, Any] | list[Any]) -> Tweet:
     tweets, refusals = unpack(data if isinstance(data, bytes) else json.dumps(data).encode())
     assert refusals == []
     [tweet] = tweets
@@ -276,7 +278,13 @@ def test_an_element_that_orjson_takes_for_too_deep_is_written_as_the_others_are(
 
 
 def test_an_author_that_the_payload_does_not_have_is_none() -> None:
-    for beside in ({}, {"includes": {}}, {"includes": {"users": {}}}, {"includes": {"users": [{"id": "9"}]}}):
+    without: tuple[dict[str, Any], ...] = (
+        {},
+        {"includes": {}},
+        {"includes": {"users": {}}},
+        {"includes": {"users": [{"id": "9"}]}},
+    )
+    for beside in without:
         assert only({"data": [{"text": "x", "author_id": "8"}], **beside}).location is None
 
 
