@@ -50,6 +50,12 @@ def essence(drafts: list[Draft]) -> list[tuple[bytes, int, str, str]]:
     return [(draft.row, draft.size, draft.label, draft.version) for draft in drafts]
 
 
+def program_of(native: Accelerator) -> Path:
+    command = native._process.args
+    assert isinstance(command, list)
+    return Path(str(command[0]))
+
+
 def same(native: Accelerator, datas: list[bytes], share: float = bundled.RELEVANT_SHARE) -> int:
     """Compare; return how many records the accelerator did."""
     done = 0
@@ -110,7 +116,7 @@ times = st.sampled_from(
 )
 others = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 strings = others | st.sampled_from(["en", "x" * 17, "x" * 513, "replay", "bluesky", "\ufffe", "\ud800", "São"])
-FIELDS = dict.fromkeys(unpack.NAMES, strings) | dict.fromkeys(unpack.TEXT, texts)
+FIELDS: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(unpack.NAMES, strings) | dict.fromkeys(unpack.TEXT, texts)
 FIELDS |= dict.fromkeys((*unpack.TWEET_ID, *unpack.USER_ID), ids) | {"created_at": times, "x": strings}
 FIELDS |= {
     "y": st.lists(strings, max_size=2),
@@ -257,7 +263,7 @@ def kept(native: Accelerator) -> Iterator[None]:
     """The transform with an accelerator of its own."""
     kept = accelerator._Kept
     with (
-        mock.patch.object(accelerator, "PROGRAM", Path(str(native._process.args[0]))),
+        mock.patch.object(accelerator, "PROGRAM", program_of(native)),
         mock.patch.multiple(kept, accelerator=None, failures=0),
     ):
         yield
@@ -349,7 +355,7 @@ def test_a_forked_process_has_one_of_its_own(kept: None) -> None:
     answered()
     kept_by_parent = accelerator._Kept.accelerator
     assert kept_by_parent
-    with mock.patch.object(accelerator.os, "getpid", lambda: -1):
+    with mock.patch.object(os, "getpid", lambda: -1):
         answered()
         assert accelerator._Kept.accelerator is not kept_by_parent
     kept_by_parent.close()
@@ -357,7 +363,7 @@ def test_a_forked_process_has_one_of_its_own(kept: None) -> None:
 
 def test_it_ends_with_the_process_that_started_it(native: Accelerator) -> None:
     code = "import sys; from chalicelib.transform.accelerator import Accelerator; print(Accelerator(sys.argv[1]).pid)"
-    path = str(native._process.args[0])
+    path = str(program_of(native))
     done = subprocess.run(
         [sys.executable, "-c", code, path], capture_output=True, text=True, check=True, cwd=program.SOURCES.parent
     )

@@ -23,7 +23,7 @@ ALARM = "AWS::CloudWatch::Alarm"
 
 def lint(template: Path) -> str:
     """What cfn-lint says; nothing when all is well."""
-    command = [Path(sys.executable).with_name("cfn-lint"), "--regions", "us-east-1", "--", template]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", "us-east-1", "--", str(template)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -452,6 +453,7 @@ class Limits:
         def call(**given: Any) -> Any:
             operation = "".join(part.title() for part in name.split("_"))
             shape = self.model.operation_model(operation).input_shape
+            assert shape
             report = ParamValidator().validate(given, shape)
             assert not report.has_errors(), report.generate_report()
             return getattr(self, f"_{name}")(**given)
@@ -679,7 +681,7 @@ def requests_of_chalice_too() -> Iterator[set[tuple[str, str]]]:
 def operations() -> Iterator[list[str]]:
     """The operations that boto3 is asked for in this process, but for functions' own."""
     found: list[str] = []
-    call = BaseClient._make_api_call
+    call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def make_api_call(self: Any, operation: str, given: Any) -> Any:
         if not logs.running() and threading.current_thread() is threading.main_thread():
@@ -777,7 +779,7 @@ def test_firehose_delivers_what_it_has_before_its_transform_goes(
         return min(window, ago + sum(slept)) if ago else window
 
     monkeypatch.setattr(destroy, "since_last_record", since)
-    monkeypatch.setattr(destroy.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     destroy.drain(DEV, "some-stream", quiet)
     assert bool(slept) is bool(waits)
     assert not waits or 400 < sum(slept) < 700  # transform's buffer, Firehose's, and CloudWatch's delay
@@ -814,7 +816,8 @@ class Databases:
     """An existing workgroup's administrator."""
 
     def __init__(self, *names: str) -> None:
-        self.names, self.ran, self.target = list(names), [], {"WorkgroupName": "theirs", "Database": "tweets"}
+        self.ran: list[Any] = []
+        self.names, self.target = list(names), {"WorkgroupName": "theirs", "Database": "tweets"}
 
     def column(self, sql: str) -> list[str]:
         return self.names

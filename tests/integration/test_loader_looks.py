@@ -173,7 +173,7 @@ def test_files_of_a_day_long_ago_are_found_by_the_wide_look() -> None:
 
 def test_a_stage_to_which_nobody_has_sent_anything_asks_the_warehouse_nothing() -> None:
     clients.s3().delete_object(Bucket=settings().bucket, Key=ledger.KEY)
-    nothing = {"any_file": lambda _: False, "written": lambda *_: {}, "stored_days": lambda _: set()}
+    nothing: dict[str, Any] = {"any_file": lambda _: False, "written": lambda *_: {}, "stored_days": lambda _: set()}
     with (
         asleep(),
         mock.patch.multiple(listing, **nothing),

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import jobs
+from chalicelib.telemetry import logger
 from chalicelib.warehouse import data_api, migrations, setup
 from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
 from local.aws.warehouse.errors import WarehouseError
@@ -207,7 +209,7 @@ def test_a_setup_tells_what_it_did_and_keeps_time_to_say_so(monkeypatch: pytest.
     given: list[Any] = []
     monkeypatch.setattr(migrations, "read", lambda: [ONE, TWO, THREE])
     monkeypatch.setattr(migrations, "apply", lambda known, patience: given.append((known, patience)) or [THREE])
-    monkeypatch.setattr(setup.logger, "info", lambda message, extra: given.append((message, extra)))
+    monkeypatch.setattr(logger, "info", lambda message, extra: given.append((message, extra)))
     context = mock.Mock()
     context.get_remaining_time_in_millis.return_value = 60_000
     assert setup.run({}, context, "job") == {"applied": ["0003_three"], "already_applied": 2}
@@ -260,7 +262,7 @@ def test_roles_are_asked_for_only_by_a_migration_that_makes_some(warehouse: Ware
 
 def test_the_time_for_all_is_not_given_to_each(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     now, given, asked = [1000.0], [], []
-    monkeypatch.setattr(migrations.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     run, query = warehouse.run, warehouse.query
 
     def noted(sql: str, patience: float) -> list[dict[str, Any]]:

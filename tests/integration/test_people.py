@@ -68,7 +68,7 @@ def test_who_deploys_may_make_each_resource_of_the_template() -> None:
 
 def test_a_producer_may_send_and_nothing_else(stack: LocalAws, tmp_path: Any) -> None:
     found: set[tuple[str, str]] = set()
-    call = BaseClient._make_api_call
+    call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def record(self: Any, operation: str, given: Any) -> Any:
         found.add((self.meta.service_model.service_name, operation))

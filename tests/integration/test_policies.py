@@ -38,7 +38,7 @@ class Scenario:
 
     def __init__(self, aws: LocalAws) -> None:
         self.aws = aws
-        self.s3, self.lambda_, self.data = map(boto3.client, ("s3", "lambda", "redshift-data"))
+        self.s3, self.lambda_, self.data = boto3.client("s3"), boto3.client("lambda"), boto3.client("redshift-data")
 
     def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = requests.request(method, self.aws.admin_url + path, json=body, timeout=60)

@@ -63,7 +63,7 @@ def rows(house: Scratch) -> list[int]:
 
 def next_run(house: Scratch) -> str:
     """The state in which the next run finds the file; it repairs it if need be."""
-    listed = Listing([HOUR], 1, manifest="work/files.manifest")
+    listed = Listing([HOUR], files=1, manifest="work/files.manifest")
     asked = compare.statements(JOB, listed, hours_in("s3://bucket/work/hours.gz"), "bucket", ROLE)
     house.run(*asked, **compare.parameters(JOB, hours.windows([HOUR], {})))
     found = house.run("SELECT state FROM disaster.reconciliation_finding WHERE action = 'to_repair'")

@@ -161,13 +161,15 @@ def test_a_warehouse_that_refuses_good_files_is_not_asked_a_thousand_times() -> 
 def test_a_copy_that_was_applied_twice_is_undone() -> None:
     hour = files.an_hour()
     key = files.put(hour)
-    statements, twice = repair.statements, []
+    statements = repair.statements
+    twice: list[str] = []
 
     def doubling(*arguments: Any) -> list[str]:
         asked = statements(*arguments)
         copies = [n for n, sql in enumerate(asked) if sql.startswith("COPY disaster.disaster_tweets")]
         if not twice:
-            twice.append(asked.insert(copies[0], asked[copies[0]]))
+            twice.append(asked[copies[0]])
+            asked.insert(copies[0], asked[copies[0]])
         return asked
 
     with mock.patch.object(repair, "statements", doubling):

@@ -143,7 +143,8 @@ def test_the_age_of_a_lock_is_told_by_s3_s_clock_alone() -> None:
 
 
 def test_signs_of_life_go_on_after_one_that_failed() -> None:
-    write, failed = Lock._write, []
+    write = Lock._write
+    failed: list[object] = []
 
     def once(self: Lock, holder: str | None, **condition: str) -> None:
         if self._beats and not failed:
@@ -160,7 +161,8 @@ def test_signs_of_life_go_on_after_one_that_failed() -> None:
 
 def test_a_lock_that_was_written_though_the_answer_said_no_is_known_as_one_s_own() -> None:
     """botocore repeats a request whose answer was lost, and is then told that the object is there."""
-    write, refused = Lock._write, []
+    write = Lock._write
+    refused: list[object] = []
 
     def repeated(self: Lock, holder: str | None, **condition: str) -> None:
         write(self, holder, **condition)

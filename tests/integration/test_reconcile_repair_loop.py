@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.reconcile import listing, repair, transaction
+from chalicelib.reconcile import listing, repair, repair_batches, transaction
 from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.warehouse import data_api
 from tests.support.aws_in_memory import SETTINGS
@@ -40,7 +40,7 @@ class Warehouse:
         if asked[0] == repair.SQL["to_repair"]:
             order = [*(key for key in reversed(KEYS) if key != REFUSED), REFUSED]
             file = {"expected_rows": 5, "bytes": 9, "written_at": JOB.now}
-            places = [
+            places: list[dict[str, Any]] = [
                 {"s3_key": key, "place": f"0{n}", "urgency": repair.REFUSED if key == REFUSED else repair.LATE, **file}
                 for n, key in enumerate(order)
             ]
@@ -103,7 +103,7 @@ def test_without_the_lock_nothing_is_repaired(warehouse: Warehouse) -> None:
 def test_a_run_gives_way_to_a_surge_once_it_has_loaded_other_files(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repair.repair_batches.batches, "__defaults__", (2, 1000, 1000))
+    monkeypatch.setattr(repair_batches.batches, "__defaults__", (2, 1000, 1000))
     done = mend(hindrance=lambda gives_way: "A surge goes first" if gives_way else "")
     assert (done.files, done.stopped) == (2, "A surge goes first")
     assert done.oldest_at is not None

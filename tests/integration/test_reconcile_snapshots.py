@@ -83,7 +83,7 @@ def a_comparison(house: Scratch, job: Job = JOB) -> tuple[list[str], dict[str, s
             "written_at": "2026-01-02 03:10:00",
         }
     )
-    listed = Listing([HOUR], 1, manifest=manifest(house, "reports/files.manifest", "reports/files.gz"))
+    listed = Listing([HOUR], files=1, manifest=manifest(house, "reports/files.manifest", "reports/files.gz"))
     asked = compare.statements(job, listed, hours_in("s3://bucket/reports/hours.gz"), "bucket", ROLE)
     return asked, compare.parameters(job, hours.windows([HOUR], {}))
 

@@ -130,7 +130,7 @@ def test_hours_a_year_apart_are_compared_each_where_its_rows_lie(house: Scratch)
     job = Job("20260102T080000Z-abcdef", datetime(2028, 1, 1, tzinfo=UTC), timedelta(0), True, False, sweep=False)
     asked = compare.statements(
         job,
-        Listing(list(YEARS), 3, manifest="work/files.manifest"),
+        Listing(list(YEARS), files=3, manifest="work/files.manifest"),
         hours_in("s3://bucket/work/hours.gz"),
         "bucket",
         ROLE,

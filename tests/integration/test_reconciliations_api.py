@@ -1,6 +1,7 @@
 """Reconciliations over the admin API: started, listed, shown as JSON and as a page."""
 
 import json
+from typing import Any
 
 import boto3
 import pytest
@@ -39,7 +40,7 @@ def test_a_page_for_who_accepts_html(stack: LocalAws, ended: dict[str, object]) 
 
 
 def test_a_run_that_failed_has_a_page_too(stack: LocalAws) -> None:
-    body = {
+    body: dict[str, Any] = {
         "kind": "reconciliations",
         "id": "20200101T000000Z-abc123",
         "status": "failed",

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import data_plane, package, regions
+from infra import data_plane, package, regions, runtime, sdk
 from infra.stages import Stage
 
 
@@ -51,9 +51,9 @@ def test_a_stage_keeps_its_zones(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_policies_are_of_the_regions_partition(monkeypatch: pytest.MonkeyPatch, region: str, partition: str) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
-    monkeypatch.setattr(package.sdk, "add", lambda _: None)
-    monkeypatch.setattr(package.runtime, "unpack", lambda *_: None)
-    monkeypatch.setattr(package.runtime, "compile_folder", lambda *_: None)
+    monkeypatch.setattr(sdk, "add", lambda _: None)
+    monkeypatch.setattr(runtime, "unpack", lambda *_: None)
+    monkeypatch.setattr(runtime, "compile_folder", lambda *_: None)
     with package.staged() as project:
         for policy in (project / ".chalice").glob("policy-*.json"):
             text = policy.read_text()

@@ -23,7 +23,8 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """`<check> <resource>` of what checkov reports, by template: the data plane, and one with a hole in its bucket."""
     opened = tmp_path_factory.mktemp("opened") / "opened.yaml"
     opened.write_text(DATA_PLANE.read_text().replace("BlockPublicPolicy: true", "BlockPublicPolicy: false"))
-    command = [SCANNERS / "checkov", "--file", DATA_PLANE, opened, "--framework", "cloudformation", "--skip-download"]
+    command = [f"{SCANNERS}/checkov", "--file", f"{DATA_PLANE}", f"{opened}"]
+    command += ["--framework", "cloudformation", "--skip-download"]
     done = subprocess.run([*command, "--output", "json"], capture_output=True, text=True, check=False)
     results = json.loads(done.stdout)["results"]
     assert not results["parsing_errors"]
@@ -59,7 +60,7 @@ def test_every_suppression_says_why() -> None:
 def test_pip_audit_finds_no_known_vulnerability() -> None:
     """In the pins of requirements-dev.txt, which has those of the bundle too."""
     pins = ROOT / "requirements-dev.txt"
-    command = [SCANNERS / "pip-audit", "--requirement", pins, "--no-deps", "--disable-pip", "--format", "json"]
+    command = [f"{SCANNERS}/pip-audit", "--requirement", f"{pins}", "--no-deps", "--disable-pip", "--format", "json"]
     done = subprocess.run([*command, "--timeout", "10"], capture_output=True, text=True, check=False)
     try:
         audited = json.loads(done.stdout)["dependencies"]

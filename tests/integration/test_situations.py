@@ -12,9 +12,11 @@ import pytest
 import requests
 from botocore.exceptions import EndpointConnectionError
 
+from chalicelib import clients
 from chalicelib.columns import NAMES
+from chalicelib.reconcile import transaction
 from chalicelib.settings import settings
-from chalicelib.situations import run, tell
+from chalicelib.situations import run
 from chalicelib.warehouse import copy, data_api
 from local.server import LocalAws
 from tests.support import tweet_files as files
@@ -123,7 +125,7 @@ def test_what_could_not_be_published_the_next_run_tells(now: datetime, topic: li
     posts(now, 40)
     failing = mock.Mock()
     failing.publish.side_effect = EndpointConnectionError(endpoint_url="sns")
-    with mock.patch.object(tell.clients, "sns", lambda: failing):
+    with mock.patch.object(clients, "sns", lambda: failing):
         update(now)
     assert table()[0]["told_at"] is None and not topic
     update(now)
@@ -136,7 +138,7 @@ def test_a_run_that_died_before_it_published_lets_no_other_tell_it_twice(
     posts(now, 40)
     dying = mock.Mock()
     dying.publish.side_effect = KeyboardInterrupt
-    with mock.patch.object(tell.clients, "sns", lambda: dying), pytest.raises(KeyboardInterrupt):
+    with mock.patch.object(clients, "sns", lambda: dying), pytest.raises(KeyboardInterrupt):
         update(now)
     update(now)
     assert not topic
@@ -150,7 +152,7 @@ def test_a_replay_an_hour_later_is_no_situation_of_that_hour(now: datetime, topi
 
 
 def test_a_failure_is_measured_and_fails_no_run(now: datetime, capsys: pytest.CaptureFixture[str]) -> None:
-    with mock.patch.object(run.transaction, "run", side_effect=data_api.WarehouseError("ERROR: out of memory")):
+    with mock.patch.object(transaction, "run", side_effect=data_api.WarehouseError("ERROR: out of memory")):
         update(now)
     assert '"SituationsFailed":[1.0]' in capsys.readouterr().out.replace(" ", "")
 

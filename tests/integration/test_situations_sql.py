@@ -56,8 +56,8 @@ def test_a_text_counts_where_it_was_written_first_and_an_author_once_an_hour(hou
 
 
 def test_anywhere_has_all_posts_of_a_kind_and_the_stream_all_posts(house: Scratch) -> None:
-    other = {"disaster_label": "not_disaster", "relevance_label": "not_relevant", "country_code": None}
-    unsure = {"relevance_label": "not_relevant"}
+    other: dict[str, Any] = {"disaster_label": "not_disaster", "relevance_label": "not_relevant", "country_code": None}
+    unsure: dict[str, Any] = {"relevance_label": "not_relevant"}
     house.load(post(2, "a"), post(2, "b", country_code=None), post(2, "c", **other), post(2, "d", **unsure))
     at = step_of(NOW) - 2 * HOUR
     assert counts(house) == [
@@ -114,5 +114,5 @@ def test_the_benchmark_counts_as_the_warehouse_does(house: Scratch) -> None:
         own["place"] = each.place or None
         rows.append({**own, "disaster_label": each.kind})
     house.load(*rows)
-    own = sorted(count for count in stream.counts(now) if count.kind)
-    assert own and [count for count in counts(house) if count.kind] == own
+    counted = sorted(count for count in stream.counts(now) if count.kind)
+    assert counted and [count for count in counts(house) if count.kind] == counted

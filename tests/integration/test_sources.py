@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 import producer
-from chalicelib.sources.posts import Deletion, Post
+from chalicelib.sources.posts import Deletion, Post, line
 from local.network.generated import Generated
 from local.network.http import TOKEN, HttpSource, Trouble, iso
 from local.network.jetstream import Jetstream
@@ -177,7 +177,7 @@ def test_backfill_makes_up_for_a_drop_and_what_comes_twice_has_the_same_bytes(se
     found = Said().read(stream_of_x(server, backfill=5).connect, 1400)
     assert [each.get("backfill_minutes") for each in server.connections] == [None, ["1"]]
     posts = [each for each in found if isinstance(each, Post)]
-    assert len({post.tweet_id for post in posts}) == len({command.line(post) for post in posts}) < len(posts)
+    assert len({post.tweet_id for post in posts}) == len({line(post) for post in posts}) < len(posts)
 
 
 def test_xs_notice_is_told_and_the_connection_made_again(serve: Callable[..., HttpSource]) -> None:
@@ -376,7 +376,7 @@ def test_bluesky_goes_on_from_its_file_and_reads_what_the_function_reads(tmp_pat
             read(1)
 
 
-def run(*arguments: str, **environment: str) -> tuple[int, producer.Stream, mock.Mock]:
+def run(*arguments: str, **environment: str) -> tuple[int, mock.Mock, mock.Mock]:
     stream, erased = mock.Mock(), mock.Mock()
     stream.put.side_effect = lambda records: []
     with (
@@ -430,7 +430,7 @@ def test_the_producer_reads_mastodon_and_hands_deletions_on(serve: Callable[...,
     status, stream, erased = run(
         "--source=mastodon", "--server", server.url, "--forward", "everything", "--cap", "150", MASTODON_TOKEN=TOKEN
     )
-    assert status == 0 and stream.put.call_args_list  # type: ignore[attr-defined]
+    assert status == 0 and stream.put.call_args_list
     assert erased.call_args.args[2] == "mastodon" and erased.call_args.args[0]
 
 

@@ -86,7 +86,7 @@ def test_only_tables_that_are_there_are_counted_in_what_is_left_of_the_time(monk
         return "s1"
 
     counted = [{"name": "migration", "n": 1}, {"name": "disaster_kind", "n": 23}]
-    monkeypatch.setattr(status.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(migrations, "tables", tables)
     monkeypatch.setattr(data_api, "run", run)
     monkeypatch.setattr(data_api, "rows_of", {"s1:1": [], "s1:2": counted}.__getitem__)

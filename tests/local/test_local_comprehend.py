@@ -262,7 +262,7 @@ def test_faults_strike(comprehend: Comprehend, monkeypatch: pytest.MonkeyPatch, 
 def test_the_fault_slow_delays_the_answer(comprehend: Comprehend, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(comprehend, "faults", Faults({"comprehend_slow": 1.0}))
-    monkeypatch.setattr(module.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     assert comprehend.classify("rain", ENDPOINT)
     assert slept == [module.SLOW_SECONDS]
 

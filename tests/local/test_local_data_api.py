@@ -20,12 +20,9 @@ def api(stack: Any) -> Any:
 
 
 def ended(api: Any, statement_id: str) -> dict[str, Any]:
-    while (found := api.describe_statement(Id=statement_id, WaitTimeSeconds=5))["Status"] in (
-        "SUBMITTED",
-        "PICKED",
-        "STARTED",
-    ):
-        pass
+    found: dict[str, Any] = {"Status": "SUBMITTED"}
+    while found["Status"] in ("SUBMITTED", "PICKED", "STARTED"):
+        found = api.describe_statement(Id=statement_id, WaitTimeSeconds=5)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,11 +17,12 @@ from local.server import LocalAws
 
 if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
+    from mypy_boto3_firehose.type_defs import ExtendedS3DestinationConfigurationTypeDef
     from mypy_boto3_s3 import S3Client
 
 ROLE = "arn:aws:iam::123456789012:role/firehose"
 BUCKET = "firehose-api"
-PLACE: dict[str, Any] = {
+PLACE: ExtendedS3DestinationConfigurationTypeDef = {
     "RoleARN": ROLE,
     "BucketARN": f"arn:aws:s3:::{BUCKET}",
     "Prefix": "data/",
@@ -186,7 +187,7 @@ def test_some_records_of_a_batch_may_fail(
 def test_what_it_cant_do_is_refused_by_name(
     firehose: FirehoseClient, destination: str, change: dict[str, Any], message: str
 ) -> None:
-    base = REDSHIFT if destination == "Redshift" else PLACE
+    base: Mapping[str, Any] = REDSHIFT if destination == "Redshift" else PLACE
     configuration = {key: value for key, value in {**base, **change}.items() if value is not None}
     request = {f"{destination}DestinationConfiguration": configuration}
     code, text = refused(firehose.create_delivery_stream, DeliveryStreamName="refused", **request)

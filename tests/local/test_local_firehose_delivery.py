@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,13 +184,16 @@ def test_one_copy_at_a_time_takes_all_that_wait(path: Path) -> None:
         at_once -= 1
         return 1
 
+    def are_there(objects: int) -> bool:
+        return len([key for key in world.keys("delivery/2") if key.endswith(".gz")]) == objects
+
     world.outside = world.outside._replace(run_sql=slow)
     with stream(path, world, REDSHIFT) as running:
         running.take([b"one"])
         began.wait(5)
         for number in range(3):
             running.take([b"more"])
-            until(lambda number=number: len([k for k in world.keys("delivery/2") if k.endswith(".gz")]) == number + 2)
+            until(partial(are_there, number + 2))
         go_on.set()
         deliver(running)
     assert most == 1

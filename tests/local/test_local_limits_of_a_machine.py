@@ -102,7 +102,8 @@ def test_a_stream_that_cannot_write_down_its_progress_waits_and_delivers_once(tm
     with stream(tmp_path / "j.sqlite", world) as running:
         running.take([b"a" * 5000 + b"\n"])
         assert began.wait(10)
-        journal, delivered, failed = running._journal, running._journal.delivered, []
+        journal, delivered = running._journal, running._journal.delivered
+        failed: list[Any] = []
 
         def full(*arguments: Any) -> None:
             if not failed:
@@ -112,7 +113,7 @@ def test_a_stream_that_cannot_write_down_its_progress_waits_and_delivers_once(tm
             free(journal._disk)
             delivered(*arguments)
 
-        journal.delivered = full  # type: ignore[method-assign]
+        journal.delivered = full  # type: ignore[method-assign,assignment]
         goes_on.set()
         deliver(running)
         assert failed
@@ -232,7 +233,7 @@ def test_a_full_disk_costs_lines_of_the_log_and_nothing_else(capsys: pytest.Capt
 
     handed_on: list[str] = []
     log = logging.getLogger("local.full")
-    handler = logging.StreamHandler(logs.Watched(Full(), handed_on.append))  # type: ignore[arg-type]
+    handler = logging.StreamHandler(logs.Watched(Full(), handed_on.append))
     log.addHandler(handler)
     log.warning("a COPY failed")
     log.removeHandler(handler)

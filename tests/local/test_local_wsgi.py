@@ -1,5 +1,6 @@
 """The HTTP server under the local AWS: whatever a client sends, the next one is answered."""
 
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -110,7 +111,7 @@ def test_a_connection_at_work_is_not_closed_for_a_newer_one(monkeypatch: pytest.
 def test_connections_leave_files_for_the_rest_of_the_process(
     monkeypatch: pytest.MonkeyPatch, limit: int, most: int
 ) -> None:
-    monkeypatch.setattr(wsgi.resource, "getrlimit", lambda _: (limit, limit))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     assert wsgi.most_connections() == most
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.soak.evidence import Evidence
-from local.soak.oracle import Happened, judge, missed
+from local.soak.oracle import Happened, Verdict, judge, missed
 from local.soak.records import Record, alone, array, flat, junk, lines, small
 from local.soak.sender import Sent
 
@@ -66,7 +66,7 @@ class Stored:
         (refused,) = MIXED.junk
         self.rejected = {REJECTED: [refusal(refused.raw, reason=refused.reason)]}
         self.errors = {ERRORS: [error(GIVEN_UP.data)]}
-        rows = copy.deepcopy([said for said in self.files.values() for said in said])
+        rows = copy.deepcopy([stored for file in self.files.values() for stored in file])
         self.rows = [
             {
                 **row,
@@ -92,7 +92,7 @@ class Stored:
     def problems(self) -> list[str]:
         return self.judge().problems
 
-    def judge(self) -> Any:
+    def judge(self) -> Verdict:
         def body(said: list[dict[str, Any]]) -> bytes:
             return b"".join(json.dumps(each).encode() + b"\n" for each in said)
 
