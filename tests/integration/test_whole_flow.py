@@ -21,7 +21,7 @@ from tests.support import ROOT
 from tests.support.admin_api import finished
 from tests.support.homes import copied
 from tests.support.plain_client import NAME, TABLE, files, keys, put, query, until
-from tests.support.served import Served, served
+from tests.support.served import Served, ended, served
 
 REAL = ROOT.parent / "shared" / "data" / "crowdflower" / "disasters_on_social_media.csv"
 TWEETS = 2000  # of the file
@@ -118,19 +118,17 @@ def test_producer_py_and_python_m_local_sql_are_plain_clients(stack: Any, tmp_pa
     assert done.returncode == 0, done.stderr
     sql = f"SELECT COUNT(*) AS found FROM {TABLE} WHERE tweet_id LIKE 'by-kinesis-%'"
     until(lambda: query(stack, sql) == [[30]])
-    command = [sys.executable, "-m", "local", "sql", sql, "--home", str(stack.home)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout
-    assert "found" in done.stdout
-    assert re.search(r"\b30\b", done.stdout)
+    status, said = ended("sql", sql, "--home", str(stack.home))
+    assert status == 0, said
+    assert "found" in said
+    assert re.search(r"\b30\b", said)
 
 
 def test_the_demo_accounts_for_every_tweet(tmp_path: Path) -> None:
     tweets = tmp_path / "tweets.csv"
     tweets.write_text("tweet_id,text\n" + "".join(f"{n},earthquake number {n}\n" for n in range(40)) + "40,\n")
-    command = [sys.executable, "-m", "local", "demo", "--data", str(tweets), "--home", str(tmp_path / "home")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Every tweet is accounted for" in done.stdout
-    assert re.search(r"rows in the warehouse\s*│\s*40\b", done.stdout)
-    assert re.search(r"rejected\s*│\s*1\b", done.stdout)
+    status, said = ended("demo", "--data", str(tweets), "--home", str(tmp_path / "home"))
+    assert status == 0, said
+    assert "Every tweet is accounted for" in said
+    assert re.search(r"rows in the warehouse\s*│\s*40\b", said)
+    assert re.search(r"rejected\s*│\s*1\b", said)

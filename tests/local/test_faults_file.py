@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from local.aws import faults
-from tests.support import ROOT
 from tests.support import firehose_in_memory as firehose
+from tests.support.served import FREE_PORTS, ended
 
 BROKEN = [
     b'{"seed": 1, "rates": {"transform_error": 1.0}',
@@ -69,9 +66,6 @@ def test_a_stream_that_stops_says_so_in_the_terminal(tmp_path: Path, capfd: pyte
 
 
 def test_a_server_is_not_started_with_a_switch_that_can_not_be_read(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "local", "serve", "--home", str(tmp_path), "--port", "0", "--api-port", "0"]
-    environment = {**os.environ, "LOCAL_FAULTS": '{"rates": {"no_such_fault": 1}}'}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "There is no fault 'no_such_fault'" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
+    status, said = ended("serve", "--home", str(tmp_path), *FREE_PORTS, LOCAL_FAULTS='{"rates": {"no_such_fault": 1}}')
+    assert status == 1
+    assert "There is no fault 'no_such_fault'" in said

@@ -9,7 +9,6 @@ import os
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from botocore.exceptions import ClientError
 
 from local.aws import disk, logs, s3
 from local.aws.firehose.settings import AwsError, Settings
-from tests.support import ROOT
 from tests.support.firehose_in_memory import REDSHIFT, WITH_BACKUP, World, deliver, stream, upper
-from tests.support.served import served
+from tests.support.served import FREE_PORTS, ended, served
 
 BUCKET = "disaster-tweets-local"
 
@@ -166,19 +164,10 @@ def test_s3_has_no_object_that_is_not_on_disk(stack: Any, capsys: pytest.Capture
 # ------------------------------------------------------------------ a home that can't be written, few files
 
 
-def serve(home: Path, nobody: bool = False) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "local", "serve", "--port", "0", "--api-port", "0", "--home", str(home)]
-    return subprocess.run(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-        preexec_fn=(lambda: os.setuid(65534)) if nobody else None,
-    )  # fmt: skip
-
-
 def test_a_home_within_a_file_is_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = serve(tmp_path / "file" / "home")
-    assert done.returncode == 1 and "Traceback" not in done.stdout
-    said = " ".join(done.stdout.split())
+    status, said = ended("serve", *FREE_PORTS, "--home", str(tmp_path / "file" / "home"))
+    assert status == 1
     assert "can't be written" in said and "--home" in said
 
 
@@ -193,11 +182,10 @@ def test_a_read_only_home_is_refused_in_a_line(tmp_path: Path, used: bool) -> No
     if mounted.returncode:
         pytest.skip(f"this machine lets nobody mount: {mounted.stderr!r}")
     try:
-        done = serve(home)
+        status, said = ended("serve", *FREE_PORTS, "--home", str(home))
     finally:
         subprocess.run(["umount", str(home)], check=True)
-    assert done.returncode == 1 and "Traceback" not in done.stdout
-    said = " ".join(done.stdout.split())
+    assert status == 1
     assert "can't be written" in said and "Read-only file system" in said and "--home" in said
 
 

@@ -3,15 +3,10 @@
 import csv
 import io
 import json
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator
-from fcntl import ioctl
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +18,7 @@ from local import sql
 from local.aws.faults import Faults
 from local.aws.warehouse import Warehouse, dialect
 from tests.support import ROOT
+from tests.support.pseudo_terminal import in_terminal
 
 KEY = "0123456789abcdef0123456789abcdef"
 FILE = f"tweets/dt=2026-01-02/hh=03/{KEY}-500.ndjson.gz"
@@ -55,20 +51,9 @@ def ran(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str, status:
 
 def at_80_columns(home: Path, statement: str) -> list[str]:
     """The lines that a terminal of 80 columns gets."""
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     command = [sys.executable, "-m", "local", "sql", "--home", str(home), statement]
-    with subprocess.Popen(command, cwd=ROOT, stdout=theirs, stderr=theirs, env={**environment, "TERM": "xterm"}):
-        os.close(theirs)
-        said = b""
-        try:
-            while piece := os.read(ours, 65_536):
-                said += piece
-        except OSError:  # the other end is closed
-            pass
-    os.close(ours)
-    return re.sub(r"\x1b\[[\d;]*m", "", said.decode()).splitlines()
+    _, said = in_terminal(command, columns=80, environment={"COLUMNS": "", "LINES": ""})
+    return re.sub(r"\x1b\[[\d;]*m", "", said).splitlines()
 
 
 def test_columns_of_the_same_name_are_all_there(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

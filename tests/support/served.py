@@ -1,4 +1,4 @@
-"""A local AWS in a process of its own, so that it can be killed."""
+"""The local AWS in processes of their own: served until it is killed, or a command that comes to its end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ from botocore.config import Config
 
 from local import server
 from tests.support import ROOT
+
+FREE_PORTS = ("--port", "0", "--api-port", "0")
+
+
+def ended(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run `python -m local` to its end: its exit status, and what it printed, in one line. It prints no traceback."""
+    command = [sys.executable, "-m", "local", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 @dataclass
@@ -52,20 +64,7 @@ class Served:
 @contextmanager
 def served(home: Path, *options: str, under: Sequence[str] = (), **environment: str) -> Iterator[Served]:
     """Run `python -m local serve` on free ports, under a command if one is given, and kill it in the end."""
-    command = [
-        *under,
-        sys.executable,
-        "-m",
-        "local",
-        "serve",
-        "--port",
-        "0",
-        "--api-port",
-        "0",
-        "--home",
-        str(home),
-        *options,
-    ]
+    command = [*under, sys.executable, "-m", "local", "serve", *FREE_PORTS, "--home", str(home), *options]
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
