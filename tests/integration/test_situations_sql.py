@@ -68,7 +68,7 @@ def test_anywhere_has_all_posts_of_a_kind_and_the_stream_all_posts(house: Scratc
 
 
 def test_a_place_has_its_own_counts_of_each_kind_and_of_all(house: Scratch) -> None:
-    place = {"country_code": "US", "place": "Boston"}
+    place: dict[str, Any] = {"country_code": "US", "place": "Boston"}
     house.load(post(2, "a", **place), post(2, "b", **place, disaster_label="storm"), post(2, "c", country_code="US"))
     found = {(count.kind, count.where): count.texts for count in counts(house) if "US" in count.where}
     in_the_country = {("flood", "US"): 2, ("storm", "US"): 1}
