@@ -16,7 +16,6 @@ from typing import Any
 
 import orjson
 
-from chalicelib.columns import NAMES
 from chalicelib.transform.unpack import OWN_ID, TWEET_ID, USER_ID, unpack
 
 Digests = Set[str]
@@ -40,8 +39,7 @@ KEPT = frozenset(
         "information_score",
     }
 )
-"""What a row keeps when it is erased. All else goes, columns that are added later too: they have to be named here."""
-LOST = tuple(name for name in NAMES if name not in KEPT and name != "erased_at")
+"""What a row keeps when it is erased. All else goes; in the warehouse, what sql/erasures/rows.sql names."""
 
 MOST_BLOCK = 1 << 20
 """Bytes of lines that are no JSON on their own and are taken together: a record has 1,000 KB at most.

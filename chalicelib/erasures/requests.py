@@ -30,7 +30,6 @@ ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{32}")
 DUE = timedelta(hours=24)
 """From the marker to the erasure: developer.x.com/en/developer-terms/policy asks for 24 hours."""
 MOST_BYTES = 64 << 20  # of one request, unpacked: 400,000 IDs and more
-MOST_ID = 1024  # characters
 
 
 class ErasureRequest(NamedTuple):

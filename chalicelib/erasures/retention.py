@@ -10,26 +10,15 @@ from chalicelib.erasures import rows
 from chalicelib.reconcile import transaction
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
+from chalicelib.warehouse.statements import sections
 
 DAY = timedelta(days=1)
 MOST_DAYS = 31  # removed in one pass, a transaction each
 LATEST = 2 * DAY  # after its file's hour a row may arrive: see chalicelib/reconcile/hours.py
 
-OLDEST = "SELECT MIN(arrived_at) AS arrived_at FROM disaster.disaster_tweets"
-
-# By the hour of the file, for a file stays or goes whole; the sort key says which blocks need not be read.
-TWEETS = """
-DELETE FROM disaster.disaster_tweets
-WHERE (arrived_at < CAST(:latest AS TIMESTAMP) AND s3_key < :key) OR arrived_at < CAST(:earliest AS TIMESTAMP)
-"""
-BOOKS = (
-    "DELETE FROM disaster.repeated_tweet WHERE arrived_at < CAST(:before AS TIMESTAMP)"
-    " AND last_arrived_at < CAST(:before AS TIMESTAMP)",
-    "DELETE FROM disaster.tweet_file WHERE hour < CAST(:before AS TIMESTAMP)",
-    "DELETE FROM disaster.tweet_hour WHERE hour < CAST(:before AS TIMESTAMP)",
-    "DELETE FROM disaster.reconciliation_finding WHERE found_at < CAST(:before AS TIMESTAMP)",
-    "DELETE FROM disaster.reconciliation WHERE started_at < CAST(:before AS TIMESTAMP)",
-)
+SQL = sections("erasures/retention")
+OLD = ("tweets", "repeated", "files", "hours", "findings", "reconciliations")
+"""What is removed, in this order: the rows, and the reconciler's books of them."""
 
 
 def remove_old(now: datetime, deadline: float) -> int:
@@ -42,7 +31,7 @@ def remove_old(now: datetime, deadline: float) -> int:
     limit = midnight(now - timedelta(days=settings().row_days))
     days, last = 0, None
     while days < MOST_DAYS and time.monotonic() < deadline:
-        oldest = data_api.query(OLDEST)[0]["arrived_at"]
+        oldest = data_api.query(SQL["oldest"])[0]["arrived_at"]
         if oldest is None or oldest >= limit or oldest == last:
             remove(limit)
             break
@@ -60,7 +49,7 @@ def remove(before: datetime) -> None:
         "key": layout.TWEETS + layout.day_folder(before),
     }
     lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
-    transaction.run([lock, TWEETS, *BOOKS], given, answers=0)
+    transaction.run([lock, *(SQL[name] for name in OLD)], given, answers=0)
 
 
 def midnight(moment: datetime) -> datetime:

@@ -20,10 +20,12 @@ from pathlib import Path
 from chalicelib import jobs
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
+from chalicelib.warehouse.statements import sections
 
 FOLDER = Path(__file__).parents[2] / "sql" / "migrations"
 """At the root of the repository, and of the bundle."""
 
+SQL = sections("warehouse/migrations")
 FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]{1,100})\.sql")
 CREATE_ROLE = re.compile(r"CREATE\s+ROLE\s+(\w+)", re.IGNORECASE)
 ALONE = re.compile(r"ALTER\s+TABLE\s+\S+\s+ALTER\s+COLUMN\s+\S+\s+(?:TYPE|ENCODE)\b|VACUUM\b", re.IGNORECASE)
@@ -31,30 +33,7 @@ ALONE = re.compile(r"ALTER\s+TABLE\s+\S+\s+ALTER\s+COLUMN\s+\S+\s+(?:TYPE|ENCODE
 DONE_ALREADY = "target column size should be different"
 """What Redshift says where a column has the size already: github.com/snowplow-incubator/snowplow-rdb-loader"""
 ENCODED = re.compile(r"ALTER\s+COLUMN\s+(\w+)\s+ENCODE\s+(\w+)", re.IGNORECASE)
-ENCODINGS = (
-    "SELECT column_name, encoding FROM svv_redshift_columns"
-    " WHERE database_name = :database AND schema_name = 'disaster' AND table_name = :table"
-)
-"""docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_COLUMNS.html"""
 ATTEMPTS = 3  # at a migration whose statement the Data API has lost
-
-TABLES = (
-    "SELECT c.relname AS name FROM pg_catalog.pg_class AS c"
-    " INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = 'disaster' AND c.relkind = 'r' ORDER BY c.relname"
-)
-APPLIED = "SELECT version, name, checksum, applied_at FROM disaster.migration ORDER BY version"
-
-LOCK = "LOCK disaster.migration"
-"""Before anything is read: the transaction's snapshot is taken after others have committed, so the next statement sees
-what they did. docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html"""
-GUARD = (
-    "SELECT CAST(CASE WHEN COUNT(*) = 0 THEN '0' ELSE 'applied meanwhile' END AS INTEGER) AS applied"
-    " FROM disaster.migration WHERE version = CAST(:version AS INTEGER)"
-)
-"""Fails, and with it the transaction, if somebody else was quicker: Redshift has no IF outside procedures, and enforces
-no key."""
-RECORD = "INSERT INTO disaster.migration (version, name, checksum) VALUES (CAST(:version AS INTEGER), :name, :checksum)"
 
 
 class MigrationError(Exception):
@@ -150,8 +129,9 @@ def transaction(migration: Migration, roles: Collection[str] = ()) -> Transactio
         )
     if alone:
         own = []
-    before = [] if migration.version == 1 else [LOCK, GUARD]  # the first makes the table that these look at
-    every = (*before, *own, RECORD)
+    # The first makes the table that these look at.
+    before = [] if migration.version == 1 else [SQL["lock"], SQL["guard"]]
+    every = (*before, *own, SQL["record"])
     if len(every) > data_api.MOST_STATEMENTS:
         most = data_api.MOST_STATEMENTS - len(before) - 1
         raise MigrationError(f"Migration {migration} has {len(own)} statements, more than {most}: split it into two")
@@ -197,7 +177,7 @@ def _run_alone(sql: str, patience: float) -> None:
     if ENCODED.search(sql):
         table = sql.split()[2]
         given = {"database": settings().database, "table": table.rpartition(".")[2]}
-        found = data_api.query(ENCODINGS, given, patience=patience)
+        found = data_api.query(SQL["encodings"], given, patience=patience)
         sql = encodings_left(sql, {row["column_name"]: row["encoding"] for row in found})
     if not sql:
         return
@@ -221,19 +201,19 @@ def applied(patience: float = data_api.PATIENCE) -> list[Applied]:
     """Return what the warehouse says was applied, in order; nothing where it was never set up."""
     if "migration" not in tables(patience):
         return []
-    return [Applied(**row) for row in data_api.query(APPLIED, patience=patience)]
+    return [Applied(**row) for row in data_api.query(SQL["applied"], patience=patience)]
 
 
 def tables(patience: float = data_api.PATIENCE) -> list[str]:
     """Return the names of the tables that the schema has."""
-    return [row["name"] for row in data_api.query(TABLES, patience=patience)]
+    return [row["name"] for row in data_api.query(SQL["tables"], patience=patience)]
 
 
 def existing_roles(migration: Migration, patience: float) -> set[str]:
     """Return the database's roles, asked for only where the migration makes any."""
     if not CREATE_ROLE.search(migration.sql):
         return set()
-    return {row["role_name"] for row in data_api.query("SELECT role_name FROM svv_roles", patience=patience)}
+    return {row["role_name"] for row in data_api.query(SQL["roles"], patience=patience)}
 
 
 TOKEN = re.compile(

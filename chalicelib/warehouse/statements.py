@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from chalicelib.warehouse import migrations
-
 FOLDER = Path(__file__).parents[2] / "sql"
 """At the root of the repository, and of the bundle."""
 COMMENT = re.compile(r"^ *--(?! (?:for each|end of) window$).*\n", re.MULTILINE)
@@ -21,7 +19,7 @@ PARAMETER = re.compile(r"(?<![:\w]):([a-z]\w*)")
 @cache
 def named(name: str) -> str:
     """Return the one statement of `sql/<name>.sql`, without its comments."""
-    (statement,) = migrations.statements((FOLDER / f"{name}.sql").read_text())
+    (statement,) = plain((FOLDER / f"{name}.sql").read_text()).split(";")
     return statement
 
 
@@ -33,8 +31,13 @@ def sections(name: str) -> Mapping[str, str]:
     found = {}
     for section in (FOLDER / f"{name}.sql").read_text().split("-- name: ")[1:]:
         named, _, body = section.partition("\n")
-        found[named] = COMMENT.sub("", body).strip().removesuffix(";")
+        found[named] = plain(body)
     return found
+
+
+def plain(body: str) -> str:
+    """Return a statement without its comments, which have lines of their own, and without its semicolon."""
+    return COMMENT.sub("", body).strip().removesuffix(";")
 
 
 def for_windows(sql: str, windows: int) -> str:

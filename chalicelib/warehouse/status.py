@@ -6,24 +6,10 @@ import time
 from typing import Any
 
 from chalicelib.warehouse import data_api, migrations
+from chalicelib.warehouse.statements import sections
 
-TABLES = (
-    "disaster_tweets",
-    "repeated_tweet",
-    "disaster_kind",
-    "tweet_file",
-    "tweet_hour",
-    "reconciliation",
-    "reconciliation_finding",
-    "finding",
-    "finding_resolution",
-    "reconciler_lock",
-    "label_review",
-    "situation",
-    "situation_post",
-    "erased_id",
-    "migration",
-)
+ROWS = sections("warehouse/rows")
+"""The count of each table's rows, by its name."""
 
 
 def overview(patience: float) -> dict[str, Any]:
@@ -55,9 +41,9 @@ def overview(patience: float) -> dict[str, Any]:
 
 def _contents(tables: list[str], patience: float) -> tuple[list[migrations.Applied], dict[str, int]]:
     """(applied migrations, rows by table), of one moment."""
-    counted = [name for name in TABLES if name in tables]
-    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, COUNT(*) AS n FROM disaster.{name}" for name in counted)  # noqa: S608
-    batch = data_api.run([migrations.APPLIED, counts], patience=patience)
+    counted = [name for name in ROWS if name in tables]
+    counts = "\nUNION ALL\n".join(ROWS[name] for name in counted)
+    batch = data_api.run([migrations.SQL["applied"], counts], patience=patience)
     applied = [migrations.Applied(**row) for row in data_api.rows_of(f"{batch}:1")]
     rows = {row["name"]: row["n"] for row in data_api.rows_of(f"{batch}:2")}
     return applied, {name: rows[name] for name in counted}

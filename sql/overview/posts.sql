@@ -19,7 +19,8 @@ FROM (
         t.tweet_key,
         t.source,
         t.lang,
-        LEAST(t.created_at, t.arrived_at) AS written_at, -- LEAST ignores nulls
+        -- LEAST ignores nulls.
+        LEAST(t.created_at, t.arrived_at) AS written_at,
         t.place,
         t.country_code,
         t.information_type,

@@ -15,7 +15,8 @@ SELECT
     s.peak_posts,
     s.peak_texts,
     s.information_types,
-    SUM(CASE WHEN s.closed_at IS NULL THEN 1 ELSE 0 END) OVER () AS going_on -- of all, not only of those shown
+    -- Of all, not only of those shown.
+    SUM(CASE WHEN s.closed_at IS NULL THEN 1 ELSE 0 END) OVER () AS going_on
 FROM disaster.situation AS s
 INNER JOIN disaster.disaster_kind AS k ON s.kind = k.code
 WHERE

@@ -184,7 +184,7 @@ def test_the_page_names_every_table_and_every_column(house: Scratch) -> None:
     columns = house.run(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'disaster'"
     )
-    tables = {name for (name,) in house.run(migrations.TABLES)}
+    tables = {name for (name,) in house.run(migrations.SQL["tables"])}
     assert [name for name in tables if name not in page] == []
     assert [(table, column) for table, column in columns if table in tables and f"`{column}`" not in page] == []
 

@@ -123,7 +123,8 @@ def test_of_an_erased_post_no_note_and_no_text_is_kept(house: Scratch) -> None:
     for number in (20, 21):
         say(house, number, note="it says: our house is gone")
     lines = f"INSERT INTO erased_line VALUES ('{key}', 1)"
-    house.run(rows.LINE_TABLE, lines, *map(rows.erased, rows.TABLES), rows.NOTES, now="2026-03-02 13:00:00")
+    erase = [rows.SQL[name] for name in rows.ERASE]
+    house.run(rows.SQL["erased_line"], lines, *erase, now="2026-03-02 13:00:00")
     assert [row[1:5] for row in kept(house, 20)] == [("flood", "relevant", None, None)]
     assert kept(house, 21)[0][4] == "it says: our house is gone"
     texts = house.run(f"SELECT original_text FROM disaster.reviewed_tweet WHERE tweet_key >= '{20:032x}'")

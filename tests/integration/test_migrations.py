@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chalicelib import jobs
 from chalicelib.telemetry import logger
 from chalicelib.warehouse import data_api, migrations, setup
-from chalicelib.warehouse.migrations import Applied, Migration, MigrationError
+from chalicelib.warehouse.migrations import SQL, Applied, Migration, MigrationError
 from local.aws.warehouse.errors import WarehouseError
 from local.server import LocalAws
 from tests.support.aws_in_memory import SETTINGS
@@ -162,9 +162,9 @@ class Warehouse:
 
     def query(self, sql: str, patience: float) -> list[dict[str, Any]]:
         assert patience > 0
-        if sql == migrations.TABLES:
+        if sql == migrations.SQL["tables"]:
             return [{"name": "migration"}]
-        if sql == migrations.APPLIED:
+        if sql == migrations.SQL["applied"]:
             return [asdict(row) for row in self.done]
         self.roles_asked += 1
         return [{"role_name": "reader"}]
@@ -293,9 +293,9 @@ def test_a_later_migration_that_is_applied_makes_a_new_number_necessary() -> Non
 
 def test_a_transaction_takes_the_lock_looks_again_and_records_what_it_did_in_this_order() -> None:
     planned = migrations.transaction(TWO)
-    assert planned.statements == (migrations.LOCK, migrations.GUARD, "CREATE TABLE c (d INTEGER)", migrations.RECORD)
+    assert planned.statements == (SQL["lock"], SQL["guard"], "CREATE TABLE c (d INTEGER)", SQL["record"])
     assert planned.parameters == {"version": "2", "name": "two", "checksum": TWO.checksum}
-    assert migrations.transaction(ONE).statements == ("CREATE TABLE a (b INTEGER)", migrations.RECORD)
+    assert migrations.transaction(ONE).statements == ("CREATE TABLE a (b INTEGER)", SQL["record"])
 
 
 def test_a_transaction_holds_just_what_the_data_api_takes() -> None:
@@ -313,7 +313,7 @@ WIDER = Migration(2, "wider", "ALTER TABLE a ALTER COLUMN b TYPE VARCHAR(8);")
 def test_what_runs_in_no_transaction_runs_first_and_by_itself() -> None:
     planned = migrations.transaction(WIDER)
     assert planned.alone == "ALTER TABLE a ALTER COLUMN b TYPE VARCHAR(8)"
-    assert planned.statements == (migrations.LOCK, migrations.GUARD, migrations.RECORD)
+    assert planned.statements == (SQL["lock"], SQL["guard"], SQL["record"])
     assert migrations.transaction(TWO).alone == ""
     with pytest.raises(MigrationError, match="needs a file of its own"):
         migrations.transaction(Migration(2, "both", f"{WIDER.sql} SELECT 1;"))
@@ -361,7 +361,7 @@ def test_what_changes_no_encoding_is_run_as_it_is_without_a_look(alone: mock.Moc
 def test_a_column_is_encoded_anew_unless_it_is_so_already(alone: mock.Mock, asked: str, left: str) -> None:
     migrations._run_alone(f"ALTER TABLE d.t {asked}", 30.0)
     given = {"database": "tweets", "table": "t"}
-    alone.query.assert_called_once_with(migrations.ENCODINGS, given, patience=30.0)
+    alone.query.assert_called_once_with(SQL["encodings"], given, patience=30.0)
     ran = [mock.call(f"ALTER TABLE d.t {left}", patience=30.0)] if left else []
     assert alone.execute.call_args_list == ran
 
@@ -402,7 +402,7 @@ def test_encodings_that_columns_have_already_are_not_asked_for_again(stack: Loca
     for _ in range(2):
         migrations._run_alone(alter, 30)
     given = {"database": "tweets", "table": "packed"}
-    found = {row["column_name"]: row["encoding"] for row in data_api.query(migrations.ENCODINGS, given)}
+    found = {row["column_name"]: row["encoding"] for row in data_api.query(SQL["encodings"], given)}
     data_api.run([f"DROP TABLE {table}"])
     assert found == {"a": "bytedict", "b": "bytedict", "c": "none"}
     assert migrations.encodings_left(alter, {"a": "ZSTD", "b": "bytedict"}) == (

@@ -47,7 +47,7 @@ def test_it_says_what_was_applied_and_how_many_rows_there_are(stack: Any) -> Non
         row.applied_at.isoformat() for row in migrations.applied()
     }
     assert shown["rows"]["disaster_kind"] == 23
-    assert set(shown["rows"]) == set(migrations.tables()) == set(status.TABLES)
+    assert set(shown["rows"]) == set(migrations.tables()) == set(status.ROWS)
 
 
 def test_a_warehouse_that_was_never_set_up_says_so(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,8 @@ def test_only_tables_that_are_there_are_counted_in_what_is_left_of_the_time(monk
         "SELECT 'disaster_kind' AS name, COUNT(*) AS n FROM disaster.disaster_kind"
         " UNION ALL SELECT 'migration' AS name, COUNT(*) AS n FROM disaster.migration"
     )
-    assert ran == [([migrations.APPLIED, counts], 20.0)]
+    asked = [([statements[0], " ".join(statements[1].split())], patience) for statements, patience in ran]
+    assert asked == [([migrations.SQL["applied"], counts], 20.0)]
 
 
 def test_a_failing_migration_says_which_and_why_and_is_pending_still(one_more: list[Migration]) -> None:

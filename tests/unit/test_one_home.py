@@ -29,6 +29,12 @@ def test_no_other_module_writes_a_folder_or_a_format_of_time_or_calls_comprehend
         assert not re.findall(r"%Y-%m-%d[T ]%H:%M:%S|timespec=|\"\+00:00", code)
 
 
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sql_is_in_files_but_for_copy(path: Path) -> None:
+    code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+    assert not re.findall(r"\b(?:SELECT|INSERT INTO|DELETE FROM|UPDATE [a-z]|CREATE TEMP|LOCK [a-z]).*", code)
+
+
 def test_sql_takes_the_hour_of_as_many_characters_as_a_key_begins_with() -> None:
     taken = [int(n) for path in SQL for n in re.findall(r"SUBSTRING\([a-z_.]*s3_key, 1, (\d+)\)", path.read_text())]
     assert len(taken) >= 4 and set(taken) == {layout.HOUR_KEY}
