@@ -19,6 +19,7 @@ MOMENT = datetime(2026, 1, 31, 13, 2, 3, 456789, timezone(timedelta(hours=1)))
 def test_no_other_module_writes_a_folder_or_a_format_of_time_or_calls_comprehend(path: Path) -> None:
     name = str(path.relative_to(ROOT / "chalicelib"))
     code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+    code = re.sub(r"\b(?:sections|named)\(\"[a-z_/]+\"\)", "", code)  # files of sql/
     folders = "tweets|rejected|delivery|source|reports|classifier|collect|erasures"
     if name != "layout.py":
         assert not re.findall(rf"\"(?:{folders})/[^\"*]*\"", code)
