@@ -23,7 +23,7 @@ from place_prep.sources import CITY, COUNTRY, COUNTY, REGION, Source
 
 SMALLEST = 20_000
 """Inhabitants from which on a city is in the gazetteer."""
-SMALLEST_OF_LANGUAGES = 5000
+SMALLEST_OF_LANGUAGES = 5_000
 """The same where one of the five languages is spoken."""
 WELL_KNOWN = 100_000
 """Inhabitants from which on a city is known by its name alone."""

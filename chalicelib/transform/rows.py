@@ -72,7 +72,7 @@ def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword])
 
     `arrived` in ms since the epoch.
     """
-    raw, text, truncated, tweet_id, user_id, created_at, location, lang, source_keyword, source = tweet
+    raw, text, truncated, tweet_id, user_id, created_at, location, lang, source_keyword, source, _ = tweet
     return orjson.dumps(
         {
             "original_text": text,

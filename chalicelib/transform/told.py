@@ -3,6 +3,7 @@
 Each of these says one thing, and knows nothing of rows:
 
 * `chalicelib.places.find(text, location) -> Place | None`: the place that the tweet speaks of;
+* `chalicelib.places.settled(place, latitude, longitude) -> Place | None`: the same, of a tweet written at a point;
 * `chalicelib.transform.text_key.text_key(cleaned) -> str | None`: which texts say the same;
 * `chalicelib.classifier.Prediction.information: tuple[str, float] | None`: what a relevant text tells, and how probable
   that is. It is the classifier's, so `bundled` tells it and `rows.said` writes it.
@@ -28,12 +29,17 @@ TEXT_KEY = b',"text_key":"%b"'
 def told(tweet: Tweet, cleaned: str) -> bytes:
     """Return the part. `cleaned`: the tweet's cleaned text."""
     key = text_key(cleaned)
-    return (TEXT_KEY % key.encode() if key else b"") + where(tweet.text, tweet.location)
+    return (TEXT_KEY % key.encode() if key else b"") + where(tweet.text, tweet.location, tweet.point)
 
 
-def where(text: str, location: str | None) -> bytes:
-    """Return the columns of the place that a tweet speaks of, if it does. 4 decimals of a degree are 11 metres."""
+def where(text: str, location: str | None, point: tuple[float, float] | None = None) -> bytes:
+    """Return the columns of the place that a tweet speaks of, if it does. 4 decimals of a degree are 11 metres.
+
+    `point`: latitude and longitude at which it was written.
+    """
     found = places.find(text, location)
+    if point:
+        found = places.settled(found, *point)
     if not found:
         return b""
     place, country_code, latitude, longitude, basis = found

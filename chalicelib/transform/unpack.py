@@ -25,7 +25,7 @@ KEYWORD = ("source_keyword", "keyword")
 """What sources call a field, the most exact first."""
 NAMES = frozenset((*TEXT, *TWEET_ID, *USER_ID, *KEYWORD)) | {
     *("created_at", "lang", "location", "source"),
-    *("data", "includes", "user", "extended_tweet", "note_tweet"),
+    *("data", "includes", "user", "extended_tweet", "note_tweet", "coordinates", "geo"),
 }
 """Every key of a record's JSON object that means something. The accelerator leaves records with one that it doesn't
 know to this module; `tests/integration/test_accelerator.py` compares it with the keys that are looked up."""
@@ -53,6 +53,7 @@ class Tweet(NamedTuple):
     lang: str | None
     source_keyword: str | None
     source: str | None = None  # of SOURCES
+    point: tuple[float, float] | None = None  # latitude and longitude at which it was written
 
 
 class Refusal(NamedTuple):
@@ -326,6 +327,7 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         raise _RefusalError("no_text", "the text is blank")
     kept = cut(text, BYTES["original_text"])
     created_at, lang, keyword = get("created_at"), get("lang"), _first(source, KEYWORD)
+    coordinates, geo = get("coordinates"), get("geo")
     return Tweet(
         raw,
         kept,
@@ -337,7 +339,29 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         _optional(lang, BYTES["lang"], plain) if lang else None,
         _optional(keyword, BYTES["source_keyword"], plain) if keyword else None,
         _origin(source),
+        _point(coordinates, geo) if coordinates or geo else None,
     )
+
+
+def _point(coordinates: Any, geo: Any) -> tuple[float, float] | None:
+    """Return a tweet's latitude and longitude. GeoJSON has the longitude first, and only v1.1's `geo` doesn't."""
+    if isinstance(geo, dict) and isinstance(geo.get("coordinates"), dict):  # v2
+        coordinates = geo["coordinates"]
+    if isinstance(coordinates, dict):
+        point = _numbers(coordinates.get("coordinates"))[::-1]
+    else:
+        point = _numbers(geo.get("coordinates")) if isinstance(geo, dict) else ()
+    if len(point) != 2 or not (abs(point[0]) <= 90 and abs(point[1]) <= 180):
+        return None
+    return point[0], point[1]
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """Return the numbers of a list of two; what was parsed leniently is a Fragment of the digits."""
+    if not isinstance(values, list) or len(values) != 2:
+        return ()
+    plain = [orjson.dumps(each) if isinstance(each, orjson.Fragment) else each for each in values]
+    return tuple(float(each) for each in plain if isinstance(each, int | float | bytes) and not isinstance(each, bool))
 
 
 def _first(source: dict[str, Any], names: tuple[str, ...]) -> Any:

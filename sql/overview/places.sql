@@ -2,8 +2,8 @@
 SELECT
     t.place,
     t.country_code,
-    t.latitude,
-    t.longitude,
+    AVG(t.latitude) AS latitude,
+    AVG(t.longitude) AS longitude,
     COUNT(*) AS posts,
     COUNT(DISTINCT COALESCE(t.text_key, t.tweet_key)) AS distinct_texts
 FROM disaster.tweet AS t
@@ -14,6 +14,6 @@ WHERE
     AND t.longitude IS NOT NULL
     AND t.arrived_at >= DATEADD(HOUR, -24, CAST(:as_of AS TIMESTAMP))
     AND t.arrived_at < CAST(:as_of AS TIMESTAMP)
-GROUP BY t.place, t.country_code, t.latitude, t.longitude
-ORDER BY posts DESC, distinct_texts DESC, t.place ASC, t.country_code ASC, t.latitude ASC, t.longitude ASC
+GROUP BY t.place, t.country_code, ROUND(t.latitude), ROUND(t.longitude)
+ORDER BY posts DESC, distinct_texts DESC, t.place ASC, t.country_code ASC, latitude ASC, longitude ASC
 LIMIT 100;

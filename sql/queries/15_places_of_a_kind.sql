@@ -4,8 +4,8 @@ WITH places AS (
         t.disaster_label AS kind,
         t.place,
         t.country_code,
-        t.latitude,
-        t.longitude,
+        AVG(t.latitude) AS latitude,
+        AVG(t.longitude) AS longitude,
         COUNT(*) AS tweets,
         COUNT(DISTINCT COALESCE(t.text_key, t.tweet_key)) AS distinct_texts
     FROM disaster.tweet AS t
@@ -14,7 +14,7 @@ WITH places AS (
         AND t.disaster_label <> 'not_disaster'
         AND t.place IS NOT NULL
         AND t.arrived_at >= DATEADD(DAY, -7, GETDATE())
-    GROUP BY t.disaster_label, t.place, t.country_code, t.latitude, t.longitude
+    GROUP BY t.disaster_label, t.place, t.country_code, ROUND(t.latitude), ROUND(t.longitude)
 ),
 
 ranked AS (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.places import Place, find, gazetteer
+from chalicelib.places import Place, find, gazetteer, settled
 from tests.support import ROOT
 
 
@@ -200,6 +200,63 @@ def test_hostile_texts_take_time_in_proportion(part: str) -> None:
 
     short, long = seconds(1_000), seconds(8_000)
     assert long < 0.1 + 24 * short
+
+
+# ------------------------------------------------------------------ coordinates
+
+AT = [
+    (27.69, 85.33, "Kathmandu", "NP"),
+    (51.5, -0.1, "London", "GB"),  # in the borough of Lambeth
+    (-4.27, 15.28, "Brazzaville", "CG"),  # Kinshasa is larger, across the river
+    (-18.14, 178.44, "Suva", "FJ"),
+    (31.7, -106.49, "Ciudad Juárez", "MX"),
+]
+
+
+@pytest.mark.parametrize(("latitude", "longitude", "place", "country"), AT)
+def test_coordinates_are_a_place_by_the_name_of_the_city_there(
+    latitude: float, longitude: float, place: str, country: str
+) -> None:
+    assert settled(None, latitude, longitude) == Place(place, country, latitude, longitude, "coordinates")
+
+
+@pytest.mark.parametrize("point", [(0.0, 0.0), (90.0, 0.0), (-17.8, 180.0), (-17.8, -180.0), (27.7, -150.0)])
+def test_far_from_any_city_coordinates_are_no_place(point: tuple[float, float]) -> None:
+    assert settled(None, *point) is None
+    assert settled(of("Flood in Nepal"), *point) == of("Flood in Nepal")
+
+
+def test_the_farthest_city_that_gives_a_point_its_name_is_50_km_away() -> None:
+    off_hawaii = settled(None, 19.73, -154.55), settled(None, 19.73, -154.5)  # 46.8 and 51.8 km
+    assert [bool(place) for place in off_hawaii] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "basis"),
+    [
+        ("Water is rising", "coordinates"),
+        ("Flood in Nepal", "coordinates"),
+        ("Flood near Kathmandu", "coordinates"),
+        ("Flood in Bagmati Province", "coordinates"),
+        ("Flood near Pokhara", "text"),  # 140 km away
+        ("Flood in India", "text"),
+        ("#abflood", "hashtag"),
+    ],
+)
+def test_coordinates_say_where_in_the_place_that_the_text_names(text: str, basis: str) -> None:
+    named = of(text)
+    found = settled(named, 27.69, 85.33)
+    assert found is not None
+    assert found.basis == basis
+    assert found == (Place("Kathmandu", "NP", 27.69, 85.33, "coordinates") if basis == "coordinates" else named)
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180))
+def test_any_point_has_a_place_with_its_columns_values_or_none(latitude: float, longitude: float) -> None:
+    found = settled(None, latitude, longitude)
+    if found:
+        assert found.country_code in gazetteer.gazetteer().codes
+        assert found[2:] == (latitude, longitude, "coordinates")
 
 
 # ------------------------------------------------------------------ the file

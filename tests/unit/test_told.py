@@ -35,6 +35,14 @@ def test_a_place_is_in_the_row() -> None:
     assert row(MILAN._replace(country_code=None))["country_code"] is None
 
 
+def test_a_row_of_a_tweet_with_coordinates_has_them() -> None:
+    (tweet,), _ = unpack(b'{"text":"Water is rising","coordinates":{"type":"Point","coordinates":[85.33,27.69]}}')
+    (draft,) = handler.drafts([(1_770_091_506_789, tweet)], 0.1)
+    found = orjson.loads(draft.row + b"}")
+    assert (found["place"], found["country_code"], found["place_basis"]) == ("Kathmandu", "NP", "coordinates")
+    assert (found["latitude"], found["longitude"]) == (27.69, 85.33)
+
+
 def test_a_row_without_a_place_says_nothing_of_it() -> None:
     found = row(None)
     assert found["text_key"] == text_key("flood in milan")

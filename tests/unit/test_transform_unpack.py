@@ -44,7 +44,38 @@ def test_flat_records_and_the_payloads_of_the_x_api_give_the_same_row(form: str,
         "en",
         None,
         None,
+        None,
     )
+
+
+POINT = {"type": "Point", "coordinates": [85.3, 27.7]}
+AT_A_POINT = {
+    "flat or v1.1": {"text": "a", "coordinates": POINT},
+    "v1.1, which has both": {"text": "a", "coordinates": POINT, "geo": {"type": "Point", "coordinates": [27.7, 85.3]}},
+    "v1.1, geo alone": {"text": "a", "coordinates": None, "geo": {"type": "Point", "coordinates": [27.7, 85.3]}},
+    "v2": {"data": {"id": "1", "text": "a", "geo": {"place_id": "x", "coordinates": POINT}}},
+    "v2, several": {"data": [{"id": "1", "text": "a", "geo": {"coordinates": POINT}}]},
+    "parsed leniently": {"text": "a\ud800", "coordinates": POINT},
+}
+
+
+@pytest.mark.parametrize("source", AT_A_POINT.values(), ids=AT_A_POINT)
+def test_a_tweet_was_written_at_its_coordinates(source: dict) -> None:
+    assert only(source).point == (27.7, 85.3)
+
+
+@pytest.mark.parametrize(
+    "coordinates",
+    [
+        *("null", "[85.3,27.7]", '"here"', '{"coordinates":null}', '{"coordinates":[85.3]}'),
+        *('{"coordinates":["85","27"]}', '{"coordinates":[true,27.7]}', '{"coordinates":[90.1,90.1]}'),
+        *('{"coordinates":[180.1,180.1]}', '{"coordinates":[1e999,27.7]}', '{"coordinates":[NaN,27.7]}'),
+        '{"coordinates":[123456789012345678901,27.7]}',
+    ],
+)
+def test_what_are_no_coordinates_is_no_point(coordinates: str) -> None:
+    assert only(f'{{"text":"a","coordinates":{coordinates}}}'.encode()).point is None
+    assert only(f'{{"text":"a","geo":{coordinates}}}'.encode()).point is None
 
 
 @pytest.mark.parametrize(
