@@ -31,6 +31,7 @@ KEY = "tweets/dt=2026-03-02/hh=03/a-1.ndjson.gz"
 SITUATION = "5" * 32
 SPAIN = {"country_code": "ES", "place_basis": "text"}
 VALENCIA = {**SPAIN, "place": "Valencia", "latitude": 39.47, "longitude": -0.38}
+POINTS = [{**VALENCIA, "latitude": latitude, "place_basis": "coordinates"} for latitude in (39.46, 39.48)]
 TURIS = {**SPAIN, "place": "Turís", "latitude": 39.39, "longitude": -0.71}
 HELP, WARN = "donations_and_volunteering", "caution_and_advice"
 
@@ -45,7 +46,8 @@ def post(text_key: str, hours_ago: float, **more: Any) -> dict[str, Any]:
 
 
 POSTS = [
-    *[post("a", 2.5, **VALENCIA) for _ in range(7)],
+    *[post("a", 2.5, **VALENCIA) for _ in range(5)],
+    *[post("a", 2.5, **point) for point in POINTS],
     *[post(each, 1.5, **VALENCIA, information_type=HELP) for each in "bcd"],
     post("e", 1.25, **TURIS),
     post("f", 30, **VALENCIA),
