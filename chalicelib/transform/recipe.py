@@ -74,7 +74,8 @@ def names() -> set[str]:
 
 
 def _row() -> bytes:
-    tweet = Tweet(raw=b"{}", truncated=False, **{name: f"?{name}?" for name in PLAIN})
+    texts: dict[str, Any] = {name: f"?{name}?" for name in PLAIN}
+    tweet = Tweet(raw=b"{}", truncated=False, **texts)
     row = rows.facts(tweet, ARRIVAL, "?cleaned?", [])
     marks = {
         b'"?text?"': (ORIGINAL, 0),

@@ -60,7 +60,7 @@ AT_A_POINT = {
 
 
 @pytest.mark.parametrize("source", AT_A_POINT.values(), ids=AT_A_POINT)
-def test_a_tweet_was_written_at_its_coordinates(source: dict) -> None:
+def test_a_tweet_was_written_at_its_coordinates(source: dict[str, object]) -> None:
     assert only(source).point == (27.7, 85.3)
 
 
