@@ -11,6 +11,9 @@ list: []const Character,
 index: [most_code + 1]Index,
 again: []const u8, // cp1252's byte of a byte read as Mac Roman; 0: it has none
 
+/// What stands for a character beyond ASCII, where only ASCII matters.
+pub const beyond = .{ .space = 0x80, .other = 0xff };
+
 /// Of a character in `list`: the ASCII ones' are their codes. 0 is NUL, and no character of any text.
 pub const Index = u16;
 const most_code = 0x1faff;
@@ -22,6 +25,7 @@ pub const Character = struct {
     letters: bool, // `folded` is letters and digits; else it divides words
     alphabetic: bool, // `folded` is letters
     folded: []const u8, // without accents, in lower case, UTF-8
+    plain: []const u8, // without accents; what is beyond ASCII is one of `beyond`
     plainer: ?[]const Index, // what stands for it in a text that isn't all ASCII, where that is another
     byte: u8, // cp1252's; 0: it has none
 };
@@ -42,6 +46,7 @@ pub fn init(characters: *Characters, input: *Input, allocator: std.mem.Allocator
             .byte = try input.int(u8),
             .written = try input.bytes(u8),
             .folded = try input.bytes(u8),
+            .plain = try input.bytes(u8),
             .plainer = null,
         };
         if (flags & 8 != 0) character.plainer = switch (try input.int(u8)) {

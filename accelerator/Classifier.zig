@@ -3,10 +3,12 @@
 const std = @import("std");
 const clean = @import("clean.zig");
 const Characters = @import("Characters.zig");
+const Information = @import("Information.zig");
 const Input = @import("Input.zig");
 const Lexicon = @import("Lexicon.zig");
 const Output = @import("Output.zig");
-const Words = @import("Words.zig");
+const Lines = @import("words.zig").Lines;
+const Words = @import("words.zig").Words;
 const Error = Output.Error;
 const Classifier = @This();
 
@@ -14,9 +16,10 @@ const most_tokens = 1 << 12; // of a text
 const most_kinds = 32;
 const buckets = 1 << 17; // of parts of words
 
-words: Words,
+known: Words(Known), // tokens
 characters: Characters,
 lexicon: Lexicon,
+information: Information,
 of_parts: []const u8, // a signed byte a bucket
 parts_scale: i64,
 unknown: u32, // norm of a token that the model doesn't know
@@ -39,12 +42,18 @@ most_keywords: usize,
 context: usize, // words either side of a keyword
 most_characters: usize,
 
+const Known = struct { anchored: Anchored, weight: i16, norm: u16 };
+
+/// Whether the lexicon knows a token.
+const Anchored = enum(u8) { unasked, no, yes };
+
 const Kind = struct { code: []const u8, of_relevance: f64, constant: f64 };
 
 /// What a token adds up to.
 const Row = struct { weight: i32, norm: u32 };
 
-pub const Verdict = struct { label: u32, score: f64, relevant: f64 };
+/// `told` of a relevant text.
+pub const Verdict = struct { label: u32, score: f64, relevant: f64, told: ?Information.Told = null };
 
 pub const Scratch = struct {
     lower: [1 << 16]u8,
@@ -55,6 +64,7 @@ pub const Scratch = struct {
     matches: Lexicon.Matches,
     phrases: Lexicon.Matches,
     told: ?u8, // the kind
+    tokens_met: Information.Met,
     met: [buckets]u32, // when a bucket was met last
     meeting: u32,
 };
@@ -95,30 +105,40 @@ pub fn init(model: *Classifier, input: *Input, allocator: std.mem.Allocator) !vo
     var weights: Input = .{ .left = try input.take(2 * count) };
     var norms: Input = .{ .left = try input.take(2 * count) };
     model.of_parts = try input.take(buckets);
-    model.words = try .init(count, names, allocator);
-    var each = std.mem.splitScalar(u8, names, '\n');
+    model.known = try .init(count, names, allocator);
+    var each: Lines = .of(names);
     for (0..count) |_| {
-        const start = each.index orelse return error.Malformed;
-        const name = each.next() orelse return error.Malformed;
-        try model.words.add(@intCast(start), name.len, try weights.int(i16), try norms.int(u16));
+        const line = try each.next();
+        try model.known.add(line.start, line.text.len, .{ .anchored = .unasked, .weight = try weights.int(i16), .norm = try norms.int(u16) });
     }
+    model.information = try .init(input, allocator);
 }
 
 /// `_classify`. The keywords are left in `scratch`.
 pub fn classify(model: *Classifier, text: []const Characters.Index, shift: f64, scratch: *Scratch) Error!Verdict {
+    var verdict = try model.judged(text, shift, scratch);
+    if (verdict.relevant >= 0.5) {
+        verdict.told = model.information.tell(scratch.tokens[0..scratch.count], &scratch.tokens_met);
+        try plain(verdict.told.?.probability);
+    }
+    return verdict;
+}
+
+/// `_judged`
+fn judged(model: *Classifier, text: []const Characters.Index, shift: f64, scratch: *Scratch) Error!Verdict {
     const places = try model.read(text, scratch);
     const tokens = scratch.tokens[0..scratch.count];
     try model.lexicon.find(tokens, places, &scratch.matches, &scratch.phrases);
     const matches = scratch.matches.list();
     var evidence: Lexicon.Evidence = .{};
     try model.weigh(matches, &evidence);
-    const judged = try model.judge(&evidence);
-    const relevant = logistic(model.slope * (model.logit(scratch) + judged.logit) + shift);
+    const judgement = try model.judge(&evidence);
+    const relevant = logistic(model.slope * (model.logit(scratch) + judgement.logit) + shift);
     try plain(relevant);
-    if (near(relevant, judged.told) or near(relevant, 0.5)) return error.Unusual;
-    scratch.told = if (relevant < judged.told) null else judged.kind;
+    if (near(relevant, judgement.told) or near(relevant, 0.5)) return error.Unusual;
+    scratch.told = if (relevant < judgement.told) null else judgement.kind;
     if (scratch.told) |kind| {
-        const score = relevant * judged.right;
+        const score = relevant * judgement.right;
         try plain(score);
         return .{ .label = kind, .score = score, .relevant = relevant };
     }
@@ -145,12 +165,12 @@ fn read(model: *Classifier, text: []const Characters.Index, scratch: *Scratch) E
     while (try tokens.next()) |token| : (count += 1) {
         if (count == most_tokens) return error.Unusual;
         scratch.tokens[count] = token;
-        const known = model.words.find(token);
+        const known = model.known.find(token);
         scratch.rows[count] = if (known) |word|
             .{ .weight = word.weight, .norm = word.norm }
         else
             .{ .weight = try model.weightOfParts(token, scratch), .norm = model.unknown };
-        var is_anchored: Words.Anchored = if (known) |word| word.anchored else .unasked;
+        var is_anchored: Anchored = if (known) |word| word.anchored else .unasked;
         if (is_anchored == .unasked) {
             const terms = try model.lexicon.lookUp(token, &scratch.matches.looked_up);
             is_anchored = if (terms.len > 0) .yes else .no;

@@ -1,75 +1,180 @@
-//! Whether a text may speak of a place: whether it has a hashtag, or a word without which `mentions` of
-//! chalicelib/places finds nothing. Which place it is says Python. To say yes too often costs time, and nothing else.
+//! `find` of chalicelib/places/find.py: the place that a text speaks of.
 
 const std = @import("std");
 const Characters = @import("Characters.zig");
+const Gazetteer = @import("Gazetteer.zig");
 const Input = @import("Input.zig");
 const Output = @import("Output.zig");
-const Words = @import("Words.zig");
+const mentions = @import("mentions.zig");
 const Error = Output.Error;
+const Mention = mentions.Mention;
+const Mentions = mentions.Mentions;
+const Place = Gazetteer.Place;
 const Places = @This();
 
-words: Words, // `weight` of those that count in any case is 0
+const likely = 26; // what a place at the author's own location is given over others of its name
+const longest_location = 200; // characters
+
+gazetteer: Gazetteer,
+literal: [6][]const u8, // of a row: before each of a place's values, and behind the last
+bases: [3][]const u8, // what tells it, in the order of `Basis`
+
+pub const Scratch = mentions.Text;
+
+const Found = struct { place: Place, basis: mentions.Basis };
 
 pub fn init(input: *Input, allocator: std.mem.Allocator) !Places {
-    const counts = [2]u32{ try input.int(u32), try input.int(u32) };
-    const names = try input.bytes(u32);
-    var places: Places = .{ .words = try .init(counts[0] + counts[1], names, allocator) };
-    var each = std.mem.splitScalar(u8, names, '\n');
-    for (counts, 0..) |count, capitals| {
-        for (0..count) |_| {
-            const start = each.index orelse return error.Malformed;
-            const name = each.next() orelse return error.Malformed;
-            try places.words.add(@intCast(start), name.len, @intCast(capitals), 0);
-        }
-    }
+    var places: Places = undefined;
+    for (&places.literal) |*literal| literal.* = try input.bytes(u8);
+    for (&places.bases) |*basis| basis.* = try input.bytes(u8);
+    places.gazetteer = try .init(input, allocator);
     return places;
 }
 
-/// `text` is valid UTF-8, as it was written. `letters`: room for its words.
-pub fn mayBeIn(places: *Places, characters: *const Characters, text: []const u8, letters: []u8) Error!bool {
-    var lower: Output = .{ .buffer = letters };
-    var start: usize = 0;
-    var small = true; // all letters of the word are small ASCII ones
-    var at: usize = 0;
-    while (at < text.len) {
-        const byte = text[at];
-        const length = std.unicode.utf8ByteSequenceLength(byte) catch return error.Unusual;
-        if (length > text.len - at) return error.Unusual;
-        const link = byte == 'h' and std.mem.startsWith(u8, text[at..], "http");
-        if (byte == '#') return true;
-        const folded = if (length == 1)
-            text[at..][0..1]
-        else
-            characters.get(try characters.of(std.unicode.utf8Decode(text[at..][0..length]) catch return error.Unusual)).folded;
-        if (!link and inWord(folded)) {
-            for (folded) |letter| try lower.byte(std.ascii.toLower(letter));
-            small = small and length == 1 and !std.ascii.isUpper(byte);
-        } else {
-            if (places.has(lower.buffer[start..lower.used], small)) return true;
-            start = lower.used;
-            small = true;
+/// Writes the columns of the place that a text speaks of, if it does. `text`, `location`: valid UTF-8, as they came.
+pub fn write(places: *const Places, characters: *const Characters, text: []const u8, location: ?[]const u8, scratch: *Scratch, out: *Output) Error!void {
+    const found = try places.find(characters, text, location, scratch) orelse return;
+    const gazetteer = &places.gazetteer;
+    const code = gazetteer.codes[gazetteer.country.get(found.place)];
+    try out.bytes(places.literal[0]);
+    try out.bytes(gazetteer.name(found.place));
+    try out.bytes(places.literal[1]);
+    if (code.len > 0) try out.quoted(code) else try out.bytes("null");
+    try out.bytes(places.literal[2]);
+    try degrees(gazetteer.latitude.get(found.place), out);
+    try out.bytes(places.literal[3]);
+    try degrees(gazetteer.longitude.get(found.place), out);
+    try out.bytes(places.literal[4]);
+    try out.bytes(places.bases[@intFromEnum(found.basis)]);
+    try out.bytes(places.literal[5]);
+}
+
+/// As `%.4f` writes them.
+fn degrees(value: i32, out: *Output) Error!void {
+    if (value < 0) try out.byte('-');
+    try out.number(@abs(value) / 10_000);
+    try out.byte('.');
+    try out.padded(@abs(value) % 10_000, 4);
+}
+
+fn find(places: *const Places, characters: *const Characters, text: []const u8, location: ?[]const u8, scratch: *Scratch) Error!?Found {
+    var choice: Choice = .{ .places = places, .characters = characters, .location = location, .scratch = scratch };
+    try mentions.mentions(characters, &places.gazetteer, text, scratch, &choice.found);
+    return if (choice.found.used == 0) null else try choice.make();
+}
+
+/// `_chosen`, of the places that a text's mentions have.
+const Choice = struct {
+    places: *const Places,
+    characters: *const Characters,
+    location: ?[]const u8,
+    scratch: *Scratch,
+    found: Mentions = .{},
+    home: ?Mentions = null, // in `location`; looked for when first asked for
+
+    fn make(choice: *Choice) Error!Found {
+        const gazetteer = &choice.places.gazetteer;
+        var buffer: [mentions.most]Found = undefined;
+        var votes: [256]f32 = @splat(0);
+        const settled = buffer[0..choice.found.used];
+        for (choice.found.list(), settled) |mention, *each| {
+            each.* = .{ .place = gazetteer.placeOf(mention.number, 0), .basis = mention.basis };
+            if (mention.number.places > 1 and !choice.isSize(each.place, .country)) each.* = try choice.meant(mention);
+            votes[gazetteer.country.get(each.place)] += mention.strength;
         }
-        at = if (link) endOfLink(text, at) else at + length;
+        var most = gazetteer.country.get(settled[0].place); // the first of those with most votes
+        for (settled) |each| {
+            const country = gazetteer.country.get(each.place);
+            if (votes[country] > votes[most]) most = country;
+        }
+        var chosen: ?Found = null; // the first of the smallest kind
+        for (settled) |each| {
+            if (gazetteer.country.get(each.place) != most) continue;
+            if (chosen == null or gazetteer.size.get(each.place) > gazetteer.size.get(chosen.?.place)) chosen = each;
+        }
+        return chosen.?;
     }
-    return places.has(lower.buffer[start..lower.used], small);
-}
 
-fn has(places: *Places, word: []const u8, small: bool) bool {
-    if (!small and std.mem.find(u8, word, "http") != null) return true; // folded, it may be a link's beginning
-    const found = places.words.find(word) orelse return false;
-    return found.weight == 0 or !small;
-}
-
-fn inWord(folded: []const u8) bool {
-    for (folded) |letter| if (!std.ascii.isAlphanumeric(letter) and letter != '_') return false;
-    return folded.len > 0;
-}
-
-/// Where a link surely has ended in Python's eyes, or before.
-fn endOfLink(text: []const u8, start: usize) usize {
-    for (text[start..], start..) |byte, at| {
-        if (byte <= ' ' or byte >= 0x7f) return at;
+    /// `_meant`, of a name that several places have.
+    fn meant(choice: *Choice, mention: Mention) Error!Found {
+        const gazetteer = &choice.places.gazetteer;
+        const number = mention.number;
+        const best = gazetteer.placeOf(number, 0);
+        if (choice.found.used > 1) {
+            for (0..number.places) |nth| {
+                const place = gazetteer.placeOf(number, nth);
+                if (choice.isNamed(gazetteer.region.get(place), .region) and !choice.isNamed(place, .region)) return .{ .place = place, .basis = mention.basis };
+            }
+            if (choice.namesCountries() and !choice.namesCountryOf(best)) {
+                for (0..number.places) |nth| {
+                    const place = gazetteer.placeOf(number, nth);
+                    if (choice.namesCountryOf(place)) return .{ .place = place, .basis = mention.basis };
+                }
+            }
+        }
+        const found = try choice.atHome(number) orelse best;
+        return .{ .place = found, .basis = if (found == best) mention.basis else .author_location };
     }
-    return text.len;
+
+    fn isSize(choice: *const Choice, place: Place, size: Gazetteer.Size) bool {
+        return choice.places.gazetteer.size.get(place) == @intFromEnum(size);
+    }
+
+    /// Whether a mention's likeliest place is this one, and of this size.
+    fn isNamed(choice: *const Choice, place: Place, size: Gazetteer.Size) bool {
+        if (!choice.isSize(place, size)) return false;
+        for (choice.found.list()) |mention| if (choice.places.gazetteer.placeOf(mention.number, 0) == place) return true;
+        return false;
+    }
+
+    fn namesCountries(choice: *const Choice) bool {
+        for (choice.found.list()) |mention| if (choice.isSize(choice.places.gazetteer.placeOf(mention.number, 0), .country)) return true;
+        return false;
+    }
+
+    fn namesCountryOf(choice: *const Choice, place: Place) bool {
+        const gazetteer = &choice.places.gazetteer;
+        for (choice.found.list()) |mention| {
+            const named = gazetteer.placeOf(mention.number, 0);
+            if (choice.isSize(named, .country) and gazetteer.country.get(named) == gazetteer.country.get(place)) return true;
+        }
+        return false;
+    }
+
+    /// Which of the places of a name is where the author lives: in a region, else in a country that the location names.
+    fn atHome(choice: *Choice, number: Gazetteer.Number) Error!?Place {
+        const gazetteer = &choice.places.gazetteer;
+        const location = choice.location orelse return null;
+        if (choice.home == null) {
+            choice.home = .{};
+            try mentions.mentions(choice.characters, gazetteer, first(location), choice.scratch, &choice.home.?);
+        }
+        const most = gazetteer.people.get(gazetteer.placeOf(number, 0));
+        for ([_]Gazetteer.Size{ .region, .country }) |size| {
+            for (0..number.places) |nth| {
+                const place = gazetteer.placeOf(number, nth);
+                if (@as(u32, gazetteer.people.get(place)) + likely <= most) continue;
+                for (choice.home.?.list()) |mention| {
+                    const there = gazetteer.placeOf(mention.number, 0);
+                    const same = switch (size) {
+                        .region => !choice.isSize(there, .country) and gazetteer.region.get(place) == gazetteer.region.get(there),
+                        else => gazetteer.country.get(place) == gazetteer.country.get(there),
+                    };
+                    if (same) return place;
+                }
+            }
+        }
+        return null;
+    }
+};
+
+/// The first characters of a location.
+fn first(location: []const u8) []const u8 {
+    var count: usize = 0;
+    for (location, 0..) |byte, at| {
+        if (byte & 0xc0 == 0x80) continue;
+        if (count == longest_location) return location[0..at];
+        count += 1;
+    }
+    return location;
 }

@@ -12,6 +12,7 @@ slots: []const Slot,
 pieces: []const Piece,
 keyword: [5][]const u8, // JSON around prefix, word, suffix and theme
 around_key: [2][]const u8, // JSON around a text's key
+before_told: [2][]const u8, // JSON before what a relevant text tells, and before how probable that is
 key_sizes: text_key.Sizes,
 first_time: u64, // ms since 1970 of the first ID that holds a time
 relevance: [2][]const u8, // the words for not relevant and for relevant
@@ -31,7 +32,7 @@ pub const Slot = struct {
     most: u32, // bytes; with more it is Python's
     choices: []const []const u8, // where there are any, another value is Python's
 
-    pub const Kind = enum(u8) { unusual, text, id, time, string };
+    pub const Kind = enum(u8) { unusual, text, id, time, string, location };
 };
 
 /// A part of a row: bytes as they are, then a value.
@@ -40,7 +41,7 @@ pub const Piece = struct {
     what: What,
     slot: u8, // for `field`: index into `slots`
 
-    pub const What = enum(u8) { nothing, text, cleaned, arrived, key, keywords, arrived_at, field, time, text_key, verdict, label, score, relevance, relevant };
+    pub const What = enum(u8) { nothing, text, cleaned, arrived, key, keywords, arrived_at, field, time, text_key, place, verdict, label, score, relevance, relevant, information };
 };
 
 pub fn init(input: *Input, allocator: std.mem.Allocator) !Recipe {
@@ -66,12 +67,14 @@ pub fn init(input: *Input, allocator: std.mem.Allocator) !Recipe {
     var keyword: [5][]const u8 = undefined;
     for (&keyword) |*literal| literal.* = try input.bytes(u8);
     const around_key: [2][]const u8 = .{ try input.bytes(u8), try input.bytes(u8) };
+    const before_told: [2][]const u8 = .{ try input.bytes(u8), try input.bytes(u8) };
     return .{
         .names = names,
         .slots = slots,
         .pieces = pieces,
         .keyword = keyword,
         .around_key = around_key,
+        .before_told = before_told,
         .key_sizes = try .init(input),
         .id_epoch = try input.int(u64),
         .first_time = try input.int(u64),

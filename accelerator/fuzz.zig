@@ -29,7 +29,7 @@ fn fail(_: []const u8, _: ?usize) noreturn {
 }
 
 var heap: [48 << 20]u8 = undefined;
-var taught: [4 << 20]u8 = undefined;
+var taught: [8 << 20]u8 = undefined;
 var classifier: Classifier = undefined;
 var recipe: Recipe = undefined;
 var places: Places = undefined;

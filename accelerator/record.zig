@@ -20,7 +20,6 @@ pub const Row = extern struct {
     facts: u32, // where its facts end in all that is written
     end: u32, // where the verdict behind them does
     label: u32, // index into Python's labels
-    place: u32, // 1: it may speak of a place; which one is Python's to say
 };
 
 pub const Out = struct {
@@ -37,13 +36,14 @@ pub const Scratch = struct {
     cleaned: [2 * most_text]u8,
     letters: [1 << 16]u8, // of its words
     classifier: Classifier.Scratch,
+    places: Places.Scratch,
 };
 
 const Value = struct { text: []const u8, rank: u8 };
 const Values = [Recipe.most_slots]?Value;
 
 /// Writes the rows of a record's tweets.
-pub fn rows(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places: *Places, shift: f64, data: []const u8, arrived: i64, out: *Out) Error!void {
+pub fn rows(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places: *const Places, shift: f64, data: []const u8, arrived: i64, out: *Out) Error!void {
     const payload = strip(data);
     if (payload.len == 0) return error.Unusual;
     var lines = std.mem.splitScalar(u8, payload, '\n');
@@ -57,13 +57,11 @@ fn strip(bytes: []const u8) []const u8 {
     return std.mem.trim(u8, bytes, " \t\n\r\x0b\x0c");
 }
 
-fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places: *Places, shift: f64, source: []const u8, arrived: i64, out: *Out) Error!void {
+fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places: *const Places, shift: f64, source: []const u8, arrived: i64, out: *Out) Error!void {
     var values: Values = @splat(null);
     var strings: Output = .{ .buffer = &scratch.strings };
     try fields(recipe, source, &values, &strings);
-    const text = for (values[0..recipe.slots.len], recipe.slots) |value, slot| {
-        if (slot.kind == .text) break if (value) |found| found.text else return error.Unusual;
-    } else return error.Unusual;
+    const text = of(recipe, &values, .text) orelse return error.Unusual;
     const characters = try clean.clean(&classifier.characters, text, &scratch.one, &scratch.other);
     var encoded: Output = .{ .buffer = &scratch.cleaned };
     try classifier.characters.encode(characters, &encoded);
@@ -91,17 +89,31 @@ fn row(scratch: *Scratch, classifier: *Classifier, recipe: *const Recipe, places
                 try facts.hex(&found);
                 try facts.bytes(recipe.around_key[1]);
             },
+            .place => try places.write(&classifier.characters, text, of(recipe, &values, .location), &scratch.places, facts),
             .verdict => made.facts = @intCast(facts.used),
             .label => try facts.bytes(classifier.labels[verdict.label]),
             .score => try probability(verdict.score, facts),
             .relevance => try facts.quoted(recipe.relevance[@intFromBool(verdict.relevant >= 0.5)]),
             .relevant => try probability(verdict.relevant, facts),
+            .information => if (verdict.told) |told| {
+                try facts.bytes(recipe.before_told[0]);
+                try facts.bytes(told.type);
+                try facts.bytes(recipe.before_told[1]);
+                try probability(told.probability, facts);
+            },
         }
     }
     made.end = @intCast(facts.used);
     made.label = verdict.label;
-    made.place = @intFromBool(try places.mayBeIn(&classifier.characters, text, &scratch.letters));
     out.tweets += 1;
+}
+
+/// The value of the first field of a kind.
+fn of(recipe: *const Recipe, values: *const Values, kind: Recipe.Slot.Kind) ?[]const u8 {
+    for (values[0..recipe.slots.len], recipe.slots) |value, slot| {
+        if (slot.kind == kind) return if (value) |found| found.text else null;
+    }
+    return null;
 }
 
 /// As `%.6f` writes it. The classifier returns none that lies between two of these.
@@ -137,10 +149,7 @@ fn written(recipe: *const Recipe, values: *const Values, said: ?[]const u8, arri
         try time.read(moment, facts);
         return facts.byte('"');
     }
-    const id = for (values[0..recipe.slots.len], recipe.slots) |value, slot| { // the first is the tweet's own
-        if (slot.kind == .id) break if (value) |found| found.text else "";
-    } else "";
-    const ms = timeOfId(recipe, id);
+    const ms = timeOfId(recipe, of(recipe, values, .id) orelse ""); // the first is the tweet's own
     if (ms < recipe.first_time or ms > arrived) return facts.bytes("null");
     try facts.byte('"');
     try time.stamp(ms, facts);
@@ -205,7 +214,7 @@ fn storable(text: []const u8, kind: Recipe.Slot.Kind) bool {
     for (text) |byte| switch (kind) {
         .text => if (byte > ' ' and byte < 0x80) return true,
         // U+FDD0 to U+FDEF and the last two of each plane have one of these; few others do
-        .string => if (byte == 0 or byte == 0xef or byte == 0xbf) return false,
+        .string, .location => if (byte == 0 or byte == 0xef or byte == 0xbf) return false,
         else => if (byte == 0 or byte >= 0x80) return false,
     };
     return kind != .text;

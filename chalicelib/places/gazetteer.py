@@ -110,18 +110,24 @@ def header(data: bytes) -> dict[str, Any]:
     return found
 
 
-def read(data: bytes) -> Gazetteer:
-    """Return the gazetteer of a file."""
+def parts(data: bytes) -> tuple[int, Sequence[bytes], bytes, Sequence[bytes]]:
+    """Return a file's parts as they lie in it: how many names are anchors; names, WORDS and codes, a line each; the
+    places' names; numbers as ARRAYS says."""
     head = header(data)
     at = 4 + struct.unpack_from("<I", data)[0]
-    parts = []
+    found = []
     for size in head["sizes"]:
-        parts.append(data[at : at + size])
+        found.append(data[at : at + size])
         at += size
-    texts, called, arrays = parts[: len(WORDS) + 2], parts[len(WORDS) + 2], parts[len(WORDS) + 3 :]
+    texts = len(WORDS) + 2
+    return head["anchors"], found[:texts], found[texts], found[texts + 1 :]
+
+
+def read(data: bytes) -> Gazetteer:
+    """Return the gazetteer of a file."""
+    split, texts, called, arrays = parts(data)
     names, *words, codes = (part.decode().split("\n") for part in texts)
     values, found, *numbers = (_native(code, part) for code, part in zip(ARRAYS, arrays, strict=True))
-    split = head["anchors"]
     anchors = dict(zip(names[:split], values[:split], strict=True))
     others = dict(zip(names[split:], values[split:], strict=True))
     return Gazetteer._make((anchors, others, *map(frozenset, words), found, codes, called, *numbers))

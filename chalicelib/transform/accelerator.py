@@ -27,8 +27,7 @@ from typing import NamedTuple
 from chalicelib.classifier import bundled
 from chalicelib.telemetry import logger
 from chalicelib.transform import recipe
-from chalicelib.transform.rows import RELEVANT, Draft
-from chalicelib.transform.told import completed
+from chalicelib.transform.rows import Draft
 
 PROGRAM = Path(__file__).with_name(f"accelerator-{sys.platform}-{os.uname().machine}")
 MOST_SECONDS = 20.0
@@ -39,7 +38,7 @@ MOST_FAILURES = 3
 MOST_RECORDS = MOST_TWEETS = 1 << 16
 MOST_DATA = 8 << 20
 MOST_WRITTEN = 24 << 20
-ROW = struct.Struct("<4I")  # where its facts end, where it ends, its label, whether it may speak of a place
+ROW = struct.Struct("<3I")  # where its facts end, where it ends, its label
 
 
 class _Place(NamedTuple):
@@ -115,14 +114,13 @@ class Accelerator:
             self._ask(count, shift, joined)
             tweets = array("I", self._get("tweets", 4 * count))
             total = sum(tweets)
-            places = list(ROW.iter_unpack(self._get("rows", ROW.size * total)))
-            written = self._get("written", places[-1][1] if places else 0)
+            ends = list(ROW.iter_unpack(self._get("rows", ROW.size * total)))
+            written = self._get("written", ends[-1][1] if ends else 0)
         seconds = (time.perf_counter() - began) / max(1, total)
         start = 0
         made = []
-        for facts, end, label, place in places:
-            draft = Draft(written[start:end], facts - start, recipe.LABELS[label], seconds, version)
-            made.append(completed(draft) if place or RELEVANT in draft.row[draft.size :] else draft)
+        for facts, end, label in ends:
+            made.append(Draft(written[start:end], facts - start, recipe.LABELS[label], seconds, version))
             start = end
         return [made[a:b] if b > a else None for a, b in pairwise(accumulate(tweets, initial=0))]
 

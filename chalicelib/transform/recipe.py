@@ -14,26 +14,27 @@ from typing import Any
 
 import orjson
 
-from chalicelib.classifier import Keyword, Prediction, bundled, lexicon, text
+from chalicelib.classifier import Keyword, Prediction, bundled, information, lexicon, text
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.columns import BYTES, REPLAYED, SOURCES
-from chalicelib.places import gazetteer
+from chalicelib.places import gazetteer, mentions
+from chalicelib.places.find import AUTHOR_LOCATION
 from chalicelib.transform import rows, text_key, told, unpack
 from chalicelib.transform.unpack import Tweet
 
 KINDS = tuple(dict.fromkeys((*CODES, lexicon.UNSPECIFIED)))
 LABELS = (*KINDS, bundled.NOT_DISASTER)
 
-UNUSUAL, TEXT, ID, TIME, STRING = range(5)  # Slot.Kind in Recipe.zig
+UNUSUAL, TEXT, ID, TIME, STRING, LOCATION = range(6)  # Slot.Kind in Recipe.zig
 NOTHING, ORIGINAL, CLEANED, ARRIVED, KEY, KEYWORDS, ARRIVED_AT, FIELD, WRITTEN, TEXT_KEY = range(10)  # Piece.What
-VERDICT, LABEL, SCORE, RELEVANCE, RELEVANT = range(10, 15)
+PLACE, VERDICT, LABEL, SCORE, RELEVANCE, RELEVANT, INFORMATION = range(10, 17)
 
 PLAIN: dict[str, tuple[int, Sequence[str], int, Iterable[str]]] = {
     "text": (TEXT, unpack.TEXT, BYTES["original_text"] // 4, ()),
     "tweet_id": (ID, unpack.TWEET_ID, BYTES["tweet_id"], ()),
     "user_id": (ID, unpack.USER_ID, BYTES["user_id"], ()),
     "created_at": (TIME, ("created_at",), 64, ()),
-    "location": (STRING, ("location",), BYTES["location"], ()),
+    "location": (LOCATION, ("location",), BYTES["location"], ()),
     "lang": (STRING, ("lang",), BYTES["lang"], ()),
     "source_keyword": (STRING, unpack.KEYWORD, BYTES["source_keyword"], ()),
     "source": (STRING, ("source",), BYTES["source"], sorted(SOURCES)),
@@ -48,7 +49,16 @@ ARRIVAL = 1_770_091_506_789  # as good a mark as any
 def recipe(header: dict[str, Any], body: bytes) -> bytes:
     """Return all of it. `header` and `body` of the model's file."""
     return b"".join(
-        [_fields(), _row(), _model(header), _characters(), _lexicon(header), _words(header, body), _places()]
+        [
+            _fields(),
+            _row(),
+            _model(header),
+            _characters(),
+            _lexicon(header),
+            _words(header, body),
+            _information(header, body),
+            _places(),
+        ]
     )
 
 
@@ -98,10 +108,10 @@ def _row() -> bytes:
         b'"relevant"': (RELEVANCE, 0),
         b"0.654321": (RELEVANT, 0),
     }
-    pieces = [*_cut(row, marks, TEXT_KEY), (b"", (VERDICT, 0)), *_cut(said, verdict, NOTHING)]
+    pieces = [*_cut(row, marks, TEXT_KEY), (b"", (PLACE, 0)), (b"", (VERDICT, 0)), *_cut(said, verdict, INFORMATION)]
     keyword = orjson.dumps(Keyword(prefix="?", word="?", suffix="?", theme="?")).split(b"?")
     out = [bytes([len(pieces)])] + [_short(literal, "H") + bytes(what) for literal, what in pieces]
-    out += map(_short, [*keyword, *told.TEXT_KEY.split(b"%b")])
+    out += map(_short, [*keyword, *told.TEXT_KEY.split(b"%b"), *rows.INFORMATION.removesuffix(b"%.6f").split(b"%b")])
     out.append(struct.pack("<HBB", text_key.CHARACTERS, text_key.WORDS, text_key.LONGEST))
     return (
         b"".join(out)
@@ -178,9 +188,14 @@ def _characters() -> bytes:
         flags = (character.isalnum() or character == "_") + 2 * character.isspace() + 4 * letters
         flags += 8 * (plainer is not None) + 16 * folded.isalpha()
         said = struct.pack("<IBB", code, flags, text.BYTE.get(character, 0))
-        said += _short(character.encode()) + _short(folded.encode())
+        said += _short(character.encode()) + _short(folded.encode()) + _short(_plain(text.fold(character)))
         out.append(said if plainer is None else said + (plainer.encode() or b"\0"))
     return struct.pack("<H", len(out)) + b"".join(out) + bytes(map(_again, range(256)))
+
+
+def _plain(folded: str) -> bytes:
+    """Return ASCII as it is, and what else there is as `Characters.beyond` says: it only divides words."""
+    return bytes(ord(c) if c.isascii() else 0x80 if c.isspace() else 0xFF for c in folded)
 
 
 def _again(byte: int) -> int:
@@ -221,15 +236,28 @@ def _words(header: dict[str, Any], body: bytes) -> bytes:
     return numbers + _short(names, "I") + body[header["names"] : header["information"]["at"]]
 
 
-_WORD = re.compile("[a-z0-9_]+")
+def _information(header: dict[str, Any], body: bytes) -> bytes:
+    found = header["information"]
+    content = body[found["at"] :]
+    names = content[: found["names"]]
+    out = [bytes([len(information.TYPES)])]
+    out += [
+        _short(kind.encode()) + struct.pack("<d", bias)
+        for kind, bias in zip(information.TYPES, found["bias"], strict=True)
+    ]
+    out.append(struct.pack("<ddBI", found["scale"], found["slope"], information.LONGEST, names.count(b"\n") + 1))
+    return b"".join(out) + _short(names, "I") + content[found["names"] :]
 
 
 def _places() -> bytes:
-    """Return the words of which a text has one if it names a place: in any case, or with a capital."""
-    known = gazetteer.gazetteer()
-    anchors = set(filter(_WORD.fullmatch, known.anchors))
-    anchors |= {word.removesuffix("dans") + "a" for word in anchors if word.endswith("dans")}  # which `à` becomes there
-    capitals = {word.lower() for word in known.capitals} - anchors
-    return struct.pack("<II", len(anchors), len(capitals)) + _short(
-        "\n".join([*sorted(anchors), *sorted(capitals)]).encode(), "I"
-    )
+    """Return how a place is written, and the gazetteer."""
+    anchors, texts, called, arrays = gazetteer.parts(gazetteer.FILE.read_bytes())
+    names, *lists, codes = texts
+    roles: dict[bytes, int] = {}
+    for bit, words in enumerate(lists):
+        for word in words.split(b"\n"):
+            roles[word] = roles.get(word, 0) | 1 << bit
+    out = list(map(_short, re.split(rb"%b|%\.4f", told.PLACE)))
+    out += [_short(basis.encode()) for basis in (mentions.TEXT, mentions.HASHTAG, AUTHOR_LOCATION)]
+    out += [_short(b"\n".join(roles), "I"), _short(bytes(roles.values()), "I"), struct.pack("<I", anchors)]
+    return b"".join(out) + b"".join(_short(part, "I") for part in (names, codes, called, *arrays))
