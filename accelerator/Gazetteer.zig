@@ -34,7 +34,7 @@ pub const Number = packed struct(u32) {
 pub const Name = struct { number: Number, anchor: bool };
 
 /// Which of the lists of words have a word, in WORDS' order.
-pub const Roles = packed struct(u8) {
+pub const Roles = packed struct(u16) {
     capital: bool = false,
     tag: bool = false,
     leading: bool = false,
@@ -43,17 +43,18 @@ pub const Roles = packed struct(u8) {
     team: bool = false,
     no_initials: bool = false,
     title: bool = false,
+    _: u8 = 0,
 };
 
 pub fn init(input: *Input, allocator: std.mem.Allocator) !Gazetteer {
     var gazetteer: Gazetteer = undefined;
     const roles = try input.bytes(u32);
-    const flags = try input.bytes(u32);
-    gazetteer.roles = try .init(flags.len, roles, allocator);
+    const flags: Column(u16) = .{ .bytes = try input.bytes(u32) };
+    gazetteer.roles = try .init(flags.len(), roles, allocator);
     var each: Lines = .of(roles);
-    for (flags) |flag| {
+    for (0..flags.len()) |at| {
         const line = try each.next();
-        try gazetteer.roles.add(line.start, line.text.len, @bitCast(flag));
+        try gazetteer.roles.add(line.start, line.text.len, @bitCast(flags.get(at)));
     }
     const anchors = try input.int(u32);
     const names = try input.bytes(u32);

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import accelerator as program
+from accelerator import fuzz_places
 from benchmarks import SAMPLE
 from chalicelib.classifier import bundled
 from chalicelib.transform import handler, recipe
@@ -72,7 +73,8 @@ HARD = (
 
 
 def seeds() -> list[bytes]:
-    return [*HARD, *(line.rstrip(b"\n") for line in read(SAMPLE))]
+    words = fuzz_places.Words(random.Random(0))  # noqa: S311
+    return [*HARD, *(words.record() for _ in range(10)), *(line.rstrip(b"\n") for line in read(SAMPLE))]
 
 
 def made_up(known: Sequence[bytes], dice: random.Random) -> bytes:
@@ -134,9 +136,12 @@ def by_chance(seconds: float) -> Iterator[list[bytes]]:
     known, seed = seeds(), random.randrange(1 << 32)  # noqa: S311
     print(f"seed {seed}")
     dice = random.Random(seed)  # noqa: S311
+    words = fuzz_places.Words(dice)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        yield [made_up(known, dice) for _ in range(BATCH)]
+        places = [words.record() for _ in range(BATCH)]
+        yield places
+        yield [made_up([*known, *places], dice) for _ in range(BATCH)]
 
 
 def explore(folder: Path, seconds: float) -> bool:

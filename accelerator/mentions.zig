@@ -117,10 +117,10 @@ fn withoutLinks(characters: *const Characters, text: []u8) usize {
     while (std.mem.findPos(u8, text, at, "http")) |start| {
         std.mem.copyForwards(u8, text[used..], text[at..start]);
         used += start - at;
-        text[used] = ' ';
-        used += 1;
         at = start;
         while (at < text.len and !isSpace(characters, text[at])) at += 1;
+        text[used] = ' ';
+        used += 1;
     }
     std.mem.copyForwards(u8, text[used..], text[at..]);
     return used + text.len - at;

@@ -4,22 +4,18 @@ const std = @import("std");
 
 pub fn Words(comptime Value: type) type {
     return struct {
+        tags: []u16, // of each slot a part of its word's hash; 0: it is empty. Most searches read nothing else
         slots: []Slot, // as many as a power of two
         names: []const u8,
 
         const Self = @This();
-
-        pub const Slot = struct {
-            hash: u32,
-            start: u32, // in `names`
-            length: u8, // 0: the slot is empty
-            value: Value,
-        };
+        const Slot = struct { start: u32, length: u8, value: Value }; // `start` in `names`
 
         pub fn init(count: usize, names: []const u8, allocator: std.mem.Allocator) !Self {
-            const slots = try allocator.alloc(Slot, try std.math.ceilPowerOfTwo(usize, 2 * count + 1));
-            for (slots) |*slot| slot.length = 0;
-            return .{ .slots = slots, .names = names };
+            const size = try std.math.ceilPowerOfTwo(usize, 2 * count + 1);
+            const words: Self = .{ .tags = try allocator.alloc(u16, size), .slots = try allocator.alloc(Slot, size), .names = names };
+            @memset(words.tags, 0);
+            return words;
         }
 
         /// Adds `names[start..][0..length]`, which must not be there yet.
@@ -27,20 +23,26 @@ pub fn Words(comptime Value: type) type {
             if (length == 0 or length > 255) return error.Malformed;
             const hash = hashOf(words.names[start..][0..length]);
             var at = hash & words.slots.len - 1;
-            while (words.slots[at].length > 0) at = at + 1 & words.slots.len - 1;
-            words.slots[at] = .{ .hash = hash, .start = @intCast(start), .length = @intCast(length), .value = value };
+            while (words.tags[at] > 0) at = at + 1 & words.slots.len - 1;
+            words.tags[at] = tagOf(hash);
+            words.slots[at] = .{ .start = @intCast(start), .length = @intCast(length), .value = value };
         }
 
         pub fn find(words: *const Self, word: []const u8) ?*Value {
             const hash = hashOf(word);
             var at = hash & words.slots.len - 1;
-            while (words.slots[at].length > 0) : (at = at + 1 & words.slots.len - 1) {
+            while (words.tags[at] > 0) : (at = at + 1 & words.slots.len - 1) {
+                if (words.tags[at] != tagOf(hash)) continue;
                 const slot = &words.slots[at];
-                if (slot.hash == hash and slot.length == word.len and std.mem.eql(u8, words.names[slot.start..][0..slot.length], word)) return &slot.value;
+                if (slot.length == word.len and std.mem.eql(u8, words.names[slot.start..][0..slot.length], word)) return &slot.value;
             }
             return null;
         }
     };
+}
+
+fn tagOf(hash: u32) u16 {
+    return @intCast(hash >> 16 | 1);
 }
 
 pub fn hashOf(word: []const u8) u32 {

@@ -259,5 +259,9 @@ def _places() -> bytes:
             roles[word] = roles.get(word, 0) | 1 << bit
     out = list(map(_short, re.split(rb"%b|%\.4f", told.PLACE)))
     out += [_short(basis.encode()) for basis in (mentions.TEXT, mentions.HASHTAG, AUTHOR_LOCATION)]
-    out += [_short(b"\n".join(roles), "I"), _short(bytes(roles.values()), "I"), struct.pack("<I", anchors)]
+    out += [
+        _short(b"\n".join(roles), "I"),
+        _short(struct.pack(f"<{len(roles)}H", *roles.values()), "I"),
+        struct.pack("<I", anchors),
+    ]
     return b"".join(out) + b"".join(_short(part, "I") for part in (names, codes, called, *arrays))

@@ -29,7 +29,6 @@ SAID = b',"disaster_label":"%b","classifier_score":%.6f,"relevance_label":"%b","
 INFORMATION = b',"information_type":"%b","information_score":%.6f'
 SAID_BY = b',"processing_time":%.6f,"classifier_version":"%b"'
 RELEVANCE = (b"not_relevant", b"relevant")
-RELEVANT = b'"relevance_label":"relevant"'
 EPOCH = 1_288_834_974_657
 """The time of ID 0, in ms since 1970; an ID's lower 22 bits are the machine and a sequence. Both are from Twitter's own
 generator of IDs: `twepoch` and `timestampLeftShift` in IdWorker.scala, github.com/twitter-archive/snowflake, tag
@@ -56,11 +55,6 @@ class Draft(NamedTuple):
         prediction, seconds = verdict
         row = first + said(prediction)
         return cls(row, len(first), prediction.label, seconds, prediction.version, verdict, text, lang)
-
-    def with_told(self, told: bytes, informed: bytes = b"") -> Draft:
-        """Return the draft with more at the end of its first part, and of what was said."""
-        row = self.row[: self.size] + told + self.row[self.size :] + informed
-        return self._replace(row=row, size=self.size + len(told))
 
     def judged(self, verdict: Verdict) -> Draft:
         """Return the draft with another verdict."""
@@ -137,13 +131,7 @@ def verdict(prediction: Prediction, seconds: float) -> bytes:
 def said(prediction: Prediction) -> bytes:
     label, score, relevant, _, _, information = prediction
     found = SAID % (label.encode(), score, RELEVANCE[relevant >= 0.5], relevant)
-    return found + informed(information) if information else found
-
-
-def informed(information: tuple[str, float]) -> bytes:
-    """Return the columns of what a relevant text tells."""
-    kind, probability = information
-    return INFORMATION % (kind.encode(), probability)
+    return found + INFORMATION % (information[0].encode(), information[1]) if information else found
 
 
 def said_by(seconds: float, version: str) -> bytes:

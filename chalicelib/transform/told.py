@@ -13,12 +13,7 @@ Nothing of it depends on which classifier is active. What can't be told isn't wr
 
 from __future__ import annotations
 
-import orjson
-
 from chalicelib import places
-from chalicelib.classifier import bundled
-from chalicelib.transform import rows
-from chalicelib.transform.rows import Draft
 from chalicelib.transform.text_key import text_key
 from chalicelib.transform.unpack import Tweet
 
@@ -45,11 +40,3 @@ def where(text: str, location: str | None, point: tuple[float, float] | None = N
     place, country_code, latitude, longitude, basis = found
     code = b'"%b"' % country_code.encode() if country_code else b"null"
     return PLACE % (place.encode(), code, latitude, longitude, basis.encode())
-
-
-def completed(draft: Draft) -> Draft:
-    """Return a draft of the accelerator, which tells no place and no information type, with both."""
-    row = orjson.loads(draft.row[: draft.size] + b"}")
-    relevant = rows.RELEVANT in draft.row[draft.size :]
-    informed = rows.informed(bundled.information(row["cleaning_text"])) if relevant else b""
-    return draft.with_told(where(row["original_text"], row["location"]), informed)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import accelerator as program
+from accelerator import fuzz_places
 from benchmarks import SAMPLE
 from chalicelib.classifier import bundled
 from chalicelib.transform import accelerator, handler, recipe, unpack
@@ -186,10 +189,19 @@ PLACES = [
 ]
 
 
-def test_no_text_that_names_a_place_is_passed_over(native: Accelerator) -> None:
+def test_places(native: Accelerator) -> None:
     datas = [json.dumps({"text": text}).encode() for text in [*PLACES, "Ugan\u00e0 a", "bath and barking", "us"]]
     assert same(native, datas) == len(datas)
     assert sum(b'"place"' in draft.row for data in datas for draft in in_python(data)) > 4
+
+
+def test_places_of_all_kinds_in_all_contexts(native: Accelerator) -> None:
+    words = fuzz_places.Words(random.Random(7))
+    datas = [words.record() for _ in range(4000)]
+    assert same(native, datas) > 3500
+    drafts = [draft for made in native.drafts(datas, [ARRIVED] * len(datas), 0.1) for draft in made or ()]
+    bases = Counter(json.loads(draft.row + b"}").get("place_basis") for draft in drafts)
+    assert min(bases[basis] for basis in (None, "text", "hashtag", "author_location")) > 100, bases
 
 
 def test_every_escape(native: Accelerator) -> None:

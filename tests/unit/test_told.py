@@ -7,9 +7,9 @@ from unittest import mock
 import orjson
 
 from chalicelib import places
-from chalicelib.classifier import Prediction, bundled
+from chalicelib.classifier import Prediction
 from chalicelib.places import Place
-from chalicelib.transform import handler, rows, told
+from chalicelib.transform import handler, rows
 from chalicelib.transform.text_key import text_key
 from chalicelib.transform.unpack import unpack
 
@@ -53,24 +53,3 @@ def test_what_a_relevant_text_tells_is_part_of_the_verdict() -> None:
     said = rows.said(Prediction("flood", 0.9, 0.8, (), "v", ("caution_and_advice", 0.75)))
     found = orjson.loads(b"{" + said[1:] + b"}")
     assert (found["information_type"], found["information_score"]) == ("caution_and_advice", 0.75)
-
-
-def test_a_row_of_the_accelerator_is_completed_from_what_it_says() -> None:
-    (tweet,), _ = unpack(RECORD)
-    key = b',"text_key":"%b"' % str(text_key("Flood in Milan,")).encode()
-    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", [])
-    with mock.patch.object(places, "find", return_value=MILAN) as asked:
-        draft = told.completed(rows.Draft(facts + key + b",rest", len(facts + key), "flood", 0.1, "v"))
-        whole = facts + told.told(tweet, "Flood in Milan,")
-        assert (draft.row, draft.row[: draft.size]) == (whole + b",rest", whole)
-    first, second = (call.args for call in asked.call_args_list)
-    assert first == second == ("#Flood in Milan, https://t.co/x", "Italy")
-
-
-def test_what_a_relevant_text_tells_is_added_to_a_row_of_the_accelerator() -> None:
-    (tweet,), _ = unpack(RECORD)
-    facts = rows.facts(tweet, 1_770_091_506_789, "Flood in Milan,", [])
-    for relevant, expected in ((0.8, bundled.information("Flood in Milan,")), (0.3, None)):
-        said = Prediction("flood", 0.9, relevant, (), "v")
-        draft = told.completed(rows.Draft(facts + rows.said(said), len(facts), "flood", 0.1, "v"))
-        assert draft.row[draft.size :] == rows.said(said._replace(information=expected))
