@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 
-from chalicelib.places.gazetteer import WORDS, Gazetteer, gazetteer
+from chalicelib.places.gazetteer import COUNTRY, WORDS, Gazetteer, gazetteer
 
 GAPS = (
     *(" ", " ", " ", " ", ", ", ", ", ",", "-", " - ", " (", " [", "/", ". ", " #", " @", "\u00a0", "\u2026 ", "\x85"),
@@ -41,6 +41,9 @@ class Words:
         self._dice = dice
         self._names = list(_by_kind(known, dice).values())
         self._around = [sorted(getattr(known, name)) for name in WORDS]
+        self._known = known
+        self._shared = sorted(name for name, number in known.anchors.items() if number >> 8 & 15 > 1)
+        self._country = {known.country[place]: place for place, kind in enumerate(known.kind) if kind == COUNTRY}
 
     def name(self) -> str:
         return self._dice.choice(self._dice.choice(self._names))
@@ -65,7 +68,16 @@ class Words:
 
     def record(self) -> bytes:
         location = self._dice.choice((None, None, self.word(), f"{self.word()}, {self.word()}", self.text()))
-        return json.dumps({"text": f"fire {self.text()}", "location": location}).encode()
+        text, location = self.shared() if self._dice.random() < 0.2 else (self.text(), location)
+        return json.dumps({"text": f"fire {text}", "location": location}).encode()
+
+    def shared(self) -> tuple[str, str]:
+        """Return a text with a name that several places have, and an author who lives near one of them."""
+        known, dice = self._known, self._dice
+        name = dice.choice(self._shared)
+        place = dice.choice(known.places(known.anchors[name]))
+        near = dice.choice((known.region[place], self._country.get(known.country[place], place), place))
+        return f"{self.word()} in {name.title()} {self.word()}", f"{known.name(near)} {self.word()}"
 
 
 def _by_kind(known: Gazetteer, dice: random.Random) -> dict[tuple[int, bool, bool], list[str]]:
