@@ -38,12 +38,14 @@ pub const Roles = packed struct(u16) {
     capital: bool = false,
     tag: bool = false,
     leading: bool = false,
+    linking: bool = false,
     hazard: bool = false,
     event: bool = false,
     team: bool = false,
+    sport: bool = false,
     no_initials: bool = false,
     title: bool = false,
-    _: u8 = 0,
+    _: u6 = 0,
 };
 
 pub fn init(input: *Input, allocator: std.mem.Allocator) !Gazetteer {

@@ -8,7 +8,7 @@ const Gazetteer = @import("Gazetteer.zig");
 const Output = @import("Output.zig");
 const Error = Output.Error;
 
-const most_words = 400; // that are read
+pub const most_words = 400; // that are read
 const most_found = 16; // in a text, and of its hashtags
 pub const most = 2 * most_found;
 const most_bytes = 1 << 16;
@@ -86,6 +86,8 @@ pub fn mentions(characters: *const Characters, gazetteer: *const Gazetteer, writ
         tags += 1;
         if (tags == most_found) break;
     }
+    for (found.list()) |mention| if (mention.strength > context.faint) return;
+    found.used = 0;
 }
 
 fn read(characters: *const Characters, written: []const u8, text: *Text) Error!void {

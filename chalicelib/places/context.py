@@ -80,7 +80,7 @@ def strength(kind: int, start: int, end: int, follows: bool, around: Context, kn
         told = many or led or happens or happened or before == "the"
         return SURE + led * LED if written and told else NONE
     if kind == CODE:
-        of_city = gaps[start][:1] == "," and words[start - 1][:1].isupper()  # one that isn't known
+        of_city = start and gaps[start][:1] == "," and words[start - 1][:1].isupper()  # one that isn't known
         alone = lower[start] not in known.no_initials and (
             led or of_city or gaps[start][-1:] in ("-", "[", "(") or after in known.events
         )
