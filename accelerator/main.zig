@@ -48,16 +48,18 @@ fn exit(status: u8) noreturn {
     if (builtin.os.tag == .linux) system.exit(status) else system._exit(status);
 }
 
-var heap: [48 << 20]u8 = undefined; // taken from the system as far as it is used; nothing is given back
+var heap: [48 << 20]u8 align(2 << 20) = undefined; // taken from the system as far as it is used; nothing is given back
 var classifier: Classifier = undefined;
 var recipe: Recipe = undefined;
 var places: Places = undefined;
-var scratch: record.Scratch = undefined;
+var scratch: *record.Scratch = undefined;
 
 pub fn main() noreturn {
     const flags: std.posix.MAP = .{ .TYPE = .SHARED };
     const mapped = std.posix.mmap(null, @sizeOf(Memory), .{ .READ = true, .WRITE = true }, flags, 0, 0) catch exit(71);
     const memory: *Memory = @ptrCast(mapped.ptr);
+    // Tables are read here and there: with pages of 2 MB, where the system has them, their addresses are at hand.
+    if (builtin.os.tag == .linux) _ = system.madvise(&heap, heap.len, system.MADV.HUGEPAGE);
     confine();
     if (!asked()) exit(0);
     learn(memory) catch exit(72);
@@ -88,6 +90,7 @@ fn learn(memory: *Memory) !void {
     recipe = try .init(&input, allocator);
     try classifier.init(&input, allocator);
     places = try .init(&input, allocator);
+    scratch = try allocator.create(record.Scratch);
     if (input.left.len != 0) return error.Malformed;
 }
 
@@ -96,7 +99,7 @@ fn answer(memory: *Memory) void {
     var start: u32 = 0;
     for (memory.ends[0..memory.records], memory.arrivals[0..memory.records], memory.tweets[0..memory.records]) |end, arrived, *tweets| {
         const before = out;
-        record.rows(&scratch, &classifier, &recipe, &places, memory.shift, memory.data[start..end], arrived, &out) catch {
+        record.rows(scratch, &classifier, &recipe, &places, memory.shift, memory.data[start..end], arrived, &out) catch {
             out.tweets = before.tweets; // Python does the whole record
             out.written.used = before.written.used;
         };
