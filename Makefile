@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup ready demo test test-unit test-again endurance coverage lint local live bench package deploy destroy soak mutants pins recording bench-compare
 .DEFAULT_GOAL := help
 help: ## list these commands
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(VENV)/.installed ## install everything into .venv (1.6 GB)
 	@$(PY) -m accelerator

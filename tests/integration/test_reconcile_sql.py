@@ -40,7 +40,13 @@ def test_a_comment_says_nothing_that_the_data_api_would_take_for_a_parameter() -
 
 def test_a_page_of_files_to_repair_is_as_long_as_its_reader_believes() -> None:
     assert repair.SQL["to_repair"].endswith(f"LIMIT {repair.PAGE}")
-    assert (repair.SURGE, repair.IN_TIME, repair.LATE, repair.REFUSED) == (0, 1, 2, 3)
+
+
+def test_how_urgent_a_file_is_means_the_same_to_the_statement_and_to_its_reader() -> None:
+    branches = re.findall(r"(refused|:surge|:in_time|ELSE)\b.*?(?:THEN )?(\d)$", repair.SQL["to_repair"], re.MULTILINE)
+    assert {which: int(number) for which, number in branches} == {
+        "refused": repair.REFUSED, ":surge": repair.SURGE, ":in_time": repair.IN_TIME, "ELSE": repair.LATE,
+    }  # fmt: skip
 
 
 def test_a_tweet_that_came_more_than_once_keeps_every_column() -> None:
