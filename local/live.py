@@ -165,6 +165,8 @@ def run(console: Console, arguments: argparse.Namespace, stop: threading.Event) 
         console.print(
             f"What is happening, for a browser: {aws.admin_url}/", highlight=False, soft_wrap=True, style="bold"
         )
+        if past > RECENT:
+            console.print(f"The last {past / 3600:.0f} hours of the made-up network are read first.", highlight=False)
         console.print(
             f"Admin API {aws.admin_url}, AWS {aws.endpoint_url}, logs in {aws.home / 'logs'}. Ctrl-C ends it.",
             highlight=False,

@@ -7,10 +7,13 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import boto3
 import pytest
 from rich.console import Console
 
+from chalicelib.sources.cursor import Cursor, Lease
 from local import live
+from local.server import LocalAws
 from tests.support.served import FREE_PORTS, ended
 
 NOWHERE = "ws://127.0.0.1:9/subscribe"
@@ -31,9 +34,18 @@ def test_without_the_internet_it_says_so_and_what_to_do(typed: str, advice: str,
 
 
 def test_posts_of_a_made_up_network_are_shown_by_kind(tmp_path: Path) -> None:
-    status, said = command("--source", "simulated", "--rate", "10", "--seconds", "11", "--home", str(tmp_path))
+    status, said = command("--source", "simulated", "--rate", "2", "--seconds", "11", "--home", str(tmp_path))
     assert status == 0, said
     assert "posts seen" in said and "forwarded" in said and "not_disaster" in said, said
+
+
+def test_the_collector_begins_where_it_is_told_whatever_was_left_unread(stack: LocalAws) -> None:
+    bucket = stack.stream
+    for cursor in (Cursor("ws://one", 1), Cursor("ws://another", 2)):
+        live.begin_at(bucket, cursor)
+        with Lease(bucket, "bluesky", "a test") as lease:
+            assert lease.cursor == cursor
+    boto3.client("s3").delete_object(Bucket=bucket, Key="collect/bluesky.json")
 
 
 def test_a_recording_that_is_none_and_a_choice_that_is_none_are_refused(tmp_path: Path) -> None:
