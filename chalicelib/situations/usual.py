@@ -20,7 +20,7 @@ week, so that is one in ten weeks."""
 STEADY = 25.0
 """Shape of the distribution of rates, at most: 1 / the square of a fifth."""
 
-LEAST = 10
+LEAST = 8
 """Distinct texts of an hour below which nothing is a situation."""
 
 

@@ -108,17 +108,17 @@ def test_a_situation_is_over_some_hours_after_its_last_posts() -> None:
 
 
 def test_where_most_texts_name_one_country_it_is_that_countrys() -> None:
-    named = counts("flood", "PE", lambda ago: 9 if ago == 0 else 0)
+    named = counts("flood", "PE", lambda ago: 7 if ago == 0 else 0)
     unnamed = counts("flood", "", lambda ago: 30 if ago == 0 else 0)
     assert opened(plan(merged(named, unnamed), [], NOW)) == {("flood", "PE")}
     assert opened(plan(unnamed, [], NOW)) == {("flood", "")}
 
 
 def test_a_situation_tells_of_its_own_posts_at_the_peak() -> None:
-    named = counts("flood", "PE", lambda ago: 9 if ago == 0 else 0)
+    named = counts("flood", "PE", lambda ago: 7 if ago == 0 else 0)
     unnamed = counts("flood", "", lambda ago: 30 if ago == 0 else 0)
     (of_the_country,) = plan(merged(named, unnamed), [], NOW).opened
-    assert (of_the_country.peak_texts, of_the_country.peak_posts) == (9, 9)
+    assert (of_the_country.peak_texts, of_the_country.peak_posts) == (7, 7)
     vague = counts("unspecified", "", lambda ago: 40 if ago == 1 else 0)
     (situation,) = plan(vague, [], NOW - HOUR).opened
     told = counts("attack", "FR", lambda ago: 20 if ago == 0 else 0)
