@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -26,14 +25,8 @@ from chalicelib.events import event
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 
-Job = dict[str, Any]
-
-RUNNERS = {
-    "setup": "chalicelib.warehouse.setup",
-    "reconciliations": "chalicelib.reconcile.run",
-    "evaluations": "chalicelib.comprehend.evaluation",
-}
-"""Kind → the module whose `run(arguments, context, job_id) -> dict` does it, imported by the Lambda that runs it."""
+JobState = dict[str, Any]
+"""A job as its file has it."""
 
 STATUS_URLS = {
     "setup": "/warehouse/setup/{id}",
@@ -54,14 +47,14 @@ PROGRESS_EVERY = 2.0
 class _Running:
     """The job that this thread runs, and when its progress was last written, on the clock of time.monotonic()."""
 
-    job: Job
+    job: JobState
     written: float
 
 
 _running: ContextVar[_Running | None] = ContextVar("running job", default=None)
 
 
-def start(kind: str, arguments: Mapping[str, Any]) -> Job:
+def start(kind: str, arguments: Mapping[str, Any]) -> JobState:
     """Write the job down, then has its Lambda begin: the job, `running`, with its `id` and `status_url`."""
     job = _new(kind, arguments)
     _store(job)
@@ -83,7 +76,7 @@ def start(kind: str, arguments: Mapping[str, Any]) -> Job:
     return job
 
 
-def run(job: Mapping[str, Any], context: Any) -> Job:
+def run(job: Mapping[str, Any], context: Any) -> JobState:
     """Run a job to its end and stores its result: the job as it ended, `succeeded` or `failed` with `error`.
 
     Lambda may hand over the same event twice; a job that has ended is not run again. A job that nobody asked for (the
@@ -95,6 +88,21 @@ def run(job: Mapping[str, Any], context: Any) -> Job:
     mine = {**_new(job["kind"], job["arguments"]), **job}
     with logger.append_context_keys(job=mine["id"], kind=mine["kind"]):
         return _run(mine, context, asked_for)
+
+
+def _result(kind: str, arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, Any]:
+    """Do a job, and return its result. The Lambda that runs it imports the code of this kind alone."""
+    if kind == "setup":
+        from chalicelib.warehouse import setup
+
+        return setup.run(arguments, context, job_id)
+    if kind == "reconciliations":
+        from chalicelib.reconcile import run as reconciliation
+
+        return reconciliation.run(arguments, context, job_id)
+    from chalicelib.comprehend import evaluation
+
+    return evaluation.run(arguments, context, job_id)
 
 
 def progress(step: str, done: int | None = None, of: int | None = None) -> None:
@@ -114,12 +122,12 @@ def progress(step: str, done: int | None = None, of: int | None = None) -> None:
         logger.exception("progress not written")
 
 
-def _run(mine: Job, context: Any, asked_for: bool) -> Job:
+def _run(mine: JobState, context: Any, asked_for: bool) -> JobState:
     if not asked_for:
         _store(mine)
     token = _running.set(_Running(mine, time.monotonic()))
     try:
-        result = import_module(RUNNERS[mine["kind"]]).run(mine["arguments"], context, mine["id"])
+        result = _result(mine["kind"], mine["arguments"], context, mine["id"])
     except Exception as error:
         logger.exception("job failed")
         ended = _ended(mine, {}, f"{type(error).__name__}: {error}")
@@ -134,7 +142,7 @@ def _run(mine: Job, context: Any, asked_for: bool) -> Job:
     return ended
 
 
-def get(kind: str, job_id: str) -> Job | None:
+def get(kind: str, job_id: str) -> JobState | None:
     """Return the job with its result, None if there is none. A job that ran out of time without a word is `failed`."""
     if not ID.fullmatch(job_id):
         return None
@@ -154,13 +162,13 @@ def _listed(key: str) -> bool:
     return found["KeyCount"] > 0
 
 
-def page(job: Job) -> str:
+def page(job: JobState) -> str:
     """Return the page that stands beside a job's report. Raises what boto3 raises where there is none."""
     key = _key(job["kind"], job["id"]).removesuffix(".json") + ".html"
     return clients.s3().get_object(Bucket=settings().bucket, Key=key)["Body"].read().decode()
 
 
-def judged(job: Job, now: datetime) -> Job:
+def judged(job: JobState, now: datetime) -> JobState:
     """Return the job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
     if job["status"] != "running" or now - datetime.fromisoformat(job["started_at"]) <= LONGEST:
         return job
@@ -169,14 +177,14 @@ def judged(job: Job, now: datetime) -> Job:
     return {**job, "status": "failed", "error": error}
 
 
-def list_all(kind: str, most: int = 50) -> list[Job]:
+def list_all(kind: str, most: int = 50) -> list[JobState]:
     """Return the newest jobs of a kind with their results, newest first."""
     ids = _newest(kind, most)
     with ThreadPoolExecutor(8) as pool:
         return [job for job in pool.map(lambda job_id: get(kind, job_id), ids) if job]
 
 
-def latest(kind: str) -> Job | None:
+def latest(kind: str) -> JobState | None:
     """Return the newest job that has ended, or else the newest; None when there was none yet."""
     jobs = [job for job_id in _newest(kind, 5) if (job := get(kind, job_id))]
     return next((job for job in jobs if job["status"] != "running"), jobs[0] if jobs else None)
@@ -214,9 +222,9 @@ def store_done(kind: str, job_id: str, arguments: Mapping[str, Any], result: Map
     _store(_ended({**_new(kind, arguments), "id": job_id, "status_url": STATUS_URLS[kind].format(id=job_id)}, result))
 
 
-def _new(kind: str, arguments: Mapping[str, Any]) -> Job:
-    if kind not in RUNNERS:
-        raise ValueError(f"There is no kind of job {kind!r}; there are {', '.join(RUNNERS)}")
+def _new(kind: str, arguments: Mapping[str, Any]) -> JobState:
+    if kind not in STATUS_URLS:
+        raise ValueError(f"There is no kind of job {kind!r}; there are {', '.join(STATUS_URLS)}")
     now, job_id = datetime.now(UTC), new_id()
     return {
         "id": job_id,
@@ -228,7 +236,7 @@ def _new(kind: str, arguments: Mapping[str, Any]) -> Job:
     }
 
 
-def _ended(job: Job, result: Mapping[str, Any], error: str = "") -> Job:
+def _ended(job: JobState, result: Mapping[str, Any], error: str = "") -> JobState:
     status = {"status": "failed", "error": error} if error else {"status": "succeeded"}
     return {**result, **job, **status, "finished_at": _plain(datetime.now(UTC))}
 
@@ -237,7 +245,7 @@ def _key(kind: str, job_id: str) -> str:
     return layout.report(kind, job_id)
 
 
-def _store(job: Job) -> None:
+def _store(job: JobState) -> None:
     clients.s3().put_object(
         Bucket=settings().bucket,
         Key=_key(job["kind"], job["id"]),

@@ -75,7 +75,7 @@ def show(request: Request, job_id: str) -> Answer:
         return Answer(request.placed({**outcome, **_placed(job_id, outcome["status"])}))
     try:
         found = requests.read(bucket, job_id)
-    except requests.UnreadableError as error:
+    except requests.UnreadableRequestError as error:
         return Answer(request.placed({**_waiting(job_id, now), "status": "failed", "error": str(error)}))
     if not found:
         raise NotFoundError(f"There is no erasure {job_id}")

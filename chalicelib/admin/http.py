@@ -61,7 +61,7 @@ class Answer:
     content_type: str = "application/json"
 
 
-def report(request: Request, job: jobs.Job) -> Answer:
+def report(request: Request, job: jobs.JobState) -> Answer:
     """Return status and report of a job in one; for Accept: text/html its page, or one that says why none is there."""
     if request.wants_html:
         page = jobs.page(job) if job["status"] == "succeeded" else _without_report(job)
@@ -69,7 +69,7 @@ def report(request: Request, job: jobs.Job) -> Answer:
     return Answer(request.placed(job))
 
 
-def _without_report(job: jobs.Job) -> str:
+def _without_report(job: jobs.JobState) -> str:
     from chalicelib.pages import job as page  # here: no answer in JSON needs Jinja2
 
     return page.render(job)

@@ -49,5 +49,5 @@ def show_setup(request: Request, job_id: str) -> Answer:
     return Answer(request.placed(job))
 
 
-def _goes_on(job: jobs.Job, now: datetime) -> bool:
+def _goes_on(job: jobs.JobState, now: datetime) -> bool:
     return job["status"] == "running" and now - datetime.fromisoformat(job["started_at"]) < SAME

@@ -115,7 +115,7 @@ def lexicon_features(evidence: Evidence) -> list[float]:
     return [*features, max(told, default=0) >= NAME, sum(told) > NAME + 2, bool(told), figurative, not weights]
 
 
-class Rows(dict[str, complex]):
+class TokenWeights(dict[str, complex]):
     """The weight and the norm of each token met so far. The lexicon meets them here.
 
     A pair is a complex number: 32 bytes, where a tuple of two floats takes 104, and hundreds of thousands are kept.
@@ -175,7 +175,7 @@ class Model:
         known = dict(zip(names, map(complex, weights, norms), strict=True))
         scale: int = self.header["parts_scale"]
         of_parts_scaled = [scale * part for part in of_parts]
-        self._rows = Rows(known, self.header["unknown_norm"], of_parts_scaled, self.lexicon)
+        self._rows = TokenWeights(known, self.header["unknown_norm"], of_parts_scaled, self.lexicon)
         self._row = self._rows.__getitem__
         self._scale = scale_of(self.header)
         self._bias: float = self.header["bias"]

@@ -33,7 +33,7 @@ def shape(token: str) -> str:
     return token if token.isalpha() else _DIGIT.sub("0", token)
 
 
-class Rows(dict[str, int]):
+class WordWeights(dict[str, int]):
     """The packed weights of each token met so far."""
 
     def __init__(self, names: Mapping[str, int], weights: bytes) -> None:
@@ -69,7 +69,7 @@ class Information:
         names = content[:size].decode().split("\n")
         if len(content) != size + len(names) * len(TYPES):
             raise ValueError(f"not a model file: {len(content):,} bytes tell the types of {len(names):,} words")
-        self._row = Rows({name: at for at, name in enumerate(names)}, content[size:]).__getitem__
+        self._row = WordWeights({name: at for at, name in enumerate(names)}, content[size:]).__getitem__
         self._scale: float = header["scale"]
         self._bias: list[float] = header["bias"]
         self._slope: float = header["slope"]

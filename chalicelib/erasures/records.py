@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from chalicelib.transform.unpack import OWN_ID, TWEET_ID, USER_ID, unpack
+from chalicelib.transform.unpack import OWN_ID, TWEET_ID, USER_ID, InexactIdError, unpack
 
 Digests = Set[str]
 
@@ -252,10 +252,6 @@ _BETWEEN = re.compile(r"\}\s*(?=[{\[])")
 _DECODER = json.JSONDecoder(strict=False, parse_float=str)
 
 
-class _InexactIdError(Exception):
-    """An ID is a float: only the source knows its digits."""
-
-
 def _named(piece: bytes) -> Iterator[str]:
     try:
         document = orjson.loads(piece)
@@ -266,7 +262,7 @@ def _named(piece: bytes) -> Iterator[str]:
         return
     try:
         yield from list(_of_document(document))
-    except _InexactIdError:
+    except InexactIdError:
         yield from _of_document(_leniently(piece))
 
 
@@ -306,7 +302,7 @@ def _first(source: Mapping[str, Any], names: Iterable[str]) -> str | None:
     for name in names:
         value = source.get(name)
         if isinstance(value, float):
-            raise _InexactIdError
+            raise InexactIdError
         if isinstance(value, str | int) and not isinstance(value, bool):
             return str(value)
     return None

@@ -46,7 +46,7 @@ class ErasureRequest(NamedTuple):
         return self.asked_at + DUE
 
 
-class UnreadableError(ValueError):
+class UnreadableRequestError(ValueError):
     """The request's object is not one that `put` has written."""
 
 
@@ -100,7 +100,7 @@ def pending(bucket: str) -> Iterator[str]:
 
 
 def read(bucket: str, request_id: str) -> ErasureRequest | None:
-    """Return a request; None where there is none. Raises UnreadableError."""
+    """Return a request; None where there is none. Raises UnreadableRequestError."""
     try:
         body = clients.s3().get_object(Bucket=bucket, Key=key(request_id))["Body"]
     except ClientError as error:
@@ -116,7 +116,7 @@ def read(bucket: str, request_id: str) -> ErasureRequest | None:
                 if name in said:
                     ids.append(str(said[name]))
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise UnreadableError(f"{key(request_id)} can't be read: {type(error).__name__}: {error}") from error
+        raise UnreadableRequestError(f"{key(request_id)} can't be read: {type(error).__name__}: {error}") from error
     return found
 
 

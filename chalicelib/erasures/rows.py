@@ -17,7 +17,7 @@ ERASE = ("erase_tweets", "erase_repeated", "erase_notes")
 """All tables with tweets' rows, the copies that a view hides included, and what people noted of them."""
 
 
-class Row(NamedTuple):
+class RowToErase(NamedTuple):
     """A row that has to be erased. `digest`: of what it was found by, empty where that is in the requests at hand."""
 
     s3_key: str
@@ -55,7 +55,7 @@ def seen(urls: str, patience: float) -> dict[int, set[str]]:
     return found
 
 
-def find(requests: str, earliest: datetime | None, since: datetime, patience: float) -> list[Row]:
+def find(requests: str, earliest: datetime | None, since: datetime, patience: float) -> list[RowToErase]:
     """Return up to 10,000 rows to erase, by arrival: those that the requests at hand name, and those loaded since a
     time that are on the list.
 
@@ -69,7 +69,7 @@ def find(requests: str, earliest: datetime | None, since: datetime, patience: fl
         asked = [SQL["new_erasure"], load, SQL["find_asked_for"]]
         given["earliest"] = times.sql(earliest) if earliest else "1970-01-01 00:00:00"
     (rows,) = transaction.run(asked, given, answers=1, patience=patience)
-    return [Row(row["s3_key"], row["s3_line"], row["arrived_at"], row["digest"] or "") for row in rows]
+    return [RowToErase(row["s3_key"], row["s3_line"], row["arrived_at"], row["digest"] or "") for row in rows]
 
 
 def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: float) -> None:

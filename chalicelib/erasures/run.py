@@ -208,7 +208,7 @@ def batch(bucket: str, asked: Iterable[str]) -> tuple[list[ErasureRequest], set[
         looked_at.add(request_id)
         try:
             request = requests.read(bucket, request_id)
-        except requests.UnreadableError as error:
+        except requests.UnreadableRequestError as error:
             logger.error("request not readable", extra={"request": request_id, "error": str(error)})
             continue
         if request:
@@ -374,7 +374,7 @@ def erase_hours(bucket: str, this: Pass, hours: Iterable[datetime], erased: set[
 # ------------------------------------------------------------------ rows
 
 
-def erase_rows(bucket: str, this: Pass, found: Sequence[rows.Row]) -> None:
+def erase_rows(bucket: str, this: Pass, found: Sequence[rows.RowToErase]) -> None:
     """Erase the rows that were found, after all that they lead to: hour by hour, so that each pass gets on."""
     erased = this.erased | {row.digest for row in found if row.digest}
     looked_at: set[datetime] = set()

@@ -23,8 +23,6 @@ QUESTIONS = (
 )
 """Files under `sql/overview/`, asked in one transaction."""
 
-Rows = Sequence[Mapping[str, Any]]
-
 
 def ask(as_of: datetime, patience: float) -> dict[str, Any]:
     """Return the overview at a time, within `patience` seconds. Raises WarehouseError."""
@@ -34,7 +32,7 @@ def ask(as_of: datetime, patience: float) -> dict[str, Any]:
     return built(answers, as_of)
 
 
-def built(answers: Mapping[str, Rows], as_of: datetime) -> dict[str, Any]:
+def built(answers: Mapping[str, Sequence[data_api.Row]], as_of: datetime) -> dict[str, Any]:
     """Return the overview from the answers: rows as they are, each situation with its hours and posts."""
     plain = {question: [_plain(row) for row in rows] for question, rows in answers.items()}
     hours, posts = (_by_situation(plain[question]) for question in ("situation_hours", "situation_posts"))
@@ -50,7 +48,7 @@ def built(answers: Mapping[str, Rows], as_of: datetime) -> dict[str, Any]:
     }
 
 
-def _by_situation(rows: Rows) -> dict[str, list[dict[str, Any]]]:
+def _by_situation(rows: Sequence[data_api.Row]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         rest = {name: value for name, value in row.items() if name != "situation_id"}

@@ -49,7 +49,7 @@ HINT = timedelta(seconds=10)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-class Usual(NamedTuple):
+class UsualStream(NamedTuple):
     """What a stream is like: tweets a minute over a day, and which share of them is relevant."""
 
     tweets: float
@@ -77,7 +77,7 @@ class Ledger(NamedTuple):
     hours: Mapping[datetime, HourFiles]
     days: Collection[date]
     failed: int
-    usual: Usual
+    usual: UsualStream
     looked_at: datetime
     check_at: datetime | None = None
     not_before: datetime | None = None
@@ -153,7 +153,7 @@ def pending(seen: Seen, known: Mapping[datetime, HourFiles]) -> datetime | None:
     return min(found, default=None)
 
 
-def surges(batch: Surge, usual: Usual) -> bool:
+def surges(batch: Surge, usual: UsualStream) -> bool:
     """Return whether a batch has so many relevant tweets that they should not wait."""
     if batch.relevant < LEAST:
         return False
@@ -196,13 +196,13 @@ def after(
         wanted.append(now + HOUR)
     if not complete:
         wanted.append(now + AGAIN)
-    usual = Usual(tweets_a_minute(hours, now), share)
+    usual = UsualStream(tweets_a_minute(hours, now), share)
     return Ledger(hours, days, failed, usual, now, min(wanted, default=None), woken_at=now, report=report, took=took)
 
 
 def fresh(now: datetime, share: float) -> Ledger:
     """Return the ledger of a stage to which nobody has sent anything. `share` of its tweets will be relevant."""
-    return Ledger({}, (), 0, Usual(0.0, share), now - WIDE)
+    return Ledger({}, (), 0, UsualStream(0.0, share), now - WIDE)
 
 
 def after_failure(now: datetime, known: Ledger | None, load_seconds: float, share: float) -> Ledger:

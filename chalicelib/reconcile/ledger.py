@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib import clients, layout
 from chalicelib.conditional import MISSING, code
-from chalicelib.reconcile.gate import Ledger, Usual
+from chalicelib.reconcile.gate import Ledger, UsualStream
 from chalicelib.reconcile.hours import HourFiles
 
 KEY = layout.report("reconciliations", "ledger")
@@ -65,7 +65,7 @@ def loaded(found: Any) -> Ledger:
         },
         {date.fromisoformat(day) for day in found["days"]},
         found["failed"],
-        Usual(*found["usual"]),
+        UsualStream(*found["usual"]),
         datetime.fromisoformat(found["looked_at"]),
         **moments,
         report=found["report"],

@@ -70,7 +70,7 @@ class _RefusalError(Exception):
         self.reason, self.message = reason, message
 
 
-class _InexactIdError(Exception):
+class InexactIdError(Exception):
     """An ID is a float: only the source knows its digits."""
 
 
@@ -87,7 +87,7 @@ def unpack(data: bytes) -> tuple[list[Tweet], list[Refusal]]:
             if isinstance(document, dict) and "data" not in document:  # what nearly all records hold, by the short way
                 return [_tweet(document, None, payload)], []
             return _unpack(document, payload, _parse)
-        except _InexactIdError:
+        except InexactIdError:
             return _unpack(_parse_leniently(payload), payload, _parse_leniently)
     except _RefusalError as refused:
         return [], [Refusal(refused.reason, refused.message, data)]
@@ -294,7 +294,7 @@ def _dump(document: Any) -> bytes | None:
 def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
     """Return a tweet from its JSON object: flat, v1.1 (author under `user`) or v2 (author beside it).
 
-    Raises _RefusalError, and _InexactIdError where only the source knows an ID's digits.
+    Raises _RefusalError, and InexactIdError where only the source knows an ID's digits.
     """
     if not isinstance(source, dict):
         if source is NOT_JSON:
@@ -310,7 +310,7 @@ def _tweet(source: Any, author: dict[str, Any] | None, raw: bytes) -> Tweet:
         user_id = _first(user, OWN_ID) if user_id is None else user_id
         location = user.get("location") if location is None else location
     if isinstance(tweet_id, float) or isinstance(user_id, float):
-        raise _InexactIdError
+        raise InexactIdError
 
     long = get("extended_tweet") or get("note_tweet")  # v1.1 and v2 keep what exceeds 140 or 280 characters apart
     text = _first(long, TEXT) if isinstance(long, dict) else None

@@ -98,7 +98,7 @@ def test_a_job_whose_lambda_died_is_failed_after_the_longest_time_a_lambda_may_r
     job = jobs.start("setup", {})
     key = f"reports/setup/{job['id']}.json"
 
-    def aged(age: timedelta) -> jobs.Job:
+    def aged(age: timedelta) -> jobs.JobState:
         then = (datetime.now(UTC) - age).isoformat().replace("+00:00", "Z")
         bucket.objects[key] = json.dumps(job | {"started_at": then}).encode()
         found = jobs.get("setup", job["id"])

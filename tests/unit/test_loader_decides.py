@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chalicelib.reconcile import gate, ledger
-from chalicelib.reconcile.gate import CHECK, Decision, Ledger, Seen, Surge, Usual
+from chalicelib.reconcile.gate import CHECK, Decision, Ledger, Seen, Surge, UsualStream
 from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.transform import surge
 
@@ -24,7 +24,7 @@ def minutes(*numbers: float) -> list[datetime]:
 def known(files: int = 2, newest: float = 10, **others: object) -> Ledger:
     """A ledger that knows so many files of the present hour, the newest of that minute."""
     hours = {NOON: HourFiles(files, minutes(newest)[0], 1000)} if files else {}
-    made = Ledger(hours, {NOON.date()}, 0, Usual(10.0, 0.1), NOON)
+    made = Ledger(hours, {NOON.date()}, 0, UsualStream(10.0, 0.1), NOON)
     return made._replace(**others)  # type: ignore[arg-type]
 
 
@@ -90,19 +90,19 @@ def test_where_firehose_loads_a_file_has_its_grace_and_where_nobody_else_does_wh
 @pytest.mark.parametrize(
     ("relevant", "tweets", "seconds", "usual", "is_one"),
     [
-        (29, 29, 60, Usual(0, 0.1), False),  # too few to wake anybody for
-        (30, 300, 60, Usual(0, 0.1), True),  # nothing was there before
-        (30, 300, 60, Usual(100, 0.1), True),  # three times the usual 10 a minute
-        (30, 300, 60, Usual(101, 0.1), False),
-        (60, 600, 120, Usual(101, 0.1), False),  # the same a minute
-        (300, 3000, 1, Usual(36_000, 0.1), False),  # a part of a large stream, as always
-        (800, 3000, 1, Usual(36_000, 0.1), True),  # the odds are 3.3 times the usual
-        (700, 3000, 1, Usual(36_000, 0.1), False),
-        (3000, 3000, 1, Usual(36_000, 0.99), True),
+        (29, 29, 60, UsualStream(0, 0.1), False),  # too few to wake anybody for
+        (30, 300, 60, UsualStream(0, 0.1), True),  # nothing was there before
+        (30, 300, 60, UsualStream(100, 0.1), True),  # three times the usual 10 a minute
+        (30, 300, 60, UsualStream(101, 0.1), False),
+        (60, 600, 120, UsualStream(101, 0.1), False),  # the same a minute
+        (300, 3000, 1, UsualStream(36_000, 0.1), False),  # a part of a large stream, as always
+        (800, 3000, 1, UsualStream(36_000, 0.1), True),  # the odds are 3.3 times the usual
+        (700, 3000, 1, UsualStream(36_000, 0.1), False),
+        (3000, 3000, 1, UsualStream(36_000, 0.99), True),
     ],
 )
 def test_a_surge_is_three_times_the_usual(
-    relevant: int, tweets: int, seconds: float, usual: Usual, is_one: bool
+    relevant: int, tweets: int, seconds: float, usual: UsualStream, is_one: bool
 ) -> None:
     assert gate.surges(Surge(relevant, tweets, seconds), usual) is is_one
 
@@ -111,7 +111,7 @@ def test_a_surge_does_not_wait() -> None:
     batch = Surge(500, 600, 60)
     assert decide(5, 10, 29.9, surge=batch)[:2] == (True, "a surge of relevant tweets")
     assert decide(5, 10, surge=batch).wake is False  # its file was loaded meanwhile
-    assert decide(5, 10, 29.9, surge=Surge(31, 600, 60), before=known(usual=Usual(600, 0.1))).wake is False
+    assert decide(5, 10, 29.9, surge=Surge(31, 600, 60), before=known(usual=UsualStream(600, 0.1))).wake is False
 
 
 def test_the_transform_tells_of_no_batch_that_is_none() -> None:

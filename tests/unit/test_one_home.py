@@ -36,6 +36,16 @@ def test_sql_is_in_files_but_for_copy(path: Path) -> None:
     assert not re.findall(r"\b(?:SELECT|INSERT INTO|DELETE FROM|UPDATE [a-z]|CREATE TEMP|LOCK [a-z]).*", code)
 
 
+def test_each_class_has_a_name_of_its_own() -> None:
+    names = [
+        name
+        for path in CODE
+        for name in re.findall(r"^(?:class |)([A-Z][a-z]\w+)(?=\(| = |:\n)", path.read_text(), re.M)
+    ]
+    assert len(names) > 90
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 def test_sql_takes_the_hour_of_as_many_characters_as_a_key_begins_with() -> None:
     taken = [int(n) for path in SQL for n in re.findall(r"SUBSTRING\([a-z_.]*s3_key, 1, (\d+)\)", path.read_text())]
     assert len(taken) >= 4 and set(taken) == {layout.HOUR_KEY}
