@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -165,16 +166,29 @@ def test_sample_tweets_are_nearly_all_done(native: Accelerator) -> None:
     assert same(native, datas) > 0.9 * len(datas)
 
 
-def test_every_code_point(native: Accelerator) -> None:
-    """Each where it may be a letter, a space, part of a link, a mention, a hashtag, an entity or garbled."""
+def with_each(codes: Iterable[int]) -> list[bytes]:
+    """Records with each character where it may be a letter, a space, part of a link, a mention, a hashtag, an entity or
+    garbled."""
     form = "RT @u%cr: a%c fire %c don%ct #aB%cC @%c www%c HTTP:/%cx y \u0089Û%c Ã%c &%c z"
-    codes = [*range(0x3000), *range(0xD7F0, 0x10000), *range(0x1F000, 0x1FB00)]
-    datas = [json.dumps({"text": form.replace("%c", chr(code))}).encode() for code in codes]
-    datas += [
-        json.dumps({"text": f"fire{chr(code)}Fire's {chr(code)}"}, ensure_ascii=False).encode(errors="surrogatepass")
-        for code in codes
-    ]
-    assert same(native, datas) > 2500
+    texts = [(form.replace("%c", chr(code)), f"fire{chr(code)}Fire's {chr(code)}") for code in codes]
+    datas = [json.dumps({"text": text}).encode() for text, _ in texts]
+    datas += [json.dumps({"text": text}, ensure_ascii=False).encode(errors="surrogatepass") for _, text in texts]
+    return datas
+
+
+OURS = {*range(0x80), *itertools.chain(*recipe.BEYOND_ASCII)}
+
+
+def test_every_code_point_that_it_may_take_for_plain(native: Accelerator) -> None:
+    datas = with_each(sorted(OURS))
+    assert same(native, datas) > 5000
+
+
+def test_every_other_code_point_is_left_to_python(native: Accelerator) -> None:
+    datas = with_each(
+        code for code in (*range(0x3000), *range(0xD7F0, 0x10000), *range(0x1F000, 0x1FB00)) if code not in OURS
+    )
+    assert native.drafts(datas, [ARRIVED] * len(datas), 0.1) == [None] * len(datas)
 
 
 PLACES = [

@@ -102,10 +102,14 @@ def test_a_young_file_is_waited_for() -> None:
 def test_what_comes_within_the_grace_period_needs_no_repair() -> None:
     hour = files.an_hour()
     key = files.put(hour)
+    when = "SELECT loaded_at FROM disaster.tweet_file WHERE s3_key = :key"
     files.reconcile(hour, repair=True, grace=3600)
+    assert data_api.query(when, {"key": key}) == [{"loaded_at": None}]
     files.load(key)
     report = files.reconcile(hour, repair=True, grace=3600)
     assert (report["verdict"], report["repairs"]["transactions"]) == ("well", 0)
+    (file,) = data_api.query(when, {"key": key})
+    assert file["loaded_at"] is not None
     assert files.rows_of(key) == [1, 2, 3, 4, 5]
 
 

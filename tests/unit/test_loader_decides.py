@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime, timedelta
+from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 
+from chalicelib import clients
 from chalicelib.reconcile import gate, ledger
 from chalicelib.reconcile.gate import CHECK, Decision, Ledger, Seen, Surge, UsualStream
 from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.transform import surge
+from tests.support.aws_in_memory import client_error
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 NOW = NOON + timedelta(minutes=30)
@@ -185,3 +190,41 @@ def test_a_ledger_is_read_as_it_was_written() -> None:
 def test_a_ledger_of_another_version_is_none() -> None:
     with pytest.raises(ValueError, match="version 2"):
         ledger.loaded({**ledger.dumped(known()), "version": 2})
+
+
+@pytest.fixture
+def stored(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], bytes]:
+    """What S3 holds, by bucket and key."""
+    objects: dict[tuple[str, str], bytes] = {}
+
+    def get_object(*, Bucket: str, Key: str) -> dict[str, io.BytesIO]:
+        if (Bucket, Key) not in objects:
+            raise client_error("NoSuchKey")
+        return {"Body": io.BytesIO(objects[Bucket, Key])}
+
+    s3 = mock.Mock(get_object=get_object)
+    s3.put_object = lambda *, Bucket, Key, Body: objects.update({(Bucket, Key): Body})
+    monkeypatch.setattr(clients, "s3", lambda: s3)
+    return objects
+
+
+def test_a_ledger_is_kept_in_the_bucket_beside_the_reports(stored: dict[tuple[str, str], bytes]) -> None:
+    assert ledger.read("b") is None
+    ledger.write("b", known(took=70.0))
+    assert list(stored) == [("b", "reports/reconciliations/ledger.json")]
+    assert ledger.read("b") == known(took=70.0)
+    assert ledger.read("c") is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"version": 2}', b'{"version": 1}'])
+def test_a_ledger_that_can_not_be_understood_is_none(stored: dict[tuple[str, str], bytes], body: bytes) -> None:
+    stored["b", ledger.KEY] = body
+    assert ledger.read("b") is None
+
+
+def test_a_ledger_that_can_not_be_read_now_is_not_taken_for_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = mock.Mock()
+    monkeypatch.setattr(clients, "s3", lambda: s3)
+    s3.get_object.side_effect = client_error("SlowDown")
+    with pytest.raises(ClientError, match="SlowDown"):
+        ledger.read("b")

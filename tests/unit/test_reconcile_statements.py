@@ -28,7 +28,7 @@ from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.repair import NotLoaded
 from chalicelib.reconcile.repair_batches import TweetFile as Damaged
 from chalicelib.warehouse import copy, data_api, statements
-from chalicelib.warehouse.statements import for_windows
+from chalicelib.warehouse.statements import END, WINDOW, for_windows
 from tests.support.aws_in_memory import NAME, SETTINGS, client_error
 
 NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
@@ -92,6 +92,15 @@ def test_statements_come_from_their_files_without_comments(tmp_path: Path, monke
         statements.named("made-up-two")
     found = statements.sections("made-up-parts")
     assert found == {"first": "SELECT 1\n  -- for each window\nFROM a", "second": "SELECT ';'"}
+
+
+def test_what_reads_a_window_is_repeated_for_each_with_parameters_of_its_own() -> None:
+    one, other = (f"{WINDOW}SELECT {name} WHERE t >= :since\n{END}" for name in ("a", "b::text"))
+    assert for_windows(f"WITH x AS (\n{one})\nUNION :all\n{other};", 2) == (
+        "WITH x AS (\nSELECT a WHERE t >= :since_1\nUNION ALL\nSELECT a WHERE t >= :since_2\n)\nUNION :all\n"
+        "SELECT b::text WHERE t >= :since_1\nUNION ALL\nSELECT b::text WHERE t >= :since_2\n;"
+    )
+    assert for_windows(f"{one};", 1) == "SELECT a WHERE t >= :since_1\n;"
 
 
 # ---- what former runs left
