@@ -65,7 +65,7 @@ TARGETS = {
         "reconcile_whole",
     ),
     "chalicelib/reconcile/lock.py": ("reconcile_lock_clock",),
-    "chalicelib/reconcile/look.py": ("loader_decides", "loader_looks"),
+    "chalicelib/reconcile/look.py": ("loader_look",),
     "chalicelib/pages/charts.py": ("reconciliation_charts", "reconciliation_page"),
     "chalicelib/conditional.py": ("reconcile_lock_clock",),
     "chalicelib/pages/reconciliation.py": ("reconciliation_page", "reconciliation_page_parts"),
@@ -96,6 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     found = [mutant for file in sources for mutant in mutants(file, (ROOT / file).read_bytes())]
     outcomes = try_all(sample(found, options.sample), measured, options.workers, options.seconds)
+    if unfit := control(outcomes, measured, options.workers):
+        print("These tests fail in a trial of the code as it is, so what they kill says nothing:", *unfit, sep="\n  ")
+        return 2
     return report(found, outcomes)
 
 
@@ -245,6 +248,33 @@ def try_all(
         last = tried[job.mutant.name]
         outcomes[job.mutant] = trial.Outcome(last["status"], last["by"])
     return outcomes
+
+
+def control(outcomes: dict[Mutant, trial.Outcome], measured: dict[str, lines.Measured], workers: int) -> list[str]:
+    """Return those of the tests that killed a mutant which fail in a trial though nothing is changed.
+
+    A test that passed is not tried again until its file, or what tests share, has changed.
+    """
+    results = STATE / "control.jsonl"
+    seconds = {test: took for each in measured.values() for test, took in each.seconds.items()}
+    killers = {outcome.by.removesuffix(" (no end)") for outcome in outcomes.values()} & set(seconds)
+
+    def now(test: str) -> str:
+        return digest(test.partition("::")[0], *_helpers())
+
+    def passed() -> set[str]:
+        return {each["test"] for each in trial.told(results) if each["passed"] == now(each["test"])}
+
+    def keep(job: trial.Job, outcome: trial.Outcome) -> None:
+        ((test, _),) = job.tests
+        with results.open("a") as file:
+            file.write(json.dumps({"test": test, "passed": outcome.status == trial.SURVIVED and now(test)}) + "\n")
+
+    left = sorted(killers - passed())
+    jobs = [trial.Job(trial.UNCHANGED, b"", [(test, seconds[test])], False, math.inf) for test in left]
+    with bar("Trying those tests unchanged", len(jobs)) as advance:
+        trial.in_place(jobs, workers, ROOT, keep, advance)
+    return sorted(killers - passed())
 
 
 def seen(mutant: Mutant, status: str, killer: str, tests: Sequence[tuple[str, float]]) -> str:

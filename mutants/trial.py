@@ -24,6 +24,8 @@ from mutants.changes import Mutant
 from mutants.lines import OPTIONS, Untroubled
 
 KILLED, SURVIVED, UNTESTED = "killed", "survived", "untested"
+UNCHANGED = Mutant("", "", 0, (), 0, 0, "", "", "", "")
+"""No mutant: a trial of the code as it is."""
 NOT_HERE = 3
 """Exit status of a trial that needs a fresh import."""
 
@@ -205,6 +207,8 @@ class InPlace:
         return None
 
     def _change(self, job: Job) -> None:
+        if job.mutant == UNCHANGED:
+            return
         name = str(self.root / job.mutant.file)
         old = {_place(code): code for code in _codes(compile(job.source, name, "exec", dont_inherit=True))}
         new = {

@@ -200,6 +200,13 @@ from producer import least
 def test_least():
     assert [least([3]), least([2, 1])] == [3, 1]
 """
+NEVER = """
+import os
+
+def test_that_fails_wherever_it_leads_a_group_of_processes():
+    import producer
+    assert producer.least([3]) == 3 and os.getpgrp() != os.getpid()
+"""
 FASTER = """
 [[accepted]]
 file = "producer.py"
@@ -223,9 +230,9 @@ def test_the_command_passes_once_each_survivor_is_killed_or_explained_and_fails_
         tmp_path / name for name in ("producer.py", "tests/unit/test_producer.py", "mutants/accepted.toml")
     )
 
-    def run(text: str, explained: str) -> tuple[int, str]:
+    def run(text: str, explained: str, tests: str = TEST) -> tuple[int, str]:
         source.write_text(text)
-        test.write_text(TEST)
+        test.write_text(tests)
         accepted_ones.write_text(explained)
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
         python = PYTHON if PYTHON.exists() else sys.executable
@@ -242,3 +249,7 @@ def test_the_command_passes_once_each_survivor_is_killed_or_explained_and_fails_
     assert (status, f"{len(survivors)} survivors explained, 0 not" in out) == (0, True), out
     status, out = run(SOURCE.replace("< 2", "< 1 + 1"), listed)
     assert (status, "Explained in accepted.toml, but killed or gone" in out) == (1, True), out
+    status, out = run(SOURCE, listed, NEVER)
+    assert status == 2, out
+    assert "fail in a trial of the code as it is" in out
+    assert out.rstrip().endswith("test_that_fails_wherever_it_leads_a_group_of_processes")

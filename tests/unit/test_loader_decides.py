@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, date, datetime, timedelta
 from unittest import mock
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib import clients
-from chalicelib.reconcile import gate, ledger
+from chalicelib import clients, conditional
+from chalicelib.reconcile import gate, ledger, precedence
 from chalicelib.reconcile.gate import CHECK, Decision, Ledger, Seen, Surge, UsualStream
 from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.transform import surge
@@ -228,3 +229,25 @@ def test_a_ledger_that_can_not_be_read_now_is_not_taken_for_lost(monkeypatch: py
     s3.get_object.side_effect = client_error("SlowDown")
     with pytest.raises(ClientError, match="SlowDown"):
         ledger.read("b")
+
+
+# ---- who goes first
+
+
+def test_a_run_ends_early_for_a_surge_that_was_told_of_since_it_began(
+    stored: dict[tuple[str, str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precedence.ask("b")
+    [(where, body)] = stored.items()
+    assert where == ("b", "reports/reconciliations/surge.json")
+    assert list(json.loads(body)) == ["asked_at"]
+    found: dict[tuple[str, str], conditional.Stored] = {where: conditional.Stored({}, 9.0, "etag")}
+    monkeypatch.setattr(conditional, "read", lambda bucket, key: found.get((bucket, key)))
+    assert [precedence.asked("b", seconds) for seconds in (8.9, 9.0, 9.1)] == [False, False, True]
+    assert precedence.asked("c", 9.1) is False
+
+
+@pytest.mark.parametrize("trouble", [client_error("SlowDown"), EndpointConnectionError(endpoint_url="http://s3")])
+def test_a_run_goes_on_where_it_can_not_be_found_out(monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
+    monkeypatch.setattr(conditional, "read", mock.Mock(side_effect=trouble))
+    assert precedence.asked("b", 9.1) is False

@@ -372,6 +372,8 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
         *OF_TROUBLE,
         *OF_KEPT,
     ]
+    at_answered = asked.index(load("work/answered.ndjson.gz", "answered_file", "s3_key"))
+    assert asked[at_answered - 1 : at_answered + 2 : 2] == [findings.SQL["answered_file"], findings.SQL["answered"]]
     same = {
         "reconciliation_id": "job", "found_at": "2026-01-31 12:30:00", "state": "unanswered", "action": "none",
     }  # fmt: skip

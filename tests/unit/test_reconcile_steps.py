@@ -15,7 +15,20 @@ from botocore.exceptions import EndpointConnectionError
 from chalicelib import clients, jobs
 from chalicelib.comprehend import idle
 from chalicelib.pages import reconciliation as page
-from chalicelib.reconcile import alert, books, compare, firehose_failures, listing, precedence, refusals, repeats, run
+from chalicelib.reconcile import (
+    alert,
+    books,
+    compare,
+    firehose_failures,
+    gate,
+    hours,
+    ledger,
+    listing,
+    precedence,
+    refusals,
+    repeats,
+    run,
+)
 from chalicelib.reconcile.books import Answers
 from chalicelib.reconcile.compare import NO_QUESTIONS, Compared, Known
 from chalicelib.reconcile.firehose_failures import GivenUp
@@ -24,6 +37,7 @@ from chalicelib.reconcile.job import Deadlines, Job, Run
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals
 from chalicelib.reconcile.repair import Repairs
+from chalicelib.reconcile.report import Results
 from chalicelib.situations import run as situations
 from chalicelib.telemetry import logger
 from chalicelib.warehouse import data_api
@@ -374,3 +388,88 @@ def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
     found, kept = steps.of("keep")
     assert (found.job, kept) == (job, report)
     assert report["warehouse"] == {"woken": True, "why": "asked for", "last_woken_at": report["as_of"]}
+
+
+# ---- what the next look is told
+
+
+LONG_AGO = at(0) - 47 * HOUR
+BEFORE = gate.Ledger(
+    {at(1): HourFiles(1, at(2), 10), at(9): HourFiles(4, at(10), 40), LONG_AGO - HOUR: HourFiles(9, LONG_AGO, 90)},
+    {date(2026, 1, 1)}, 5, gate.Usual(7.0, 0.25), at(11), check_at=at(13), report="former", took=33.0,
+)  # fmt: skip
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[gate.Ledger]:
+    """The ledgers that are written; `BEFORE` is there."""
+    written: list[gate.Ledger] = []
+    monkeypatch.setattr(ledger, "read", lambda bucket: BEFORE if bucket == NAME else None)
+    monkeypatch.setattr(ledger, "write", lambda bucket, found: written.append(found))
+    monkeypatch.setattr(firehose_failures, "failed", lambda bucket, span: 3 if span == hours.recent(NOW) else 0)
+    return written
+
+
+def results(repairs: Repairs | None = None, *, asked_for: bool = False, **answers: Any) -> Results:
+    """What a run on 01:00 to 03:00 found there."""
+    job = Job("id", NOW, timedelta(), repair=True, asked_for=asked_for, sweep=True)
+    listed = Listing([at(1), at(2)], {at(1): HourFiles(2, at(3), 20), at(2): HourFiles(6, at(3), 60)})
+    listed.days = {date(2026, 1, 30), date(2026, 1, 31)}
+    given: dict[str, Any] = {"actions": [], "kinds": [], "hours": [], **answers}
+    told = Answers(given["actions"], [], {"tweets": 0, "extra": 0}, given["kinds"], given["hours"])
+    return Results(job, listed, Compared({}, []), repairs or Repairs(), told, Refusals(), [], GivenUp(0, []), None)
+
+
+WELL = {"complete": True, "outstanding": {"findings": 0}}
+
+
+def test_a_run_leaves_what_it_found_and_not_what_was_known_before(kept: list[gate.Ledger]) -> None:
+    found = results(
+        Repairs(files=2, oldest_at=NOW + timedelta(seconds=90)), hours=[{"hour": at(2), "waiting_files": "2"}]
+    )
+    run.keep(found, WELL)
+    [left] = kept
+    assert left.hours == {at(1): HourFiles(2, at(3), 20), at(2): HourFiles(4, at(3), 60)}, "what waits is not known"
+    assert (left.days, left.failed) == ({date(2026, 1, 30), date(2026, 1, 31)}, 3)
+    assert left.usual == (80 / 1440, 0.25)
+    assert (left.looked_at, left.woken_at, left.report, left.took) == (NOW, NOW, "id", 90.0)
+    assert left.check_at == NOW + gate.CHECK
+
+
+def test_a_run_on_hours_that_somebody_named_tells_of_those_alone(kept: list[gate.Ledger]) -> None:
+    run.keep(results(asked_for=True), WELL)
+    [left] = kept
+    known = {at(1): HourFiles(2, at(3), 20), at(2): HourFiles(6, at(3), 60), at(9): HourFiles(4, at(10), 40)}
+    assert left.hours == known, "and no more of hours that are not recent any more"
+    assert (left.days, left.failed, left.took) == ({date(2026, 1, 1)}, 5, 33.0)
+
+
+def test_what_is_not_finished_or_needs_somebody_is_looked_at_soon(kept: list[gate.Ledger]) -> None:
+    run.keep(results(), WELL)
+    run.keep(results(), {**WELL, "outstanding": {"findings": 1}})
+    run.keep(results(), {**WELL, "complete": False})
+    assert [left.check_at for left in kept] == [None, NOW + HOUR, NOW + gate.AGAIN]
+
+
+def test_a_run_that_left_something_to_load_tells_nothing(kept: list[gate.Ledger]) -> None:
+    for action, state in (("none", "missing"), ("none", "new"), ("repaired", "missing"), ("none", "orphaned")):
+        run.keep(results(actions=[{"action": action, "state": state}]), WELL)
+    assert len(kept) == 2
+
+
+def test_without_a_ledger_a_run_on_hours_that_somebody_named_makes_none(
+    kept: list[gate.Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "read", lambda bucket: None)
+    run.keep(results(asked_for=True), WELL)
+    assert kept == []
+    run.keep(results(), WELL)
+    [left] = kept
+    assert (left.usual.share, left.took) == (SETTINGS.relevant_share, 0.0)
+
+
+def test_the_usual_share_is_told_by_five_hundred_tweets_at_least() -> None:
+    rows = [{"tweets": "400", "relevant": "40"}, {"tweets": "100", "relevant": "35"}]
+    assert run.share(rows, 0.5) == 0.15
+    assert run.share([rows[0], {"tweets": "99", "relevant": "35"}], 0.5) == 0.5
+    assert run.share([], 0.5) == 0.5
