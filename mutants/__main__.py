@@ -215,7 +215,12 @@ def try_all(
         tests, on_import = tests_for(mutant, measured, killer)
         if not tests:
             outcomes[mutant] = trial.Outcome(trial.UNTESTED)
-        elif last and last["seen"] == seen(mutant, last["status"], killer, tests) and last["seconds"] >= most:
+        elif (
+            last
+            and killer in {"", "import", *(test for test, _ in tests)}
+            and last["seen"] == seen(mutant, last["status"], killer, tests)
+            and last["seconds"] >= most
+        ):
             outcomes[mutant] = trial.Outcome(last["status"], last["by"])
         else:
             jobs.append(trial.Job(mutant, (ROOT / mutant.file).read_bytes(), tests, on_import, most))

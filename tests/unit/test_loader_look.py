@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -196,7 +197,7 @@ def test_a_wide_look_that_wakes_nobody_leaves_a_report_and_says_when_it_looked(w
     )  # fmt: skip
     assert {name: report[name] for name in FORMER} == FORMER
     assert (report["verdict"], report["tweets"]["lost"], report["alerted"]) == ("trouble", 9, False)
-    assert report["refused"]["tweets"] == 4
+    assert (report["rejected"]["tweets"], report["looked_at"]["list_requests"]) == (4, 3)
     woken = {"woken": False, "why": "nothing to load, no check due", "last_woken_at": "2026-03-04T12:00:00Z"}
     assert report["warehouse"] == woken
     [(measured, took)] = world.of("measure")
@@ -206,8 +207,9 @@ def test_a_wide_look_that_wakes_nobody_leaves_a_report_and_says_when_it_looked(w
     assert (bucket, key) == (NAME, "reports/reconciliations/new.html")
     assert content == "text/html; charset=utf-8"
     assert b"The warehouse was not woken" in body
-    [(bucket, spans, _)] = world.of("count")
+    [(bucket, spans, until)] = world.of("count")
     assert (bucket, spans) == (NAME, [NARROW])
+    assert 0 < until - time.monotonic() <= 20.0
 
 
 def test_where_nothing_needs_a_person_all_is_well(world: World) -> None:

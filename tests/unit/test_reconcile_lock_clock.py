@@ -171,6 +171,33 @@ def test_a_beat_that_fails_is_not_the_last_one(s3: S3, monkeypatch: pytest.Monke
         assert not mine.lost
 
 
+def test_a_beat_that_was_written_though_the_answer_said_no_is_not_the_last_one(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.001)
+    answers = iter([*[client_error("PreconditionFailed")] * 2, None])
+    done = threading.Semaphore(0)
+
+    def answer() -> None:
+        if error := next(answers, None):
+            raise error
+        done.release()
+
+    with Lock("b", "me", 0.0) as mine:
+        s3.after = answer
+        assert all(done.acquire(timeout=10) for _ in range(2)), "it beats again"
+        assert not mine.lost
+    assert b'"holder": null' in s3.body
+
+
+def test_a_lock_that_is_gone_is_lost(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.001)
+    with Lock("b", "me", 0.0) as mine:
+        s3.body, s3.etag = b"", ""
+        mine._thread.join(timeout=30)
+        assert mine.lost
+
+
 def test_a_lock_that_another_took_is_lost_and_left_to_them(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "BEAT", 0.001)
     with Lock("b", "me", 0.0) as mine:
