@@ -56,6 +56,7 @@ TARGETS = {
     "chalicelib/warehouse/statements.py": ("reconcile_statements",),
     "chalicelib/reconcile/*.py": (
         "loader_decides",
+        "reconcile_error_files",
         "reconcile_listing",
         "reconcile_plan",
         "reconcile_repair_*",
