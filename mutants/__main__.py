@@ -65,6 +65,7 @@ TARGETS = {
         "reconcile_steps",
         "reconcile_whole",
     ),
+    "chalicelib/reconcile/hours.py": ("reconcile_hours", "reconcile_listing", "reconcile_steps", "reconcile_whole"),
     "chalicelib/reconcile/lock.py": ("reconcile_lock_clock",),
     "chalicelib/reconcile/look.py": ("loader_look",),
     "chalicelib/pages/charts.py": ("reconciliation_charts", "reconciliation_page"),

@@ -22,7 +22,8 @@ ON_IMPORT = ""
 class Measured:
     """What one test file showed."""
 
-    seconds: dict[str, float] = field(default_factory=dict)  # by test: set up and run, CPU time of this process
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By test: CPU time of this process for all that it takes to run it alone."""
     lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)  # by source file, by line: the tests
     failed: list[str] = field(default_factory=list)  # without any change to the code
     modules: list[str] = field(default_factory=list)  # imported from outside the repository
@@ -37,10 +38,11 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
     found = Measured()
 
     shared: dict[str, str] = {}  # by the context of a fixture of several tests: its name
+    took = defaultdict[str, float](float)  # by the name of such a fixture: its seconds
     users = defaultdict[str, list[str]](list)  # by the name of a fixture: the tests that have it
 
     class Watch:
-        modules, caches, context = 0, list[Any](), ON_IMPORT
+        modules, caches, context, apart = 0, list[Any](), ON_IMPORT, 0.0
 
         def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
             for item in items:
@@ -55,9 +57,13 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
             before, self.context = self.context, f"fixture {fixturedef.argname}"
             shared[self.context] = fixturedef.argname
             cover.switch_context(self.context)
+            began = time.process_time()
             try:
                 return (yield)
             finally:
+                seconds = time.process_time() - began
+                took[fixturedef.argname] += seconds
+                self.apart += seconds
                 self.context = before
                 cover.switch_context(before)
 
@@ -73,11 +79,11 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
             self.forget()
             self.context = item.nodeid
             cover.switch_context(item.nodeid)
-            began = time.process_time()
+            began, self.apart = time.process_time(), 0.0
             try:
                 return (yield)
             finally:
-                found.seconds[item.nodeid] = time.process_time() - began
+                found.seconds[item.nodeid] = time.process_time() - began - self.apart
                 self.context = ON_IMPORT
                 cover.switch_context(ON_IMPORT)
 
@@ -94,6 +100,9 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
     if status not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
         found.failed.append(f"{test_file} ({pytest.ExitCode(status).name.lower()})")
     cover.stop()
+    for name, seconds in took.items():
+        for test in users[name]:
+            found.seconds[test] = found.seconds.get(test, 0.0) + seconds
     data = cover.get_data()
     for name in data.measured_files():
         found.lines[str(Path(name).relative_to(root))] = {

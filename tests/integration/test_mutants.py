@@ -152,11 +152,16 @@ def test_a_constant_is_tried_on_what_names_it_and_on_what_has_it_for_a_default()
 
 
 SHARED = """
+import time
+
 import pytest
 from producer import least, most
 
 @pytest.fixture(scope="module")
 def shared():
+    began = time.process_time()
+    while time.process_time() < began + 0.2:
+        pass
     return least()
 
 @pytest.fixture
@@ -184,10 +189,12 @@ sys.path.insert(0, "")
 out = os.dup(1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 found = measure("test_a.py", ["producer.py"], Path.cwd())
-os.write(out, repr(sorted(found.lines["producer.py"].items())).encode())
+slow = sorted(test for test, seconds in found.seconds.items() if seconds >= 0.2)
+os.write(out, repr((sorted(found.lines["producer.py"].items()), slow)).encode())
 """
     first, second = "test_a.py::test_first", "test_a.py::test_second"
-    assert said(program) == repr([(1, [""]), (2, [first, second]), (4, [""]), (5, [second])])
+    lines = [(1, [""]), (2, [first, second]), (4, [""]), (5, [second])]
+    assert said(program) == repr((lines, [first, second]))
 
 
 SOURCE = """

@@ -173,7 +173,8 @@ def test_a_finding_is_looked_at_within_the_hour_and_a_run_cut_short_goes_on() ->
 
 def test_usual_is_the_mean_of_a_day() -> None:
     hours = {
-        NOON - HOUR: HourFiles(1, NOON, 720),
+        NOON - HOUR: HourFiles(1, NOON, 500),
+        NOON - 24 * HOUR: HourFiles(1, NOON, 220),
         NOON: HourFiles(1, NOON, 10**6),
         NOON - 25 * HOUR: HourFiles(1, NOON, 10**6),
     }
@@ -237,10 +238,11 @@ def test_a_ledger_that_can_not_be_read_now_is_not_taken_for_lost(monkeypatch: py
 def test_a_run_ends_early_for_a_surge_that_was_told_of_since_it_began(
     stored: dict[tuple[str, str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(precedence, "datetime", mock.Mock(now={UTC: NOW}.__getitem__))
     precedence.ask("b")
     [(where, body)] = stored.items()
     assert where == ("b", "reports/reconciliations/surge.json")
-    assert list(json.loads(body)) == ["asked_at"]
+    assert json.loads(body) == {"asked_at": "2026-03-04T12:30:00.000Z"}
     found: dict[tuple[str, str], conditional.Stored] = {where: conditional.Stored({}, 9.0, "etag")}
     monkeypatch.setattr(conditional, "read", lambda bucket, key: found.get((bucket, key)))
     assert [precedence.asked("b", seconds) for seconds in (8.9, 9.0, 9.1)] == [False, False, True]

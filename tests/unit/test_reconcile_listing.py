@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -212,3 +213,22 @@ def test_a_few_rows_are_a_file_of_their_own(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_time_is_written_in_utc_to_the_second() -> None:
     moment = datetime(2026, 1, 2, 4, 5, 6, 789_000, tzinfo=timezone(HOUR))
     assert times.sql(moment) == "2026-01-02 03:05:06"
+
+
+def test_of_each_hour_it_is_told_when_its_files_were_written_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = bucket(monkeypatch, key(0, "a"), key(0, "b"), key(1, "c"), key(3, "d"), key(1).replace(".ndjson", ".txt"))
+    at = {key(0, "a"): START + HOUR, key(0, "b"): START, key(1, "c"): START, key(3, "d"): START}
+    monkeypatch.setattr(s3, "written", lambda name: at.get(name, START))
+    seen = listing.Listing()
+    found = listing.written("bucket", Range(START, START + 3 * HOUR), seen)
+    assert found == {START: [START, START + HOUR], START + HOUR: [START]}
+    assert seen.requests == 3
+
+
+def test_whether_there_is_any_tweet_file_is_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[dict[str, Any]] = [{}, {"Contents": [{"Key": key(0)}]}]
+    s3 = mock.Mock()
+    s3.list_objects_v2.side_effect = answers
+    monkeypatch.setattr(clients, "s3", lambda: s3)
+    assert [listing.any_file("bucket") for _ in range(2)] == [False, True]
+    assert s3.list_objects_v2.call_args_list == [mock.call(Bucket="bucket", Prefix="tweets/", MaxKeys=1)] * 2

@@ -76,6 +76,18 @@ def test_a_lease_is_over_when_s3_s_clock_says_so(s3: S3, silent: int, free: bool
             pass
 
 
+def test_a_run_is_under_way_while_somebody_holds_the_lock_and_shows_signs_of_life(s3: S3) -> None:
+    assert lock.held("b") is False
+    with Lock("b", "me", 0.0):
+        assert lock.held("b") is True
+    assert lock.held("b") is False
+    s3.held_by("another")
+    s3.now += timedelta(seconds=20)
+    assert lock.held("b") is True
+    s3.now += timedelta(seconds=1)
+    assert lock.held("b") is False
+
+
 def test_who_waits_for_the_lock_asks_once_a_second_and_gives_up_when_patience_ends(
     s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,12 @@ def test_a_batch_has_so_many_rows_that_a_surge_need_not_wait_long() -> None:
     assert [[file.expected_rows for file in batch] for batch in found] == [[300, 200], [1], [600], [100]]
 
 
+def test_a_batch_is_filled_to_the_last_byte_and_a_file_of_any_size_gets_in() -> None:
+    files = [TweetFile(str(n), 1, size, WRITTEN) for n, size in enumerate((300, 200, 1, 600, 100, 400))]
+    found = repair_batches.batches(files, most_bytes=500)
+    assert [[file.bytes for file in batch] for batch in found] == [[300, 200], [1], [600], [100, 400]]
+
+
 @given(st.lists(st.builds(TweetFile, st.text(), st.just(1), st.just(1), st.just(WRITTEN)), min_size=2, max_size=60))
 def test_halves_are_both_smaller(batch: list[TweetFile]) -> None:
     first, second = repair_batches.halves(batch)

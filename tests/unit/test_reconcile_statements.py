@@ -390,6 +390,13 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
     assert all(set(row) == set(books.FINDING) for row in warehouse.written["work/unanswered.ndjson.gz"])
 
 
+def test_what_is_answered_now_is_only_written_down_where_there_is_any() -> None:
+    of_answers = [findings.SQL["answered_file"], "COPY", findings.SQL["answered"]]
+    without = findings.statements("")
+    assert not {"", *of_answers} & set(without)
+    assert [sql for sql in findings.statements("COPY") if sql not in without] == of_answers
+
+
 @pytest.mark.parametrize(
     ("asked_for", "listed", "stop"),
     [
