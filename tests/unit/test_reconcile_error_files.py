@@ -250,7 +250,7 @@ def test_what_the_transform_refused_itself_and_what_no_transform_would_take_is_n
         (b'{"errorCode": "x", "rawData": "A"}\n', "Error: "),
         (b"\x1f\x8bjunk", "EOFError"),
         (b"\x1f\x8b\x09junkjunk", "BadGzipFile"),
-        (b"\x1f\x8b\x08\0\0\0\0\0\0\0junk", "error: "),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\0\xff\xff", "error: Error -3"),
     ],
 )
 def test_a_file_that_can_not_be_read_is_named_with_what_was_read_of_it(
