@@ -351,14 +351,20 @@ def test_a_program_that_is_none_is_done_without(kept: None, tmp_path: Path) -> N
         assert answered() == found
 
 
-def test_a_program_that_ends_instead_of_an_answer_is_said_to_have_died_and_leaves_nothing_open(tmp_path: Path) -> None:
+def test_a_program_that_ends_instead_of_an_answer_is_said_to_have_died(tmp_path: Path) -> None:
     silent = tmp_path / "silent"
     silent.write_text("#!/bin/sh\nhead -c1 <&1 >/dev/null\nexit 3\n")
     silent.chmod(0o700)
-    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(accelerator.DiedError, match="ended with status 3"):
         Accelerator(silent)
+
+
+def test_closing_it_ends_the_process_and_leaves_nothing_open(native: Accelerator) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    started = Accelerator(program_of(native))
+    started.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert started._process.returncode == -signal.SIGKILL
 
 
 def test_what_has_no_room_in_the_shared_memory_is_neither_written_nor_read(native: Accelerator) -> None:
