@@ -26,7 +26,7 @@ from chalicelib.reconcile import (
     precedence,
     refusals,
 )
-from chalicelib.reconcile.gate import Ledger, Usual
+from chalicelib.reconcile.gate import Ledger, UsualStream
 from chalicelib.reconcile.hours import HOUR, HourFiles, Range
 from chalicelib.reconcile.listing import Listing
 from chalicelib.reconcile.refusals import Refusals
@@ -37,7 +37,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 NARROW = Range(NOON - HOUR, NOON + HOUR)
 SURGE = {"relevant": 500, "tweets": 600, "seconds": 60}
 KNOWN = Ledger(
-    {NOON: HourFiles(1, NOON, 100)}, {NOON.date()}, 0, Usual(10.0, 0.1), NOW - timedelta(minutes=1),
+    {NOON: HourFiles(1, NOON, 100)}, {NOON.date()}, 0, UsualStream(10.0, 0.1), NOW - timedelta(minutes=1),
     woken_at=NOON, report="former",
 )  # fmt: skip
 FORMER = {
@@ -265,7 +265,7 @@ def test_a_surge_asks_the_run_under_way_to_end_each_time_and_waits_for_it(world:
     assert world.of("sleep") == [(lock.POLL,)] * 2
 
 
-@pytest.mark.parametrize("known", [KNOWN._replace(usual=Usual(10_000.0, 0.9)), None])
+@pytest.mark.parametrize("known", [KNOWN._replace(usual=UsualStream(10_000.0, 0.9)), None])
 def test_what_is_no_surge_as_far_as_is_known_waits_and_asks_for_nothing(world: World, known: Ledger | None) -> None:
     world.known, world.held = known, 1
     look.look(None, SURGE)

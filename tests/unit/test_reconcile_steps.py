@@ -396,7 +396,7 @@ def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
 LONG_AGO = at(0) - 47 * HOUR
 BEFORE = gate.Ledger(
     {at(1): HourFiles(1, at(2), 10), at(9): HourFiles(4, at(10), 40), LONG_AGO - HOUR: HourFiles(9, LONG_AGO, 90)},
-    {date(2026, 1, 1)}, 5, gate.Usual(7.0, 0.25), at(11), check_at=at(13), report="former", took=33.0,
+    {date(2026, 1, 1)}, 5, gate.UsualStream(7.0, 0.25), at(11), check_at=at(13), report="former", took=33.0,
 )  # fmt: skip
 
 
