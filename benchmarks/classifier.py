@@ -25,6 +25,7 @@ from label_prep import evaluate, label, near, train
 
 SEED = 2015
 ROUNDS = 5
+OFFERED = 20
 SCORES = ("F1, CF", "AUC, CF", "AUC, T6", "AUC, T26", "AUC, en", "AUC, es", "AUC, fr", "kind F1, T26")
 
 KEYWORDS = {
@@ -182,6 +183,18 @@ def alarms(measured: dict[str, Any]) -> list[Table]:
     return [languages, shares_table]
 
 
+def doubt(rows: pd.DataFrame) -> Table:
+    """Return how often relevance is wrong among the posts that `GET /labels` offers first, those in most doubt."""
+    first = rows.assign(doubt=(rows["probability"] - 0.5).abs()).sort_values("doubt").groupby("told").head(OFFERED)
+    table = Table(title="Relevance told wrong, of posts held out", title_justify="left")
+    for name in ("", "posts", "wrong"):
+        table.add_column(name, justify="right" if name else "left")
+    for name, some in ((f"the {OFFERED} of each kind in most doubt", first), ("all", rows)):
+        wrong = (some["probability"] >= 0.5) != (some["relevant"] == 1)
+        table.add_row(name, f"{len(some):,}", f"{wrong.mean():.1%}")
+    return table
+
+
 def run(console: Console) -> None:
     """Print the tables. Without the real tweets beside the repository, speed alone."""
     speed(console)
@@ -221,7 +234,7 @@ def run(console: Console) -> None:
     for name, cells in rows.items():
         table.add_row(name, *cells)
     console.print(table)
-    for found in alarms(scores.measured):
+    for found in (*alarms(scores.measured), doubt(scores.rows)):
         console.print(found)
     console.print(
         "CF: CrowdFlower; T6, T26: CrisisLex, means over events; en, es, fr: crises' relevant tweets against everyday "
