@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks import source
 
-TABLES = ("transform", "classifier", "places", "text_key", "situations", "label_prep", "reconcile")
+TABLES = ("transform", "cold_start", "classifier", "places", "text_key", "situations", "label_prep", "reconcile")
 MORE = ("transformer", "limits", "duplicates", "throughput", "live")
 """Tables for those who name them: they need more than requirements-dev.txt, or a machine to themselves for long."""
 

@@ -8,12 +8,9 @@ import gc
 import io
 import json
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ROOT, original, records
-from infra import package
+from benchmarks import original, records
 
 BATCH = 500  # records an event
 ROUNDS = 7  # a batch's best counts: in the others it was disturbed
-COLD_STARTS = 5
 ARN = "arn:aws:firehose:us-east-1:123456789012:deliverystream/disaster-tweets-local"
 
 Events = list[dict[str, Any]]
@@ -163,45 +158,6 @@ def measure(
     return {name: sum(seconds) / tweets * 1e6 for name, seconds in best.items()}
 
 
-COLD_START = """
-import time; began = time.perf_counter()
-import json, sys
-import app; imported = time.perf_counter() - began
-with open(sys.argv[1]) as file: event = json.load(file)
-parsed = time.perf_counter()
-app.transform(event, None)
-print(json.dumps({"import": imported, "batch": time.perf_counter() - parsed}), file=sys.stderr)
-"""
-
-
-@contextlib.contextmanager
-def bundle() -> Iterator[tuple[str, Path]]:
-    """(what it is, where it lies): the packaged bundle if there is one, else the working tree."""
-    packages = sorted((ROOT / "build").glob("**/deployment.zip"), key=lambda path: path.stat().st_mtime)
-    if not packages:
-        yield "the working tree; make package builds the bundle", ROOT
-        return
-    with tempfile.TemporaryDirectory() as directory:
-        package.unzip(packages[-1], Path(directory))
-        yield f"the bundle {packages[-1].relative_to(ROOT)}", Path(directory)
-
-
-def cold_starts(event: dict[str, Any], where: Path) -> dict[str, float]:
-    """Median seconds, in fresh interpreters, to import `app` and then to answer the first batch, AWS calls included."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        found = []
-        for turn in range(COLD_STARTS):
-            file.seek(0)
-            file.truncate()
-            json.dump(another(event, 1000 + turn), file)
-            file.flush()
-            command = [sys.executable, "-c", COLD_START, file.name]
-            environment = {**os.environ, "PYTHONPATH": str(where)}
-            done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=True)
-            found.append(json.loads(done.stderr.splitlines()[-1]))
-    return {name: statistics.median(each[name] for each in found) for name in found[0]}
-
-
 def run(console: Console) -> None:
     """Print the tables. Needs the ports of a local stack, which it starts itself."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -234,8 +190,6 @@ def run(console: Console) -> None:
             found |= measure(first, every, cpu, forget)
             found |= measure(with_file, every, time.perf_counter)
         gc.unfreeze()
-        with bundle() as (kind, where):
-            cold = cold_starts(every[0], where)
 
     a, b, _, c, d, _, f, *_ = found.values()
     table = Table(title=f"{tweets:,} tweets in batches of {BATCH}, CPU time, each in the best of {ROUNDS} rounds")
@@ -248,10 +202,6 @@ def run(console: Console) -> None:
     console.print(
         f"(d) takes {d / b:.2f} of (b)'s time and {d / c:.2f} of (c)'s; (f) takes {f / c:.2f} of (c)'s. "
         f"The accelerator is {'there' if accelerator.present() else 'absent'}."
-    )
-    console.print(
-        f"Cold start, median of {COLD_STARTS} fresh interpreters from {kind}: {cold['import']:.2f} s to import app, "
-        f"then {cold['batch']:.2f} s to answer the first batch of {BATCH}, with boto3, clients, settings, model and S3."
     )
 
 

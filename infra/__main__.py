@@ -11,7 +11,7 @@ from infra.stages import InfraError, stage
 
 def main(argv: list[str] | None = None) -> int:
     """0: done. 1: it could not go on, and says why in one line. 130: Ctrl-C."""
-    from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
     arguments = parser().parse_args(argv)
     stage_name = getattr(arguments, "stage", "")
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
     except NoCredentialsError:
         print(f"No credentials: AWS_PROFILE=mine {again} (aws configure makes a profile)", file=sys.stderr)
         return 1
-    except (InfraError, BotoCoreError) as error:
+    except (InfraError, BotoCoreError, ClientError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -235,8 +235,8 @@ def network(of: Stage) -> Iterator[Finding]:
         return
     ec2: Any = boto3.client("ec2")
     zones, needed = set(regions.zones()), regions.zones_needed(regions.region())
-    advice = f"Redshift Serverless asks for {needed}: take another region"
-    yield Finding(f"{len(zones)} availability zones for the warehouse", len(zones) >= needed, advice)
+    what = f"{len(zones)} availability zones for the warehouse: {', '.join(sorted(zones))}"
+    yield Finding(what, len(zones) >= needed, f"Redshift Serverless asks for {needed}: take another region")
     quotas: Any = boto3.client("service-quotas")
     most = int(quotas.get_service_quota(ServiceCode="vpc", QuotaCode=VPCS)["Quota"]["Value"])
     used = len(ec2.describe_vpcs()["Vpcs"])

@@ -62,7 +62,7 @@ FORMER_RPU = 8
 LEAST_BILLED = 60  # seconds, each time the warehouse wakes
 METRICS = 59  # of the transform (a tweet's kinds among them), the collector, the reconciler, erasing and the admin API
 IDLE_METRICS = 15  # of the reconciler and of erasing, which measure though nothing comes
-ALARMS = 23
+ALARMS = 24
 ADDRESSES = 3  # of a public workgroup: one a subnet is assumed, AWS doesn't say
 
 

@@ -117,6 +117,7 @@ PEOPLE: dict[str, tuple[Grant, ...]] = {
                 *("logs:DescribeLogGroups", "cloudwatch:GetMetricStatistics", "cloudwatch:DescribeAlarms"),
                 *("lambda:ListFunctions", "firehose:ListDeliveryStreams", "secretsmanager:GetRandomPassword"),
                 *("ssm:DescribeParameters", "ssm:GetParametersByPath", "redshift:DescribeClusters"),
+                "redshift:DescribeOrderableClusterOptions",
             ),
             ("*",),
             why="a key's ARN is a random id, and what lists or looks knows no resource",

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from infra.stages import InfraError, Stage
 
@@ -96,25 +97,41 @@ def _partition_of(region: str) -> str:
     return boto3.Session().get_partition_for_region(region)
 
 
-WITHOUT_WAREHOUSES = frozenset({"use1-az3", "apne1-az3", "cac1-az3", "usw1-az2"})
-"""Zone IDs that are left out. Redshift Serverless is in some zones only, and its documentation says so without naming
-them (docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html); these are the zones that newer
-services are commonly refused in. Where AWS refuses another one, set `Zones` of the stage in infra/stages.json.
-"""
 SUBNETS = 3
 
 
 def zones() -> list[str]:
     """Return the names of the zones for the three subnets, chosen by their IDs; where a Region has two, one is twice.
 
-    A zone's name means another zone in each account, its ID does not.
+    A zone's name means another zone in each account, its ID does not. AWS says that Redshift Serverless is in some
+    zones only, and names none (docs.aws.amazon.com/redshift/latest/mgmt/serverless-usage-considerations.html). So the
+    account is asked in which zones there is Redshift at all. Where AWS still refuses one, `Zones` of the stage in
+    infra/stages.json names others.
     """
     ec2: Any = boto3.client("ec2")
     filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
     there = ec2.describe_availability_zones(Filters=filters)["AvailabilityZones"]
-    fit = {zone["ZoneId"]: zone["ZoneName"] for zone in there if zone["ZoneId"] not in WITHOUT_WAREHOUSES}
+    redshift = with_redshift()
+    fit = {zone["ZoneId"]: zone["ZoneName"] for zone in there if not redshift or zone["ZoneName"] in redshift}
     names = [fit[identity] for identity in sorted(fit)][:SUBNETS]
     return (names * SUBNETS)[:SUBNETS]
+
+
+def with_redshift() -> set[str]:
+    """Return the names of the zones in which RA3 clusters can be ordered; none where that can't be asked.
+
+    They keep their data in managed storage, as Redshift Serverless does.
+    docs.aws.amazon.com/redshift/latest/APIReference/API_OrderableClusterOption.html
+    """
+    redshift: Any = boto3.client("redshift")
+    try:
+        pages = redshift.get_paginator("describe_orderable_cluster_options").paginate()
+        options = [each for page in pages for each in page["OrderableClusterOptions"]]
+    except ClientError:
+        return set()
+    return {
+        zone["Name"] for each in options if each["NodeType"].startswith("ra3") for zone in each["AvailabilityZones"]
+    }
 
 
 def zones_needed(name: str) -> int:

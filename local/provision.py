@@ -26,7 +26,7 @@ BUFFER_SECONDS = 1
 GRACE_SECONDS = 60  # more than buffering and COPY's retries together
 LOAD_SECONDS = 0  # nobody here pays for a warehouse that wakes
 
-FIREHOSE_USER = f"firehose_{STAGE}"
+FIREHOSE = warehouse.Login(f"firehose_{STAGE}", "Local-firehose-1", "")
 
 RENAMED = {
     "S3Configuration": ("S3Update", "S3DestinationDescription"),
@@ -100,7 +100,7 @@ def create(firehose: Any, name: str, kind: str, wanted: dict[str, Any], **how: A
     (destination,) = stream["Destinations"]
     known: Any = destination.get(f"{kind}DestinationDescription", {})
     update = {RENAMED.get(key, (key, key))[0]: value for key, value in wanted.items()}
-    described = {RENAMED.get(key, (key, key))[1]: value for key, value in wanted.items() if key != "Password"}
+    described = {RENAMED.get(key, (key, key))[1]: value for key, value in wanted.items()}
     if not says(known, described):
         firehose.update_destination(
             DeliveryStreamName=name,
@@ -115,7 +115,7 @@ def users(house: Warehouse) -> None:
 
     What they may in the schema they are given as soon as the migrations have made it.
     """
-    of, login = Stage(STAGE, {}), warehouse.Login(FIREHOSE_USER, "", "")
+    of, login = Stage(STAGE, {}), FIREHOSE
     known = {name for (name,) in house.ask("SELECT usename FROM main.local_users", {})}
     roles = {name for (name,) in house.ask("SELECT role_name FROM main.local_roles", {})}
     for sql in (*warehouse.users(of, known, login), *warehouse.migrator(of, roles)):
@@ -146,8 +146,8 @@ def redshift(transform_arn: str) -> dict[str, Any]:
     return {
         "RoleARN": role("firehose"),
         "ClusterJDBCURL": f"jdbc:redshift://{NAME}.{ACCOUNT}.us-east-1.redshift-serverless.amazonaws.com:5439/{DATABASE}",
-        "Username": FIREHOSE_USER,
-        "Password": "Not-checked-1",
+        "Username": FIREHOSE.user,
+        "Password": FIREHOSE.password,
         "CopyCommand": {
             "DataTableName": TABLE,
             "DataTableColumns": ",".join(NAMES),

@@ -14,10 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from local.aws import callers, disk, faults, wsgi
 from local.terminal import option
+
+if TYPE_CHECKING:
+    from local.aws.firehose.settings import Login
 
 REGION = "us-east-1"
 STAGE = "local"
@@ -170,8 +173,9 @@ class LocalAws:
             serving.wait()  # what the last run left is delivered at once, but functions need the endpoint
             return runs.invoke(name, event)
 
-        def copied(sql: str) -> int:
-            return house.execute(sql, provision.FIREHOSE_USER)
+        def copied(sql: str, login: Login) -> int:
+            house.log_in(login.username, login.password)
+            return house.execute(sql, login.username)
 
         with _readable(self.home / "firehose"):
             self._deliveries = firehose.install(self.home, invoke, store.put, copied, self.faults)

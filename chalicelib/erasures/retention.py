@@ -17,8 +17,8 @@ MOST_DAYS = 31  # removed in one pass, a transaction each
 LATEST = 2 * DAY  # after its file's hour a row may arrive: see chalicelib/reconcile/hours.py
 
 SQL = sections("erasures/retention")
-OLD = ("tweets", "repeated", "files", "hours", "findings", "reconciliations")
-"""What is removed, in this order: the rows, and the reconciler's books of them."""
+OLD = ("tweets", "repeated", "shown", "files", "hours", "findings", "reconciliations")
+"""What is removed, in this order: the rows, and the books of them."""
 
 
 def remove_old(now: datetime, deadline: float) -> int:
@@ -41,7 +41,7 @@ def remove_old(now: datetime, deadline: float) -> int:
 
 
 def remove(before: datetime) -> None:
-    """Remove the rows of files of hours before a midnight, and the reconciler's books of that time."""
+    """Remove the rows of files of hours before a midnight, and the books of that time."""
     given = {
         "before": times.sql(before),
         "latest": times.sql(before + LATEST),

@@ -13,7 +13,7 @@ from chalicelib.warehouse import copy, data_api
 from chalicelib.warehouse.statements import sections
 
 SQL = sections("erasures/rows")
-ERASE = ("erase_tweets", "erase_repeated", "erase_notes")
+ERASE = ("erase_tweets", "erase_repeated", "erase_notes", "erase_shown")
 """All tables with tweets' rows, the copies that a view hides included, and what people noted of them."""
 
 

@@ -10,6 +10,11 @@ from infra.conformance.asking import DiffersError, Place, check
 MOST_BYTES = 51_200
 KEPT = {"Bucket": "BucketName", "Namespace": "NamespaceName", "AdminLogs": "LogGroupName"}
 """What outlives its stack, and which property names it."""
+CREATE_ONLY = (
+    *("DeliveryStreamName", "DeliveryStreamType", "DatabaseSourceConfiguration", "DirectPutSourceConfiguration"),
+    *("KinesisStreamSourceConfiguration", "MSKSourceConfiguration"),
+)
+"""Of a delivery stream, beside properties of destinations that no stage has."""
 
 
 @lru_cache(1)
@@ -48,6 +53,16 @@ def what_is_imported_has_a_literal_name(place: Place) -> None:
         found = sent(place)["Resources"][name]["Properties"][named_by]
         if not isinstance(found, str):
             raise DiffersError(f"{named_by} of {name} is {found}")
+
+
+@check
+def no_delivery_replaces_the_stream(place: Place) -> None:  # noqa: ARG001 - every check takes it
+    """A property that is create-only is the same whichever the delivery: else the stream would have to be made anew."""
+    streams = [template.resources(Delivery=each)["Stream"]["Properties"] for each in ("reconcile", "firehose")]
+    for name in CREATE_ONLY:
+        one, other = (stream.get(name) for stream in streams)
+        if one != other:
+            raise DiffersError(f"{name} is {one} with reconcile and {other} with firehose")
 
 
 @check

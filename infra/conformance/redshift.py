@@ -54,6 +54,13 @@ def some_statements_run_in_no_transaction(place: Place) -> str:
 
 
 @check
+def isolation_is_by_snapshots(place: Place) -> None:
+    """The isolation level of a new database is Snapshot Isolation."""
+    query = "SELECT TRIM(isolation_level) FROM stv_db_isolation_level WHERE db_name = 'tweets'"
+    yes(place, [["Snapshot Isolation"]], query)
+
+
+@check
 def truncate_commits(place: Place) -> None:
     """TRUNCATE commits the transaction that it is in, and what came before it."""
     no(place, "INSERT INTO {schema}.u (n) VALUES (1)", "TRUNCATE {schema}.u", "SELECT * FROM {schema}.nowhere")

@@ -137,7 +137,7 @@ def _query(query: Mapping[str, Any]) -> MetricDataQuery:
         dimensions = [Dimension(each["Name"], each["Value"]) for each in stat["Metric"].get("Dimensions", [])]
         named = Metric(stat["Metric"]["MetricName"], stat["Metric"]["Namespace"], dimensions)
         metric = MetricStat(named, stat["Period"], stat["Stat"], stat.get("Unit"))
-    shown = "true" if query.get("ReturnData", True) else "false"
+    shown = query.get("ReturnData", True)
     return MetricDataQuery(
         query["Id"], query.get("Label", ""), query.get("Period"), shown, query.get("Expression"), metric
     )

@@ -50,6 +50,8 @@ def _application(service: Any) -> Any:
         raise UnknownServiceError
     if service == "apigateway":
         patches.import_chalices_api()
+    if service == "events":
+        patches.rules_as_they_are_listed()
     if service == "cloudformation":
         patches.change_sets_of_one_name()
     return create_backend_app(service)

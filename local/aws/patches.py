@@ -5,6 +5,7 @@ tests/local/test_local_patches.py fails when a new moto no longer has what is ch
 
 from __future__ import annotations
 
+import json
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
@@ -128,11 +129,38 @@ def import_chalices_api() -> None:
 
 
 def as_openapi3(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the OpenAPI document with what moto insists on; its paths are the same in both versions."""
+    """Return the OpenAPI document with what moto insists on; its paths are the same in both versions.
+
+    What a method calls is of the types that the API's own enumeration has, in capitals.
+    """
     document = {**document, "info": {"description": "", **document.get("info", {})}}
     if document.pop("swagger", None):
         document["openapi"] = "3.0.1"
+    for methods in document.get("paths", {}).values():
+        for method in methods.values():
+            if isinstance(method, dict) and (integration := method.get("x-amazon-apigateway-integration")):
+                integration["type"] = integration["type"].upper()
     return document
+
+
+@cache
+def rules_as_they_are_listed() -> None:
+    """Once a process, before EventBridge's first request. moto lists who made a rule, which DescribeRule alone tells.
+
+    docs.aws.amazon.com/eventbridge/latest/APIReference/API_Rule.html
+    """
+    from moto.events.responses import EventsHandler
+
+    original = EventsHandler.list_rules
+
+    def list_rules(self: Any) -> Any:
+        body, *rest = original(self)
+        said = json.loads(body)
+        for rule in said["Rules"]:
+            rule.pop("CreatedBy", None)
+        return json.dumps(said), *rest
+
+    EventsHandler.list_rules = list_rules
 
 
 @cache

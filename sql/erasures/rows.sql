@@ -245,3 +245,13 @@ WHERE
         FROM disaster.disaster_tweets AS t
         INNER JOIN erased_line AS l ON t.s3_key = l.s3_key AND t.s3_line = l.s3_line
     );
+
+-- name: erase_shown
+-- A situation is shown by no post that is gone. Its figures stay, for they are nobody's.
+DELETE FROM disaster.situation_post
+WHERE
+    tweet_key IN (
+        SELECT t.tweet_key
+        FROM disaster.disaster_tweets AS t
+        INNER JOIN erased_line AS l ON t.s3_key = l.s3_key AND t.s3_line = l.s3_line
+    );

@@ -9,7 +9,7 @@ import pytest
 from infra.conformance import CHECKS
 from tests.support import ROOT
 
-SOURCE = re.compile(r"(docs\.aws\.amazon\.com|github\.com)/\S+")
+SOURCE = re.compile(r"(docs\.aws\.amazon\.com|repost\.aws/knowledge-center|github\.com)/\S+")
 TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 
 

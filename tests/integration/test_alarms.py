@@ -60,6 +60,7 @@ def watched(buffer: int) -> dict[str, dict[str, Watched]]:
         "ReconcileErrors": {"": Watched(900, 0, 3)},
         "ReconcileIncomplete": {"": Watched(900, 0, 1)},
         "ReconcileSilent": {"": Watched(900, 1, None)},
+        "SituationsFail": {"": Watched(900, None, 1)},
         "ErasuresLate": {"": Watched(HOUR, 600, 50_000)},
         "EraseErrors": {"": Watched(HOUR, 0, 3)},
         "EraseSilent": {"": Watched(HOUR, 1, None)},

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from chalicelib.columns import NAMES
 from chalicelib.settings import Settings
 from chalicelib.warehouse import copy
+from infra.conformance.deployment import CREATE_ONLY
 from infra.stages import Stage
 from tests.support import ROOT
 from tests.support.infra_templates import DATA_PLANE, bundle, data_plane, of_type, translated
@@ -93,6 +95,19 @@ def test_the_stream_has_one_name_and_one_destination_whichever_the_delivery(deli
     kinds = {name for name in properties if name.endswith("DestinationConfiguration")}
     expected = "RedshiftDestinationConfiguration" if delivery == "firehose" else "ExtendedS3DestinationConfiguration"
     assert kinds == {expected}
+
+
+def test_what_is_create_only_is_what_the_schema_says() -> None:
+    """A change of source makes the stream anew, so it is refused and told; a change of delivery must not."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::KinesisFirehose::DeliveryStream").schema
+    said = {name.removeprefix("/properties/") for name in schema["createOnlyProperties"]}
+    assert {name for name in said if "/" not in name} == set(CREATE_ONLY)
+    assert not {name.split("/")[0] for name in said if "/" in name} & set(data_plane()["Stream"]["Properties"])
+    direct, kinesis = (data_plane(Source=source)["Stream"]["Properties"] for source in ("DirectPut", "Kinesis"))
+    assert {name for name in CREATE_ONLY if direct.get(name) != kinesis.get(name)} == {
+        "DeliveryStreamType",
+        "KinesisStreamSourceConfiguration",
+    }
 
 
 def test_the_default_delivery_is_the_one_that_the_code_takes_for_the_default() -> None:
@@ -281,6 +296,7 @@ def test_alarms_watch_metrics_that_the_code_emits() -> None:
         "Tweets",
         "Fallbacks",
         "ServerErrors",
+        "SituationsFailed",
     }
     assert [metric for metric in watched if f'"{metric}"' not in source] == []
 

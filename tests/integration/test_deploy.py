@@ -24,6 +24,7 @@ from botocore.validate import ParamValidator
 from rich.console import Console
 
 from chalicelib.warehouse import migrations
+from infra import __main__ as operator
 from infra import (
     admin,
     checks,
@@ -299,6 +300,18 @@ def test_the_warehouse_has_4_rpu_where_the_region_has_them_unless_the_stage_says
         monkeypatch.setenv("AWS_DEFAULT_REGION", region)
         assert data_plane.parameters(DEV)["BaseCapacity"] == rpu
         assert data_plane.parameters(Stage("dev", {"BaseCapacity": "16"}))["BaseCapacity"] == "16"
+
+
+@pytest.mark.parametrize("command", [["destroy", "--yes"], ["conformance"], ["policies", "--copy", "analyst"]])
+def test_what_aws_refuses_is_told_in_a_line(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may not sees which call was refused, and no traceback."""
+    refused_call = ClientError({"Error": {"Code": "AccessDenied", "Message": "You may not"}}, "DescribeStacks")
+    monkeypatch.setattr(operator, "run", mock.Mock(side_effect=refused_call))
+    assert operator.main([*command, "--stage", "dev"]) == 1
+    said = "An error occurred (AccessDenied) when calling the DescribeStacks operation: You may not\n"
+    assert capsys.readouterr() == ("", said)
 
 
 def test_without_a_region_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,18 @@ def test_what_is_erased_is_in_no_store_and_its_row_stays_as_a_tombstone(world: W
     assert list(world.versions(requests.key(asked))) == []
 
 
+def test_a_situation_is_shown_by_no_post_that_was_erased(world: World) -> None:
+    gone, stays = world.post(), world.post()
+    world.send(record(gone, stays))
+    keys = [row["tweet_key"] for post in (gone, stays) for row in rows(post)]
+    for nth, key in enumerate(keys, 1):
+        tweet_files.execute(f"INSERT INTO disaster.situation_post VALUES ('{gone['user_id']}', {nth}, '{key}', 2)")
+    world.erase(gone)
+    erase()
+    query = f"SELECT tweet_key FROM disaster.situation_post WHERE situation_id = '{gone['user_id']}'"
+    assert [row["tweet_key"] for row in data_api.query(query)] == keys[1:]
+
+
 def test_all_of_a_user_goes_and_nobody_elses(world: World) -> None:
     user = f"did:plc:{secrets.token_hex(12)}"
     gone = [world.post(user_id=user) for _ in range(3)]

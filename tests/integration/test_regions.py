@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from infra import data_plane, package, regions, runtime, sdk
 from infra.stages import Stage
 
 
-def available(monkeypatch: pytest.MonkeyPatch, **zones: str) -> None:
-    """Let the Region have zones, by ID."""
+def available(monkeypatch: pytest.MonkeyPatch, *, redshift: str | None = None, **zones: str) -> None:
+    """Let the Region have zones, by ID, and let RA3 clusters be ordered in those of some names."""
     there = [{"ZoneId": identity.replace("_", "-"), "ZoneName": name} for identity, name in zones.items()]
-    ec2 = SimpleNamespace(describe_availability_zones=lambda Filters: {"AvailabilityZones": there})
-    monkeypatch.setattr(boto3, "client", lambda _: ec2)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    ec2 = boto3.client("ec2")
+    stub = Stubber(boto3.client("redshift"))
+    if redshift is None:
+        stub.add_client_error("describe_orderable_cluster_options", "AccessDenied")
+    else:
+        named = [{"Name": name} for name in redshift]
+        options = [
+            {"NodeType": "ra3.large", "AvailabilityZones": named[:1]},
+            {"NodeType": "ra3.4xlarge", "AvailabilityZones": named},
+            {"NodeType": "dc2.large", "AvailabilityZones": [{"Name": name} for name in zones.values()]},
+        ]
+        for page, marker in ((options[:1], {"Marker": "more"}), (options[1:], {})):
+            stub.add_response("describe_orderable_cluster_options", {"OrderableClusterOptions": page, **marker})
+    stub.activate()
+    ec2.describe_availability_zones = lambda Filters: {"AvailabilityZones": there}
+    monkeypatch.setattr(boto3, "client", {"ec2": ec2, "redshift": stub.client}.__getitem__)
 
 
 def test_zones_are_chosen_by_their_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names mean other zones in each account."""
-    available(monkeypatch, use1_az4="a", use1_az3="b", use1_az1="c", use1_az6="d", use1_az2="e")
+    available(monkeypatch, use1_az4="a", use1_az1="c", use1_az6="d", use1_az2="e")
+    assert regions.zones() == ["c", "e", "a"]
+
+
+def test_a_zone_without_redshift_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    available(monkeypatch, redshift="acde", use1_az4="a", use1_az3="b", use1_az1="c", use1_az6="d", use1_az2="e")
     assert regions.zones() == ["c", "e", "a"]
 
 
 def test_two_zones_are_enough_in_us_west_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    available(monkeypatch, usw1_az1="b", usw1_az3="a")
+    available(monkeypatch, redshift="ba", usw1_az1="b", usw1_az3="a")
     assert regions.zones() == ["b", "a", "b"]
-    assert len(set(regions.zones())) == regions.zones_needed("us-west-1") == 2
+    assert regions.zones_needed("us-west-1") == 2
     assert regions.zones_needed("us-east-1") == 3
 
 

@@ -54,6 +54,25 @@ def test_old_rows_go_with_their_books_and_the_others_stay(kept: int) -> None:
     assert retention.remove_old(NOW, time.monotonic() + 60) == 0
 
 
+def test_the_posts_that_show_a_situation_go_with_its_time_and_its_figures_stay(kept: int) -> None:
+    for name, last in (("old", LIMIT - timedelta(minutes=5)), ("young", LIMIT)):
+        at = f"'{last:%Y-%m-%d %H:%M:%S}'"
+        files.execute(
+            "INSERT INTO disaster.situation (situation_id, kind, began_at, peak_at, last_at, posts, distinct_texts,"
+            " peak_posts, peak_texts, expected_texts, severity, opened_at, opened_by, seen_at)"
+            f" VALUES ('{name}', 'flood', '2023-01-30 00:00:00', {at}, {at}, 9, 9, 9, 9, 1, 'minor', {at}, 'r', {at})"
+        )
+        files.execute(f"INSERT INTO disaster.situation_post VALUES ('{name}', 1, '{name:0>32}', 2)")
+    retention.remove(LIMIT)
+    shown = data_api.query(
+        "SELECT situation_id AS id FROM disaster.situation_post WHERE situation_id IN ('old', 'young')"
+    )
+    kept_on = data_api.query("SELECT situation_id AS id FROM disaster.situation WHERE situation_id IN ('old', 'young')")
+    assert ([row["id"] for row in shown], len(kept_on)) == (["young"], 2)
+    for table in ("situation", "situation_post"):
+        files.execute(f"DELETE FROM disaster.{table} WHERE situation_id IN ('old', 'young')")
+
+
 def test_a_file_s_rows_go_together_though_they_arrived_on_two_days(kept: int) -> None:
     across = loaded(LIMIT - timedelta(hours=1))
     files.execute(

@@ -16,6 +16,8 @@ OPERATIONS = {
     "PutRecordBatch": "firehose",
     "ListObjectsV2": "s3",
     "ClassifyDocument": "comprehend",
+    "ListTopics": "sns",
+    "DescribeVpcs": "ec2",
 }
 
 
@@ -34,12 +36,18 @@ def wrong(operation: str, body: Any, status: int = 200, **headers: str) -> list[
 
 GOOD = {"Id": "1", "Status": "FINISHED", "CreatedAt": 1.5, "HasResultSet": True}
 LISTED = "<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents><KeyCount>1</KeyCount></ListBucketResult>"
+TOPICS = """<ListTopicsResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><ListTopicsResult><Topics><member>
+<TopicArn>a</TopicArn></member></Topics></ListTopicsResult></ListTopicsResponse>"""
+VPCS = """<DescribeVpcsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId><vpcSet><item>
+<vpcId>v</vpcId><isDefault>true</isDefault></item></vpcSet></DescribeVpcsResponse>"""
 
 
 def test_what_aws_could_answer_is_fine() -> None:
     assert wrong("DescribeStatement", GOOD) == []
     assert wrong("GetStatementResult", {"Records": [[{"longValue": 1}, {"isNull": True}]]}) == []
     assert wrong("ListObjectsV2", LISTED) == []
+    assert wrong("ListTopics", TOPICS) == []
+    assert wrong("DescribeVpcs", VPCS) == []
     assert wrong("DescribeStatement", {"__type": "ResourceNotFoundException"}, 400) == []
     assert wrong("DescribeStatement", "{}", 400, x_amzn_errortype="ValidationException:http://x") == []
 
@@ -58,6 +66,9 @@ def test_what_aws_could_answer_is_fine() -> None:
         ("GetStatementResult", {"Records": [[{"blobValue": "?"}]]}, "no base64"),
         ("PutRecordBatch", {"FailedPutCount": 0}, "needs RequestResponses"),
         ("ListObjectsV2", LISTED.replace("Size", "Length"), "Object has no member Length"),
+        ("ClassifyDocument", {"Classes": [{"Name": 1}]}, "no text: 1"),
+        ("ListTopics", TOPICS.replace("TopicArn", "Topic"), "Topic has no member Topic"),
+        ("DescribeVpcs", VPCS.replace("true", "yes"), "no boolean: yes"),
         ("ListObjectsV2", LISTED.replace(">1</Size", ">many</Size"), "no integer: many"),
     ],
 )

@@ -75,6 +75,18 @@ def with_error_prefix(patch: Patch) -> None:
     patch.setattr(template, "resources", resources)
 
 
+def with_another_type(patch: Patch) -> None:
+    """Let the type of the stream follow the delivery."""
+    original = template.resources
+
+    def resources(**parameters: str) -> Any:
+        found = original(**parameters)
+        found["Stream"]["Properties"]["DeliveryStreamType"] = parameters["Delivery"]
+        return found
+
+    patch.setattr(template, "resources", resources)
+
+
 def setting(owner: Any, name: str, value: Any) -> Callable[[Patch], None]:
     return lambda patch: patch.setattr(owner, name, value)
 
@@ -129,7 +141,12 @@ def same_change_sets(patch: Patch) -> None:
 
 
 def known_to_all(patch: Patch) -> None:
-    patch.setattr(comprehend.Comprehend, "_find", lambda *_: {"Status": "TRAINED", "EndpointArn": "a", "ModelArn": "b"})
+    """Find what there is none of, as trained and in service."""
+
+    def found(_: Any, kind: str, *__: Any) -> dict[str, str]:
+        return {"Status": "IN_SERVICE" if kind == "endpoints" else "TRAINED", "EndpointArn": "a", "ModelArn": "b"}
+
+    patch.setattr(comprehend.Comprehend, "_find", found)
 
 
 def failures_elsewhere(patch: Patch) -> None:
@@ -213,6 +230,14 @@ def no_transaction(patch: Patch) -> None:
     patch.setattr(database.Session, "_transaction", each)
 
 
+def serializable(patch: Patch) -> None:
+    """Show the other level."""
+    original = dialect._statements
+    translated_otherwise(
+        "_statements", lambda tree: (sql.replace("TRIM(isolation_level)", "'Serializable'") for sql in original(tree))
+    )(patch)
+
+
 def no_reconciliation(patch: Patch) -> None:
     def fail(*_: Any) -> None:
         raise WarehouseError("no such table")
@@ -231,6 +256,7 @@ TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
     "the_template_fits_into_one_request": without(r"\Z", "# " + "x" * 10_000),
     "a_rolled_back_creation_keeps_nothing": without("RetainExceptOnCreate", "Retain"),
     "what_is_imported_has_a_literal_name": without("nothing at all|(?=)", ""),
+    "no_delivery_replaces_the_stream": with_another_type,
     "no_region_is_looked_up": without(r"\Z", "# !FindInMap [Firehose, !Ref AWS::Region, Address]"),
     "copy_takes_no_statupdate": without("COMPUPDATE OFF", "COMPUPDATE OFF STATUPDATE OFF"),
     "stream_of_the_template_is_accepted": with_error_prefix,
@@ -241,6 +267,7 @@ TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
     "a_batch_of_puts_has_bounds": unlimited(responses, "MOST_BATCH_BYTES"),
     "a_batch_for_a_data_stream_has_bounds": unlimited(kinesis, "MOST_BATCH_BYTES"),
     "some_statements_run_in_no_transaction": setting(strict, "check_transaction", nothing),
+    "isolation_is_by_snapshots": serializable,
     "truncate_commits": setting(strict, "TRUNCATE", re.compile("never")),
     "an_encoding_fits_its_type": setting(strict, "check_design", nothing),
     "super_is_no_key": setting(strict, "check_design", nothing),

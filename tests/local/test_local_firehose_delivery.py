@@ -18,8 +18,20 @@ from moto.core.exceptions import ServiceException
 from local.aws.firehose import stream as module
 from local.aws.firehose.buffer import Hints
 from local.aws.firehose.journal import Journal
-from local.aws.firehose.settings import Processor
-from tests.support.firehose_in_memory import FUNCTION, REDSHIFT, S3, WITH_BACKUP, World, deliver, stream, until, upper
+from local.aws.firehose.logins import Logins
+from local.aws.firehose.settings import Login, Processor
+from tests.support.firehose_in_memory import (
+    COPY,
+    FUNCTION,
+    REDSHIFT,
+    S3,
+    WITH_BACKUP,
+    World,
+    deliver,
+    stream,
+    until,
+    upper,
+)
 
 NEVER = Hints(3 * 1024 * 1024, 900.0)
 HOUR = r"\d{4}/\d\d/\d\d/\d\d"
@@ -174,7 +186,7 @@ def test_one_copy_at_a_time_takes_all_that_wait(path: Path) -> None:
     world, at_once, most = World(), 0, 0
     began, go_on = threading.Event(), threading.Event()
 
-    def slow(sql: str) -> int:
+    def slow(sql: str, _: Login) -> int:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
@@ -319,3 +331,32 @@ def test_many_producers_at_once(path: Path) -> None:
     assert sorted(lines) == sorted(b"%d-%d" % (n, i) for n in range(6) for i in range(30) for _ in range(5))
     ids = [record["recordId"] for event in world.events for record in event["records"]]
     assert len(ids) == len(set(ids)) == 900
+
+
+def test_a_secret_is_read_again_after_ten_minutes(path: Path) -> None:
+    """docs.aws.amazon.com/firehose/latest/dev/secrets-manager-how.html"""
+    world, seconds = World(), 0.0
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:firehose-abcdef"
+    world.outside = world.outside._replace(login=Logins(world.secrets.__getitem__, lambda: seconds))
+    with stream(path, world, replace(REDSHIFT, copy=replace(COPY, login=arn))) as running:
+        for at, password in (
+            (0.0, "first"),
+            (599.9, "second"),
+            (600.0, "second"),
+            (1199.9, "third"),
+            (1200.0, "third"),
+        ):
+            seconds, world.secrets[arn] = at, json.dumps({"username": "firehose", "password": password})
+            running.take([b"tweet"])
+            deliver(running)
+    assert [login.password for login in world.logins] == ["first", "first", "second", "second", "third"]
+
+
+def test_a_copy_fails_until_the_secret_can_be_read(path: Path) -> None:
+    world = World()
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:firehose-abcdef"
+    with stream(path, world, replace(REDSHIFT, copy=replace(COPY, login=arn, retry_seconds=0.0))) as running:
+        running.take([b"tweet"])
+        deliver(running)
+    assert world.statements == []
+    assert len(world.keys("delivery/errors/manifests/")) == 1

@@ -98,6 +98,15 @@ def test_a_change_set_of_the_same_name_is_refused() -> None:
         exec(twice, {})
 
 
+def test_a_rule_is_listed_without_who_made_it() -> None:
+    patches.rules_as_they_are_listed()
+    code = (
+        "from moto.events.models import Rule; "
+        "print('CreatedBy' in Rule('r', '1', 'us-east-1', '', None, '', None, '', None, None).describe())"
+    )
+    assert unpatched(code) == "True", "moto keeps it from lists itself now: drop rules_as_they_are_listed"
+
+
 def test_chalices_api_is_imported() -> None:
     patches.import_chalices_api()
     from chalice.deploy.swagger import SwaggerGenerator

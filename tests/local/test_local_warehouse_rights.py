@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
@@ -141,6 +142,30 @@ def test_what_is_rolled_back_is_no_right(house: Users) -> None:
     assert "permission denied" in house.refused("reader", "SELECT n FROM own.t")
 
 
+@pytest.mark.parametrize(
+    ("given", "password", "fits"),
+    [
+        ("'Correct1Horse'", "Correct1Horse", True),
+        ("'Correct1Horse'", "Correct2Horse", False),
+        (f"'{warehouse.hashed('Correct1Horse', bytes(32))}'", "Correct1Horse", True),
+        (f"'{warehouse.hashed('Correct1Horse', bytes(32))}'", "Correct2Horse", False),
+        ("'md52d706366efeb2b97c1d6ce6ed1f66675'", "ez", True),  # of "ezu1": the password and then the user
+        ("DISABLE", "disable", False),
+    ],
+)
+def test_who_logs_in_needs_the_password_that_was_given_last(
+    house: Users, given: str, password: str, fits: bool
+) -> None:
+    """docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html"""
+    for sql in ("CREATE USER u1 PASSWORD 'Another1Horse'", f"ALTER USER u1 PASSWORD {given}"):
+        house.by(None, sql)
+    with nullcontext() if fits else pytest.raises(WarehouseError, match='password authentication failed for user "u1"'):
+        house.warehouse.log_in("u1", password)
+    house.by(None, "DROP USER u1")
+    with pytest.raises(WarehouseError, match="authentication failed"):
+        house.warehouse.log_in("u1", password)
+
+
 # ---- what the deployment grants
 
 
@@ -182,7 +207,7 @@ def test_functions_may_what_they_need(deployed: Users, function: str, sql: str, 
 
 
 def test_firehose_may_insert_and_nothing_else(deployed: Users) -> None:
-    user = provision.FIREHOSE_USER
+    user = provision.FIREHOSE.user
     assert "permission denied" in deployed.refused(user, "SELECT * FROM disaster.disaster_tweets")
     assert "permission denied" in deployed.refused(user, "DELETE FROM disaster.disaster_tweets")
     assert "permission denied" in deployed.refused(user, "INSERT INTO disaster.finding SELECT * FROM disaster.finding")

@@ -12,6 +12,7 @@ import pytest
 
 from local.aws.warehouse import UnsupportedError, WarehouseError, query
 from local.aws.warehouse.dialect import names
+from local.aws.warehouse.locks import Mode, Turn
 from tests.support.warehouses import Scratch, scratch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Arrow output on a DB-API result")
@@ -327,12 +328,13 @@ def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:
     assert records == [[{"longValue": 1}, {"longValue": 1}]]
 
 
-def test_who_is_interrupted_while_waiting_for_a_turn_to_write_never_writes(house: Scratch) -> None:
+def test_who_is_interrupted_while_waiting_for_a_table_never_writes(house: Scratch) -> None:
     house.run("CREATE TABLE waiting (a INTEGER)")
-    turn = house.warehouse.turn_to_write(lambda: False)
-    with house.warehouse.session() as session, ThreadPoolExecutor() as pool, turn:
+    house.warehouse.locks.take(other := Turn(), {"public.waiting": Mode.ALONE})
+    with house.warehouse.session() as session, ThreadPoolExecutor() as pool:
         writing = pool.submit(session.run, ["INSERT INTO waiting VALUES (1)"])
         session.interrupt()
         with pytest.raises(duckdb.InterruptException):
             writing.result(10)
+    house.warehouse.locks.end(other, committed=True)
     assert house.run("SELECT * FROM waiting") == []

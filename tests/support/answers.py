@@ -17,8 +17,6 @@ from xml.etree import ElementTree
 
 import botocore.endpoint
 
-SERVICES = {"s3", "firehose", "kinesis", "redshift-data", "comprehend", "lambda", "ssm", "sns", "cloudwatch"}
-"""What the functions and the producers call."""
 COMMON = {
     *("AccessDeniedException", "IncompleteSignature", "InternalFailure", "InvalidAction", "InvalidClientTokenId"),
     *("MalformedHttpRequestException", "NotAuthorized", "OptInRequired", "RequestAbortedException"),
@@ -47,18 +45,21 @@ Complaints = Iterator[str]
 
 def complaints(operation: Any, status: int, headers: Mapping[str, str], body: bytes) -> Complaints:
     """Yield what is wrong with an answer, by the model of its operation."""
-    service = operation.service_model
     if status >= 300:
         yield from wrong_error(operation, status, headers, body)
         return
-    shape = operation.output_shape
-    if shape is None:
+    shape, protocol = operation.output_shape, operation.service_model.resolved_protocol
+    if shape is None or shape.serialization.get("payload"):
         return
-    payload = shape.serialization.get("payload")
-    if service.metadata["protocol"] == "rest-xml" and body and not payload:
-        yield from of_structure_in_xml(shape, ElementTree.fromstring(body), operation.name)
-    elif service.metadata["protocol"] in {"json", "rest-json"} and not payload:
+    if protocol in {"json", "rest-json"}:
         yield from of_value(shape, json.loads(body or b"{}"), operation.name, top=True)
+    elif body:
+        answer = ElementTree.fromstring(body)
+        for each in answer.findall("{*}requestId") if protocol == "ec2" else ():  # of the protocol, in every answer
+            answer.remove(each)
+        if wrapper := shape.serialization.get("resultWrapper"):
+            answer = next((each for each in answer if each.tag.rpartition("}")[2] == wrapper), ElementTree.Element(""))
+        yield from of_structure_in_xml(shape, answer, operation.name)
 
 
 def wrong_error(operation: Any, status: int, headers: Mapping[str, str], body: bytes) -> Complaints:
@@ -197,7 +198,7 @@ def checked() -> Iterator[list[str]]:
     def convert(response: Any, operation: Any) -> Any:
         given = original(response, operation)
         service = operation.service_model.service_name
-        if service in SERVICES and isinstance(given.get("body"), bytes):
+        if isinstance(given.get("body"), bytes):
             for complaint in complaints(operation, given["status_code"], given["headers"], given["body"]):
                 if len(found) < 20:
                     found.append(f"{service}: {complaint}")

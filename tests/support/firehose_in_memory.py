@@ -16,7 +16,8 @@ from local.aws.faults import Faults
 from local.aws.firehose.buffer import Hints
 from local.aws.firehose.delivery import Outside
 from local.aws.firehose.journal import Journal
-from local.aws.firehose.settings import Copy, Place, Processor, Settings
+from local.aws.firehose.logins import Logins
+from local.aws.firehose.settings import Copy, Login, Place, Processor, Settings
 from local.aws.firehose.stream import Stream
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:transform:$LATEST"
@@ -32,7 +33,10 @@ S3 = Settings(
     copy=None,
     backup=None,
 )
-REDSHIFT = replace(S3, copy=Copy("d.tweets", "a,b", "GZIP JSON 'auto'", "arn:aws:iam::123456789012:role/r", 5.0))
+COPY = Copy(
+    "d.tweets", "a,b", "GZIP JSON 'auto'", "arn:aws:iam::123456789012:role/r", 5.0, Login("firehose", "Secret-1")
+)
+REDSHIFT = replace(S3, copy=COPY)
 WITH_BACKUP = replace(S3, backup=Place("backup", "source/", "", gzip=True, hints=SOON))
 
 
@@ -58,10 +62,12 @@ class World:
         self.buckets: dict[str, dict[str, bytes]] = {"bucket": {}, "backup": {}}
         self.events: list[dict[str, Any]] = []
         self.statements: list[str] = []
+        self.logins: list[Login] = []
+        self.secrets: dict[str, str] = {}
         self.break_function: list[Exception] = []
         self.break_s3: list[Exception] = []
         self.break_copy: list[Exception] = []
-        self.outside = Outside(self.invoke, self.put, self.run_sql)
+        self.outside = Outside(self.invoke, self.put, Logins(self.secrets.__getitem__), self.run_sql)
 
     def invoke(self, arn: str, event: dict[str, Any]) -> Any:
         assert arn == FUNCTION
@@ -75,8 +81,9 @@ class World:
             raise self.break_s3.pop(0)
         self.buckets[bucket][key] = data
 
-    def run_sql(self, sql: str) -> int:
+    def run_sql(self, sql: str, login: Login) -> int:
         self.statements.append(sql)
+        self.logins.append(login)
         if self.break_copy:
             raise self.break_copy.pop(0)
         return 1

@@ -30,7 +30,7 @@ class Deliveries:
 
     def __init__(self, home: Path, outside: Outside, faults: Faults) -> None:
         self._home, self._outside, self._faults = home, outside, faults
-        self._copying = threading.Lock()  # one COPY at a time: into one table they would only wait for each other
+        self._copying = threading.Lock()  # one COPY at a time, and many files each: files are read into memory
         self._streams: dict[tuple[str, str], Stream] = {}
         home.mkdir(parents=True, exist_ok=True)
         for path in sorted(home.glob("*.sqlite")):

@@ -16,7 +16,7 @@ from isal import igzip
 
 from local.aws.firehose import errors, objects
 from local.aws.firehose.journal import Batch
-from local.aws.firehose.settings import Copy, Place, Settings
+from local.aws.firehose.settings import Copy, Login, Place, Settings
 from local.aws.firehose.transform import Outcome
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ class Outside(NamedTuple):
 
     invoke: Callable[[str, dict[str, Any]], Any]  # function's ARN, event
     put: Callable[[str, str, bytes], None]  # bucket, key, bytes
-    run_sql: Callable[[str], int]  # one transaction
+    login: Callable[[Copy], Login]  # with which a COPY is run
+    run_sql: Callable[[str, Login], int]  # one transaction
 
 
 def put(outside: Outside, bucket: str, key: str, data: bytes, pause: Pause) -> bool:
@@ -85,7 +86,7 @@ def load(
     while True:
         try:
             with copying:
-                outside.run_sql(sql)
+                outside.run_sql(sql, outside.login(copy))
             return True
         except Exception as error:
             log.warning("COPY into %s, attempt %d: %s", copy.table, attempt, error)

@@ -54,6 +54,14 @@ class Processor:
 
 
 @dataclass(frozen=True)
+class Login:
+    """A user of the database."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True)
 class Copy:
     """How what lies in S3 gets into Redshift."""
 
@@ -62,6 +70,7 @@ class Copy:
     options: str
     role_arn: str
     retry_seconds: float
+    login: Login | str  # or the ARN of the secret that has it
 
 
 @dataclass(frozen=True)
@@ -130,14 +139,22 @@ def processor(given: Mapping[str, Any]) -> Processor | None:
 
 
 def copy(given: Mapping[str, Any]) -> Copy:
-    command = given["CopyCommand"]
+    command, secret = given["CopyCommand"], given.get("SecretsManagerConfiguration") or {}
     return Copy(
         table=command["DataTableName"],
         columns=command.get("DataTableColumns") or "",
         options=command.get("CopyOptions") or "",
         role_arn=given["RoleARN"],
         retry_seconds=float((given.get("RetryOptions") or {}).get("DurationInSeconds", REDSHIFT_RETRY_SECONDS)),
+        login=secret["SecretARN"]
+        if secret.get("Enabled")
+        else Login(given.get("Username", ""), given.get("Password", "")),
     )
+
+
+def login(given: Mapping[str, Any]) -> Login:
+    """Return the login that the destination itself has."""
+    return Login(given.get("Username", ""), given.get("Password", ""))
 
 
 PLACES = ("S3DestinationDescription", "S3BackupDescription", "ExtendedS3DestinationDescription")

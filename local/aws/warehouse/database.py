@@ -1,11 +1,10 @@
-"""The warehouse itself: a DuckDB file, transactions on it one writer at a time, COPY and UNLOAD."""
+"""The warehouse itself: a DuckDB file, transactions on its snapshots side by side, COPY and UNLOAD."""
 
 from __future__ import annotations
 
 import re
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
@@ -16,7 +15,7 @@ import duckdb
 
 from local.aws.faults import Faults
 from local.aws.warehouse import copy as copying
-from local.aws.warehouse import rights, strict
+from local.aws.warehouse import locks, rights, strict
 from local.aws.warehouse import unload as unloading
 from local.aws.warehouse.dialect import Like, Translation, Widths, bare, is_copy, read, translate
 from local.aws.warehouse.errors import WarehouseError, in_words_of_redshift
@@ -55,6 +54,8 @@ CREATE TABLE IF NOT EXISTS main.stl_load_errors (
 CREATE OR REPLACE VIEW main.sys_load_error_detail AS
 SELECT starttime AS start_time, filename AS file_name, line_number, colname AS column_name, err_reason AS error_message
 FROM main.stl_load_errors;
+CREATE OR REPLACE VIEW main.stv_db_isolation_level AS
+SELECT 'tweets' AS db_name, 'Snapshot Isolation' AS isolation_level;
 CREATE OR REPLACE VIEW main.svv_tables AS
 SELECT table_catalog, table_schema, table_name, table_type FROM information_schema.tables;
 """
@@ -76,7 +77,7 @@ class Result(NamedTuple):
 
 
 class Warehouse:
-    """One database. Reads run side by side; transactions that write take turns, as COPYs into one table do."""
+    """One database under snapshot isolation, Redshift's default; `locks` says who waits for whom."""
 
     def __init__(
         self, path: Path, read: copying.Read, list_keys: copying.ListKeys, put: unloading.Put, faults: Faults
@@ -84,7 +85,8 @@ class Warehouse:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = duckdb.connect(str(path))
         self._read, self._list_keys, self._put, self._faults = read, list_keys, put, faults
-        self._writing = threading.Lock()
+        self.locks = locks.Locks()
+        self._views: dict[str, frozenset[str]] | None = None
         self._connection.execute("SET GLOBAL integer_division = true")
         self._connection.execute("SET GLOBAL TimeZone = 'UTC'")
         self._connection.execute("SET GLOBAL preserve_insertion_order = false")
@@ -93,9 +95,9 @@ class Warehouse:
         """Grants that are given as soon as what they name is there, and given again after whatever makes it anew."""
 
     def close(self) -> None:
-        """Wait for the transaction under way, then write everything into the file."""
-        with self._writing:
-            self._connection.close()
+        """Wait for the transactions under way, then write everything into the file."""
+        self.locks.wait_for_all()
+        self._connection.close()
 
     def execute(self, sql: str, user: str | None = None) -> int:
         """Run one statement in a transaction of its own; return how many rows it loaded or changed.
@@ -115,27 +117,45 @@ class Warehouse:
         finally:
             cursor.close()
 
+    def log_in(self, user: str, password: str) -> None:
+        """Raise WarehouseError, in PostgreSQL 8.0's words (libpq/auth.c), where that is not the user's password."""
+        found = self.ask("SELECT password FROM main.local_users WHERE usename = $user", {"user": user})
+        if not found or not rights.fits(user, password, found[0][0]):
+            raise WarehouseError(f'FATAL: password authentication failed for user "{user}"')
+
     def adopt(self, schema: str, owner: str) -> None:
         """Make what is in a schema and has no owner somebody's."""
-        with self.turn_to_write(lambda: False):
+        with self._catalog():
             self._connection.execute(ADOPT_TABLES, [owner, schema])
             self._connection.execute(ADOPT_SCHEMA, [owner, schema])
 
     def give_standing(self) -> None:
         """Give the standing grants as far as what they name is there."""
-        with self.turn_to_write(lambda: False):
+        with self._catalog():
             give_standing(self._connection, self.standing)
 
     @contextmanager
-    def turn_to_write(self, given_up: Callable[[], bool]) -> Iterator[None]:
-        """Wait for it. Raises duckdb.InterruptException once nobody wants it any more."""
-        while not self._writing.acquire(timeout=0.05):
-            if given_up():
-                raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+    def _catalog(self) -> Iterator[None]:
+        turn = locks.Turn()
+        self.locks.take(turn, {locks.CATALOG: locks.Mode.CHANGE})
         try:
             yield
         finally:
-            self._writing.release()
+            self.locks.end(turn, committed=True)
+
+    def views(self) -> Mapping[str, frozenset[str]]:
+        """Return the tables that each view reads."""
+        if self._views is None:
+            cursor = self._connection.cursor()
+            try:
+                self._views = locks.views(cursor)
+            finally:
+                cursor.close()
+        return self._views
+
+    def forget_views(self) -> None:
+        """Read the views anew when somebody asks for them."""
+        self._views = None
 
     def ask(self, sql: str, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
         """Run a SELECT in DuckDB's own SQL; return its rows."""
@@ -201,6 +221,7 @@ class Session:
     def __init__(self, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection, user: str | None = None) -> None:
         self._warehouse, self._cursor = warehouse, cursor
         self._user, self._book = user, rights.Book(cursor, user)
+        self._turn = locks.Turn()
         self._interrupted = False
 
     def interrupt(self) -> None:
@@ -223,10 +244,8 @@ class Session:
             except WarehouseError as error:
                 raise StatementError(str(error), number) from error
         planned = [None if is_copy(sql) else self._translated(n, sql, parameters) for n, sql in enumerate(statements)]
-        if all(each is not None and each.reads for each in planned):
-            return self._transaction("BEGIN TRANSACTION READ ONLY", statements, planned)
-        with self._warehouse.turn_to_write(lambda: self._interrupted):
-            return self._transaction("BEGIN TRANSACTION", statements, planned)
+        reads = all(each is not None and each.reads for each in planned)
+        return self._transaction(f"BEGIN TRANSACTION{' READ ONLY' if reads else ''}", statements, planned)
 
     def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
         try:
@@ -246,24 +265,80 @@ class Session:
         self, begin: str, statements: Sequence[str], planned: Sequence[Translation | None]
     ) -> list[Result]:
         results: list[Result] = []
-        self._cursor.execute(begin)
+        committed = False
         try:
             for number, (sql, translation) in enumerate(zip(statements, planned, strict=True)):
-                results.append(self._one(number, sql, translation))
+                self.ready(begin, number, sql)
+                results.append(self.one(number, sql, translation))
                 if strict.TRUNCATE.match(bare(sql)) and number + 1 < len(statements):
-                    self._cursor.execute("COMMIT")
-                    self._cursor.execute(begin)
+                    self.commit()
             if any(MAKES.match(bare(sql)) for sql in statements):
                 give_standing(self._cursor, self._warehouse.standing)
-            self._cursor.execute("COMMIT")
-        except BaseException as error:
-            self._roll_back()
-            if isinstance(error, duckdb.Error) and not isinstance(error, duckdb.InterruptException):
-                raise StatementError(in_words_of_redshift(error), len(results)) from error
+            self.commit()
+            committed = True
+        except duckdb.InterruptException:
             raise
+        except duckdb.Error as error:
+            raise StatementError(in_words_of_redshift(error), len(results)) from error
+        finally:
+            if not committed:
+                self.roll_back()
         if any(map(is_copy, statements)) and self._warehouse.strikes("copy_fails_after_commit"):
             raise StatementError("ERROR: connection to the leader node was lost (fault switch)", len(statements) - 1)
         return results
+
+    def ready(self, begin: str, number: int, sql: str, *, wait: bool = True) -> bool:
+        """Take what a statement locks, and the snapshot if it is the first that needs one.
+
+        Return False where it would have to wait, and may not. LOCK takes no snapshot, and SET neither:
+        docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+        """
+        wanted = self._wanted(number, sql)
+        try:
+            if wait:
+                self._warehouse.locks.take(self._turn, wanted, lambda: self._interrupted)
+            elif not self._warehouse.locks.taken(self._turn, wanted):
+                return False
+            for table, mode in wanted.items():
+                if mode is locks.Mode.CHANGE and table != locks.CATALOG:
+                    self._warehouse.locks.change(self._turn, table, type(read(sql)))
+        except WarehouseError as error:
+            raise StatementError(str(error), number) from error
+        if self._turn.snapshot is None and not NO_SNAPSHOT.match(bare(sql)):
+            self._cursor.execute(begin)
+            self._warehouse.locks.see(self._turn)
+            self._cursor.execute("SELECT COUNT(*) FROM main.local_roles").fetchall()  # DuckDB's snapshot is of now
+        return True
+
+    def commit(self) -> None:
+        """Commit what was done so far, and give back what it held."""
+        if self._turn.snapshot is not None:
+            self._cursor.execute("COMMIT")
+        self._end(committed=True)
+
+    def roll_back(self) -> None:
+        """Undo what was done and not committed, and give back what it held."""
+        if self._turn.snapshot is not None:
+            with suppress(duckdb.Error):  # the transaction has ended already
+                self._cursor.execute("ROLLBACK")
+        self._end(committed=False)
+
+    def _end(self, *, committed: bool) -> None:
+        if locks.CATALOG in self._turn.held:
+            self._warehouse.forget_views()
+        self._warehouse.locks.end(self._turn, committed=committed)
+
+    def _wanted(self, number: int, sql: str) -> dict[str, locks.Mode]:
+        """Return what a statement locks: no temporary tables, which nobody else sees."""
+        try:
+            wanted = locks.wanted(sql, self._warehouse.views())
+        except WarehouseError as error:
+            raise StatementError(str(error), number) from error
+        if any(name.startswith("public.") for name in wanted):
+            temporary = self._cursor.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
+            for (name,) in temporary:
+                wanted.pop(f"public.{name}", None)
+        return wanted
 
     def _permitted(self, sql: str, translation: Translation) -> bool:
         """Raise WarehouseError where the user may not; return whether the statement was about rights alone."""
@@ -281,7 +356,7 @@ class Session:
             self._book.check(text, read(text))
         return False
 
-    def _one(self, number: int, sql: str, translation: Translation | None) -> Result:
+    def one(self, number: int, sql: str, translation: Translation | None) -> Result:
         if translation is None:
             return Result(self._copy(number, sql))
         try:
@@ -365,12 +440,6 @@ class Session:
         found = self._cursor.execute(tables, [copying.parse(sql).table.rpartition(".")[2]]).fetchone()
         return bool(found and found[0])
 
-    def _roll_back(self) -> None:
-        try:
-            self._cursor.execute("ROLLBACK")
-        except duckdb.Error:
-            return  # the transaction has ended already
-
 
 ADOPT_TABLES = """
 INSERT INTO main.local_owners SELECT 'table', table_schema || '.' || table_name, $1 FROM information_schema.tables
@@ -389,6 +458,7 @@ def give_standing(cursor: duckdb.DuckDBPyConnection, grants: Sequence[str]) -> N
             book.change(grant)
 
 
+NO_SNAPSHOT = re.compile(r"(?:LOCK|SET)\b", re.IGNORECASE)
 DEFINES = re.compile(r"(?:CREATE|DROP|ALTER)\b", re.IGNORECASE)
 MAKES = re.compile(r"(?:CREATE\b(?!\s+(?:LOCAL\s+)?TEMP|\s+TABLE\s+#)|ALTER\b)", re.IGNORECASE)
 """What may be named by a standing grant afterwards: no temporary table is."""

@@ -40,6 +40,7 @@ REFUSED = re.compile(
     r"|DECLARE|FETCH|PREPARE|EXECUTE|BEGIN|START\s+TRANSACTION|COMMIT|ROLLBACK|END|ABORT)\b",
     re.IGNORECASE,
 )
+SERIALIZABLE = re.compile(r"ALTER\s+DATABASE\s.*\bISOLATION\s+LEVEL\s+SERIALIZABLE\b", re.IGNORECASE | re.DOTALL)
 DESIGNED = re.compile(r"(?:CREATE|ALTER)\b", re.IGNORECASE)
 ROLE = re.compile(r"\s*(CREATE|DROP)\s+ROLE\s+(\w+)", re.IGNORECASE)
 APPEND = re.compile(r"\s*ALTER\s+TABLE\s+(\S+)\s+APPEND\s+FROM\s+(\S+)\s*$", re.IGNORECASE)
@@ -100,6 +101,8 @@ def translate(sql: str, parameters: Mapping[str, str] | None = None) -> Translat
         strict.check_design(text)
     if refused := REFUSED.match(text):
         raise UnsupportedError(f"ERROR: the local warehouse does not do {' '.join(refused[1].upper().split())}")
+    if SERIALIZABLE.match(text):
+        raise UnsupportedError("ERROR: the local warehouse does not do ALTER DATABASE … ISOLATION LEVEL SERIALIZABLE")
     if role := ROLE.match(text):
         return Translation((_role(role[1].upper(), role[2].lower()),))
     if NOTHING.match(text):

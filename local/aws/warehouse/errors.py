@@ -15,7 +15,14 @@ class UnsupportedError(WarehouseError):
     """Redshift could do this, the local warehouse can't, and says so by name."""
 
 
+CONFLICT = "ERROR: could not complete because of conflict with concurrent transaction"
+"""Under snapshot isolation; error 1023 is of SERIALIZABLE. github.com/aws/amazon-redshift-jdbc-driver/issues/147"""
+
 _SAID = (
+    (
+        re.compile(r"Conflict on (?:update|tuple deletion)|Transaction conflict:|write-write conflict", re.I),
+        CONFLICT.removeprefix("ERROR: "),
+    ),
     (re.compile(r"Table with name \"?([\w.]+)\"? does not exist"), 'relation "{}" does not exist'),
     (re.compile(r"Referenced column \"([^\"]+)\" (?:was )?not found"), 'column "{}" does not exist'),
     (re.compile(r"(?:Table|View) with name \"([^\"]+)\" already exists"), 'Relation "{}" already exists'),

@@ -7,7 +7,9 @@ r_COPY.html (INSERT), r_TRUNCATE.html, r_ALTER_DEFAULT_PRIVILEGES.html.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,8 @@ from sqlglot import exp
 from local.aws.warehouse.errors import UnsupportedError, WarehouseError
 
 SYSTEM = """
-CREATE TABLE IF NOT EXISTS main.local_users (usename VARCHAR PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS main.local_users (usename VARCHAR PRIMARY KEY, password VARCHAR);
+ALTER TABLE main.local_users ADD COLUMN IF NOT EXISTS password VARCHAR;
 CREATE TABLE IF NOT EXISTS main.local_grants (grantee VARCHAR, privilege VARCHAR, kind VARCHAR, object VARCHAR);
 CREATE TABLE IF NOT EXISTS main.local_default_grants
     (owner VARCHAR, schema VARCHAR, privilege VARCHAR, grantee VARCHAR);
@@ -40,11 +43,13 @@ DEFAULT = re.compile(
     re.I | re.S,
 )
 USER = re.compile(rf"(?P<verb>CREATE|ALTER|DROP)\s+USER\s+(?:IF\s+EXISTS\s+)?(?P<name>{_NAME})", re.I)
+PASSWORD = re.compile(r"\sPASSWORD\s+(?P<password>'[^']+'|DISABLE)", re.I)
 OWNER = re.compile(rf"ALTER\s+TABLE\s+(?P<table>{_LIST})\s+OWNER\s+TO\s+(?P<owner>{_NAME})", re.I)
 BECOME = re.compile(rf"SET\s+(?:LOCAL\s+)?SESSION\s+AUTHORIZATION\s+(?P<user>{_NAME}|'[^']+')\s*$", re.I)
 LOCK = re.compile(rf"LOCK\s+(?:TABLE\s+)?(?P<tables>{_LIST}(?:\s*,\s*{_LIST})*)", re.I)
 MAKE_ROLE = re.compile(rf"(?P<verb>CREATE|DROP)\s+ROLE\s+(?P<name>{_NAME})", re.I)
 ALTERED = re.compile(rf"(?:VACUUM|ANALYZE|ALTER\s+TABLE)\s+(?:FULL\s+|DELETE\s+ONLY\s+)?(?P<table>{_LIST})", re.I)
+DATABASE = re.compile(rf"ALTER\s+DATABASE\s+(?P<name>{_NAME})", re.I)
 MEANT = re.compile(
     r"GRANT|REVOKE|ALTER\s+DEFAULT|(?:CREATE|ALTER|DROP)\s+(?:USER|ROLE)|ALTER\s+TABLE\s+\S+\s+OWNER", re.I
 )
@@ -129,6 +134,8 @@ class Book:
                 raise WarehouseError("ERROR: permission denied to create role")
         elif match := USER.match(sql):
             raise WarehouseError(f"ERROR: permission denied to {match['verb'].lower()} user")
+        elif match := DATABASE.match(sql):
+            raise not_owner(unquoted(match["name"]), "database")
         elif match := ALTERED.match(sql):
             self._own(normal(match["table"]))
 
@@ -277,6 +284,9 @@ class Book:
                 self._cursor.execute("INSERT INTO main.local_default_grants VALUES (?, ?, ?, ?)", row)
         elif match := USER.match(sql):
             self._user(match["verb"].upper(), unquoted(match["name"]))
+            if password := PASSWORD.search(sql):
+                row = [hashed(unquoted(password["password"])), unquoted(match["name"])]
+                self._cursor.execute("UPDATE main.local_users SET password = ? WHERE usename = ?", row)
         elif match := OWNER.fullmatch(sql):
             row = [unquoted(match["owner"]), normal(match["table"])]
             self._cursor.execute("UPDATE main.local_owners SET owner = ? WHERE object = ?", row)
@@ -293,7 +303,7 @@ class Book:
         if verb == "CREATE":
             if there:
                 raise WarehouseError(f'ERROR: user "{name}" already exists')
-            self._cursor.execute("INSERT INTO main.local_users VALUES (?)", [name])
+            self._cursor.execute("INSERT INTO main.local_users (usename) VALUES (?)", [name])
         elif not there:
             raise WarehouseError(f'ERROR: user "{name}" does not exist')
         elif verb == "DROP":
@@ -413,6 +423,30 @@ def written(tree: exp.Expr) -> exp.Table | None:
         return None
     target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
     return target if isinstance(target, exp.Table) else None
+
+
+def hashed(password: str) -> str:
+    """Return what is kept of a password as CREATE USER takes it: text, a hash of it, or DISABLE.
+
+    docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
+    """
+    if password.startswith(("disable", "md5", "sha256|")):
+        return password
+    salt = secrets.token_bytes(16)
+    return f"sha256|{_digest(password, salt)}|{salt.hex()}"
+
+
+def fits(user: str, password: str, kept: str | None) -> bool:
+    """Return whether that is the user's password. A digest is of the password and the salt; MD5, of it and the name."""
+    if (kept or "").startswith("md5"):
+        return kept == "md5" + hashlib.md5((password + user).encode(), usedforsecurity=False).hexdigest()
+    _, _, rest = (kept or "").partition("sha256|")
+    digest, _, salt = rest.partition("|")
+    return bool(digest) and digest == _digest(password, bytes.fromhex(salt))
+
+
+def _digest(password: str, salt: bytes) -> str:
+    return hashlib.sha256(password.encode() + salt).hexdigest()
 
 
 def privileges(text: str, every: Iterable[str] = EVERY) -> list[str]:
