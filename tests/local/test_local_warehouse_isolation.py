@@ -5,7 +5,8 @@ docs.aws.amazon.com/redshift/latest/dg/c_write_readwrite.html,
 docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -117,16 +118,22 @@ def test_who_waits_with_its_first_statement_sees_what_it_waited_for(house: Scrat
     assert house.run("SELECT n FROM u") == [(2,)]  # the row is a 9 by then: nothing was deleted
 
 
+def within(seconds: float) -> Callable[[], bool]:
+    """Return what gives up then, so that a deadlock that is not found fails its test."""
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() > deadline
+
+
 def test_two_that_add_and_then_change_one_table_are_a_deadlock() -> None:
     """The case of docs.aws.amazon.com/redshift/latest/dg/c_write_readwrite.html: shared first, then alone."""
     locks, one, other = Locks(), Turn(), Turn()
     for turn in (one, other):
         locks.take(turn, {"t": Mode.ADD})
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(locks.take, one, {"t": Mode.CHANGE})
+        waiting = pool.submit(locks.take, one, {"t": Mode.CHANGE}, within(10))
         until(lambda: bool(locks._waiting))
         with pytest.raises(WarehouseError, match="ERROR: deadlock detected"):
-            locks.take(other, {"t": Mode.CHANGE})
+            locks.take(other, {"t": Mode.CHANGE}, within(5))
         locks.end(other, committed=False)
         waiting.result(10)
 
@@ -136,13 +143,12 @@ def test_a_ring_of_waits_over_several_tables_is_found() -> None:
     for turn, table in zip(turns, "abc", strict=True):
         locks.take(turn, {table: Mode.CHANGE})
     with ThreadPoolExecutor() as pool:
-        waiting = [
-            pool.submit(locks.take, turn, {table: Mode.CHANGE}) for turn, table in zip(turns, "bc", strict=False)
-        ]
+        first = pool.submit(locks.take, turns[0], {"b": Mode.CHANGE}, within(10))
+        second = pool.submit(locks.take, turns[1], {"c": Mode.CHANGE}, within(10))
         until(lambda: len(locks._waiting) == 2)
         with pytest.raises(WarehouseError, match="deadlock detected"):
-            locks.take(turns[2], {"a": Mode.CHANGE})
-        for turn, wait in ((turns[2], waiting[1]), (turns[1], waiting[0])):
+            locks.take(turns[2], {"a": Mode.CHANGE}, within(5))
+        for turn, wait in ((turns[2], second), (turns[1], first)):
             locks.end(turn, committed=False)
             wait.result(10)
 
