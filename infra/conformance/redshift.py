@@ -54,6 +54,12 @@ def some_statements_run_in_no_transaction(place: Place) -> str:
 
 
 @check
+def a_column_is_not_given_the_size_that_it_has(place: Place) -> str:
+    """ALTER COLUMN TYPE refuses the size that the column has already."""
+    return no(place, "ALTER TABLE {schema}.t ALTER COLUMN word TYPE VARCHAR(5)", words="should be different")
+
+
+@check
 def isolation_is_by_snapshots(place: Place) -> None:
     """The isolation level of a new database is Snapshot Isolation."""
     query = "SELECT TRIM(isolation_level) FROM stv_db_isolation_level WHERE db_name = 'tweets'"

@@ -268,6 +268,7 @@ TAKEN_BACK: dict[str, Callable[[Patch], None]] = {
     "a_batch_for_a_data_stream_has_bounds": unlimited(kinesis, "MOST_BATCH_BYTES"),
     "some_statements_run_in_no_transaction": setting(strict, "check_transaction", nothing),
     "isolation_is_by_snapshots": serializable,
+    "a_column_is_not_given_the_size_that_it_has": setting(database, "_widen", nothing),
     "truncate_commits": setting(strict, "TRUNCATE", re.compile("never")),
     "an_encoding_fits_its_type": setting(strict, "check_design", nothing),
     "super_is_no_key": setting(strict, "check_design", nothing),
