@@ -15,7 +15,11 @@ WHERE arrived_at < CAST(:before AS TIMESTAMP) AND last_arrived_at < CAST(:before
 -- name: shown
 -- The posts that show a situation go with its time; its figures stay.
 DELETE FROM disaster.situation_post
-WHERE situation_id IN (SELECT situation_id FROM disaster.situation WHERE last_at < CAST(:before AS TIMESTAMP));
+WHERE
+    situation_id IN (
+        SELECT situation_id FROM disaster.situation
+        WHERE last_at < CAST(:before AS TIMESTAMP)
+    );
 
 -- name: files
 DELETE FROM disaster.tweet_file
