@@ -11,10 +11,11 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 
 import producer
 from chalicelib.classifier import bundled
+from chalicelib.classifier.information import TYPES
 from chalicelib.classifier.taxonomy import CODES
 from chalicelib.classifier.text import clean
 from label_prep import evaluate
-from label_prep.clean import KINDS, RELEVANT
+from label_prep.clean import INFORMATION_TYPES, KINDS, RELEVANT
 
 TEXTS = ("cleaning_text", *producer.FIELDS["text"])
 LABELS = (
@@ -26,7 +27,9 @@ LABELS = (
     "informativeness",
     "relevance_label",
     "relevant",
+    "information_type",
 )
+AS_TYPES = INFORMATION_TYPES | {name: name for name in TYPES}
 YES_NO = {**RELEVANT, "relevant": 1.0, "not_relevant": 0.0, "1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 
 
@@ -46,6 +49,7 @@ def survey(folder: Path) -> list[Table]:
         "with a kind",
         "kind right",
         "macro-F1 of kind",
+        "macro-F1 of information type",
     )
     paths = sorted(folder.glob("*.csv"))
     if not paths:
@@ -59,19 +63,21 @@ def survey(folder: Path) -> list[Table]:
                 continue
             known = rows[rows["relevant"].notna()]
             gold = rows[rows["gold_kind"].notna() & (rows["relevant"] != 0)]
+            typed = rows[rows["gold_type"].notna() & (rows["relevant"] != 0)]
             named = gold[~gold["told"].isin(evaluate.NONE_TOLD)]
             both = known["relevant"].nunique() == 2
             calls = known["probability"] >= 0.5
             crises.add_row(
                 name,
                 f"{len(rows):,}",
-                f"{(known['relevant'] == 1).mean():.0%}",
+                f"{(known['relevant'] == 1).mean():.0%}" if len(known) else "",
                 f"{precision_score(known['relevant'], calls, zero_division=0):.3f}" if both else "",
-                f"{recall_score(known['relevant'], calls, zero_division=0):.3f}",
+                f"{recall_score(known['relevant'], calls, zero_division=0):.3f}" if len(known) else "",
                 f"{roc_auc_score(known['relevant'], known['probability']):.3f}" if both else "",
                 kind_share,
                 f"{(named['told'] == named['gold_kind']).mean():.3f}" if len(named) else "",
                 f"{evaluate.f1(gold, None, 'macro'):.3f}" if len(gold) else "",
+                f"{macro_f1(typed['gold_type'], typed['told_type']):.3f}" if len(typed) else "",
             )
     return [found for found in (everyday, crises) if found.row_count]
 
@@ -88,9 +94,11 @@ def by_language(name: str, rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]
 
 def judged(path: Path) -> pd.DataFrame:
     """Return what the classifier tells of a CSV's texts and what is true: source, choice, lang, told, probability,
-    gold_kind, relevant (NaN where it is not known). Raise InputError where no label is known."""
+    gold_kind, relevant (NaN where it is not known), told_type (if the text is relevant) and gold_type. Raise InputError
+    where no label is known."""
     texts, labels, spoken = read(path)
-    predictions = bundled.classify([clean(text) for text in texts])
+    cleaned = [clean(text) for text in texts]
+    predictions = bundled.classify(cleaned)
     rows = pd.DataFrame(
         {
             "source": path.stem,
@@ -98,32 +106,40 @@ def judged(path: Path) -> pd.DataFrame:
             "lang": spoken,
             "told": [prediction.label for prediction in predictions],
             "probability": [prediction.relevant for prediction in predictions],
+            "told_type": [bundled.information(text)[0] for text in cleaned],
         }
     )
     kind, relevant = pd.Series([None] * len(rows), dtype=object), pd.Series([float("nan")] * len(rows))
+    types = kind
     for values in labels:
         stripped = values.str.strip()
+        types = types.where(types.notna(), stripped.map(AS_TYPES))
         relevant = relevant.fillna(stripped.map(YES_NO))
         kind = kind.where(kind.notna(), stripped.map(lambda value: KINDS.get(value, value if value in CODES else None)))
     if relevant.isna().all() and kind.notna().any():
         relevant = kind.map({name: float(name != "not_disaster") for name in CODES})
-    if relevant.isna().all():
+    if relevant.isna().all() and types.isna().all():
         raise producer.InputError(
-            f"{path}: no label is known. Kinds: {', '.join(CODES)}. Relevance: {', '.join(YES_NO)}"
+            f"{path}: no label is known. Kinds: {', '.join(CODES)}. Relevance: {', '.join(YES_NO)}. "
+            f"Information types: {', '.join(TYPES)}"
         )
-    return rows.assign(gold_kind=kind, relevant=relevant)
+    return rows.assign(gold_kind=kind, relevant=relevant, gold_type=types)
 
 
 def score(path: Path) -> tuple[pd.DataFrame, list[Table]]:
     """Return (rows as the pictures want them, tables to print) of a CSV.
 
-    A header must name a text and one or more labels, of kind or of relevance; without a header, the columns are label
-    and text, as in Comprehend's files. Raise InputError naming what is missing.
+    A header must name a text and one or more labels, of kind, relevance or information type; without a header, the
+    columns are label and text, as in Comprehend's files. Raise InputError naming what is missing.
     """
     rows = judged(path)
     tables = []
     if rows["gold_kind"].notna().any():
-        tables.append(of_kind(rows[rows["gold_kind"].notna() & (rows["relevant"] != 0)]))
+        gold = rows[rows["gold_kind"].notna() & (rows["relevant"] != 0)]
+        tables.append(of_labels("Kind", gold["gold_kind"], gold["told"]))
+    if rows["gold_type"].notna().any():
+        gold = rows[rows["gold_type"].notna() & (rows["relevant"] != 0)]
+        tables.append(of_labels("Information type", gold["gold_type"], gold["told_type"]))
     if rows["relevant"].nunique() == 2:
         tables.append(of_relevance(rows[rows["relevant"].notna()]))
     return rows, tables or survey_of(rows)
@@ -170,11 +186,11 @@ def read(path: Path) -> tuple[list[str], list[pd.Series], list[str]]:
     )
 
 
-def of_kind(rows: pd.DataFrame) -> Table:
-    table = Table(title=f"Kind, {len(rows):,} tweets", title_justify="left")
+def of_labels(what: str, gold: pd.Series, told: pd.Series) -> Table:
+    """Return how often each label is told and right."""
+    table = Table(title=f"{what}, {len(gold):,} tweets", title_justify="left")
     for column in ("", "tweets", "precision", "recall", "F1"):
         table.add_column(column, justify="right" if column else "left")
-    gold, told = rows["gold_kind"], rows["told"]
     labels = sorted(set(gold))
     for name in labels:
         scores = [
@@ -191,6 +207,11 @@ def of_kind(rows: pd.DataFrame) -> Table:
         ),
     )
     return table
+
+
+def macro_f1(gold: pd.Series, told: pd.Series) -> float:
+    """Return the macro-F1 over the labels that occur."""
+    return float(f1_score(gold, told, labels=sorted(set(gold)), average="macro", zero_division=0))
 
 
 def of_relevance(rows: pd.DataFrame) -> Table:

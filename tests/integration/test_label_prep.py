@@ -361,6 +361,32 @@ def test_any_file_with_text_and_labels_is_scored(tmp_path: Path, content: str) -
     assert (tmp_path / "out" / "pictures" / "tweets" / "confusion.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(
+    ("header", "people", "infrastructure"),
+    [
+        (
+            "relevance_label,information_type",
+            "relevant,affected_individuals",
+            "relevant,infrastructure_and_utilities",
+        ),
+        ("information_type", "Affected individuals", "Infrastructure and utilities"),  # as CrisisLex has them
+    ],
+)
+def test_information_types_by_people_are_scored(tmp_path: Path, header: str, people: str, infrastructure: str) -> None:
+    lines = [f"text,{header}", f"20 dead and 31 injured,{people}", f"God bless and pray for them,{infrastructure}"]
+    if "relevance" in header:
+        lines += ["It has no type,relevant,", "Two dead in my dream,not_relevant,affected_individuals"]
+    (tmp_path / "reviews.csv").write_text("\n".join(lines))
+    _, tables = files.score(tmp_path / "reviews.csv")
+    [found] = [table for table in tables if str(table.title).startswith("Information type")]
+    assert found.title == "Information type, 2 tweets"
+    assert list(found.columns[0].cells) == ["affected_individuals", "infrastructure_and_utilities", "macro"]
+    assert list(found.columns[4].cells) == ["1.000", "0.000", "0.500"]
+    [crises] = files.survey(tmp_path)
+    assert list(crises.columns[-1].cells) == ["0.500"]
+    assert main(["evaluate", str(tmp_path / "reviews.csv"), "--out", str(tmp_path)]) == 0
+
+
 def test_a_file_without_labels_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "tweets.csv"
     path.write_text("text,a,b\nx,y,z\n")
