@@ -48,6 +48,15 @@ def test_every_test_lies_in_a_tier_that_the_page_names() -> None:
     assert {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")} == named
 
 
+def test_a_local_aws_is_started_in_one_way() -> None:
+    starts = re.compile(r'"-m", ?"local"|executable\} -m local|\bLocalAws\(')
+    paths = sorted((ROOT / "tests").rglob("*.py"))
+    found = [str(path.relative_to(ROOT)) for path in paths if starts.search(path.read_text())]
+    assert found == ["tests/conftest.py", "tests/support/served.py"], (
+        "take the fixture stack, or tests/support/served.py"
+    )
+
+
 LISTS = {
     title: (example, re.findall(r"`([a-z_]+(?:/[A-Za-z_-]+)*(?:\.[a-z]+|/))`", body))
     for title, example, body in re.findall(

@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 from local.demo import BY_KIND
 from tests.support import ROOT
 from tests.support.pseudo_terminal import in_terminal
+from tests.support.served import LOCAL
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -65,7 +66,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
     folder = tmp_path_factory.mktemp("demo")
     tweets = folder / "my tweets.csv"
     tweets.write_text("text\n" + "".join(f"Flood water in street number {n} of Lima\n" for n in range(60)))
-    command = [sys.executable, "-m", "local", "demo", "--data", str(tweets), "--home", str(folder / "home")]
+    command = [*LOCAL, "demo", "--data", str(tweets), "--home", str(folder / "home")]
     status, printed = in_terminal(
         [*command, "--rate", "0"], environment=as_if_installed("requirements-local.txt", folder)
     )

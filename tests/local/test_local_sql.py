@@ -5,7 +5,6 @@ import io
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from local.aws.faults import Faults
 from local.aws.warehouse import Warehouse, dialect
 from tests.support import ROOT
 from tests.support.pseudo_terminal import in_terminal
+from tests.support.served import LOCAL
 
 KEY = "0123456789abcdef0123456789abcdef"
 FILE = f"tweets/dt=2026-01-02/hh=03/{KEY}-500.ndjson.gz"
@@ -51,8 +51,9 @@ def ran(capsys: pytest.CaptureFixture[str], home: Path, *arguments: str, status:
 
 def at_80_columns(home: Path, statement: str) -> list[str]:
     """The lines that a terminal of 80 columns gets."""
-    command = [sys.executable, "-m", "local", "sql", "--home", str(home), statement]
-    _, said = in_terminal(command, columns=80, environment={"COLUMNS": "", "LINES": ""})
+    _, said = in_terminal(
+        [*LOCAL, "sql", "--home", str(home), statement], columns=80, environment={"COLUMNS": "", "LINES": ""}
+    )
     return re.sub(r"\x1b\[[\d;]*m", "", said).splitlines()
 
 
@@ -148,6 +149,6 @@ def test_an_unset_warehouse_is_told_how_to_be_set_up(tmp_path: Path, capsys: pyt
 
 def test_a_reader_who_has_enough_is_no_error(tmp_path: Path) -> None:
     Warehouse(tmp_path / "warehouse.duckdb", lambda *_: b"", lambda *_: [], lambda *_: None, Faults()).close()
-    command = f"{sys.executable} -m local sql --home {tmp_path} --format csv 'SELECT range AS n FROM range(100000)'"
+    command = f"{' '.join(LOCAL)} sql --home {tmp_path} --format csv 'SELECT range AS n FROM range(100000)'"
     done = subprocess.run(f"{command} | head -1", shell=True, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("n\n", "")

@@ -19,12 +19,13 @@ from botocore.config import Config
 from local import server
 from tests.support import ROOT
 
+LOCAL = (sys.executable, "-m", "local")
 FREE_PORTS = ("--port", "0", "--api-port", "0")
 
 
 def ended(*arguments: str, **environment: str) -> tuple[int, str]:
     """Run `python -m local` to its end: its exit status, and what it printed, in one line. It prints no traceback."""
-    command = [sys.executable, "-m", "local", *arguments]
+    command = [*LOCAL, *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -64,7 +65,7 @@ class Served:
 @contextmanager
 def served(home: Path, *options: str, under: Sequence[str] = (), **environment: str) -> Iterator[Served]:
     """Run `python -m local serve` on free ports, under a command if one is given, and kill it in the end."""
-    command = [*under, sys.executable, "-m", "local", "serve", *FREE_PORTS, "--home", str(home), *options]
+    command = [*under, *LOCAL, "serve", *FREE_PORTS, "--home", str(home), *options]
     process = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
