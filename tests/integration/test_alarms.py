@@ -25,6 +25,7 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
 }
 EXPRESSIONS: dict[str, Callable[..., float]] = {
     '"100 * refused / (taken + refused)"': lambda taken, refused: 100 * refused / (taken + refused),
+    '"FILL(errors, 0) + FILL(dropped, 0)"': lambda errors, dropped: (errors or 0) + (dropped or 0),
     '{"Fn::Sub": "100 * used * 24 / 3600 / ${RpuHours}"}': lambda used: 100 * used * 24 / 3600 / RPU_HOURS,
 }
 """Metric math, by the text that the template has."""
@@ -65,7 +66,7 @@ def watched(buffer: int) -> dict[str, dict[str, Watched]]:
         "EraseErrors": {"": Watched(HOUR, 0, 3)},
         "EraseSilent": {"": Watched(HOUR, 1, None)},
         "AdminErrors": {"": Watched(120, None, 1)},
-        "JobErrors": {"": Watched(1800, 0, 1)},
+        "JobErrors": {"errors": Watched(1800, 0, 1), "dropped": Watched(1800, None, None)},
         "SourceBehind": {"": Watched(60, 1000, 7_200_000)},
     }
 
@@ -97,10 +98,11 @@ def values(
             parts[name] = STATISTICS[stat](present) if present else None
         if "" in parts:
             found.append(parts[""])
-        elif any(value is None for value in parts.values()):
-            found.append(None)
-        else:
-            found.append(EXPRESSIONS[json.dumps(alarm["Metrics"][0]["Expression"])](**parts))
+            continue
+        expression = json.dumps(alarm["Metrics"][0]["Expression"])
+        there = [value is not None for value in parts.values()]
+        known = any(there) if "FILL" in expression else all(there)
+        found.append(EXPRESSIONS[expression](**parts) if known else None)
     return found
 
 
@@ -151,6 +153,13 @@ def test_it_fires_while_something_is_wrong_and_clears_afterwards(name: str, buff
     assert not any(trouble[: 6 * HOUR // period]), "while all is well"
     assert any(trouble[6 * HOUR // period : 9 * HOUR // period]), "within three hours"
     assert states(alarm, series)[-1] == "OK"
+
+
+def test_a_job_whose_event_was_dropped_is_told_though_no_function_failed() -> None:
+    alarm = alarms()["JobErrors"]
+    metrics = {"errors": Watched(1800, None, None), "dropped": Watched(1800, None, 1)}
+    series = values(alarm, metrics, (6 * HOUR, 12 * HOUR), 24)
+    assert any(told(alarm, series)[6 * HOUR // period_of(alarm) :]) and states(alarm, series)[-1] == "OK"
 
 
 @pytest.mark.parametrize("name", sorted(watched(300)))
