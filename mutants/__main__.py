@@ -61,6 +61,7 @@ TARGETS = {
         "reconcile_plan",
         "reconcile_repair_*",
         "reconcile_report",
+        "reconcile_sql",
         "reconcile_statements",
         "reconcile_steps",
         "reconcile_whole",
@@ -310,8 +311,8 @@ def tests_for(mutant: Mutant, measured: dict[str, lines.Measured], killer: str) 
 
 
 def _users(mutant: Mutant, measured: dict[str, lines.Measured]) -> set[str]:
-    """Return the tests that run a line of any source with a name that the mutant's statement assigns; else of its
-    file.
+    """Return the tests that name what the mutant's statement assigns, or run a line of any source that does; else those
+    of its file.
     """
     source = (ROOT / mutant.file).read_text().splitlines()
     name = re.match(r"\s*(?:def |class )?(\w+)", source[mutant.lines[0] - 1])
@@ -320,6 +321,9 @@ def _users(mutant: Mutant, measured: dict[str, lines.Measured]) -> set[str]:
         named = naming((ROOT / file).read_text(), name[1]) if name else set()
         for each in measured.values():
             found |= {test for n in named for test in each.lines.get(file, {}).get(n, ())}
+    for file, each in measured.items():
+        functions = functions_naming((ROOT / file).read_text(), name[1]) if name else set()
+        found |= {test for test in each.seconds if test.partition("::")[2].partition("[")[0] in functions}
     found.discard(lines.ON_IMPORT)
     if not found:
         found = {t for each in measured.values() for tests in each.lines.get(mutant.file, {}).values() for t in tests}
@@ -337,6 +341,16 @@ def naming(source: str, name: str) -> set[int]:
             if found & set(range(each.lineno, first)):
                 found |= set(range(first, (each.end_lineno or first) + 1))
     return found
+
+
+def functions_naming(source: str, name: str) -> set[str]:
+    """Return the functions of a source in which a name stands."""
+    named = naming(source, name)
+    return {
+        each.name
+        for each in ast.walk(ast.parse(source))
+        if isinstance(each, ast.FunctionDef) and named & set(range(each.lineno, (each.end_lineno or 0) + 1))
+    }
 
 
 # ------------------------------------------------------------------ telling

@@ -287,17 +287,23 @@ def _imported(job: Job, root: Path) -> str | None:
         return original(loader, fullname)
 
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
-    watch = _FirstFailure(dict(job.tests))
+    watch = _Chosen(dict(job.tests))
     _Clock.start("import", 20.0)
-    status = pytest.main([*(test for test, _ in job.tests), "-x", *OPTIONS], plugins=[watch, Untroubled()])
-    if status == pytest.ExitCode.OK:
+    files = dict.fromkeys(test.partition("::")[0] for test, _ in job.tests)
+    status = pytest.main([*files, "-x", *OPTIONS], plugins=[watch, Untroubled()])
+    if status in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         return None
     return watch.failed or "import"
 
 
-class _FirstFailure:
+class _Chosen:
     def __init__(self, seconds: dict[str, float]) -> None:
         self.seconds, self.failed = seconds, ""
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Keep the tests to try, in their order; one that has another name now is not there."""
+        order = list(self.seconds)
+        items[:] = sorted((i for i in items if i.nodeid in self.seconds), key=lambda item: order.index(item.nodeid))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         _Clock.start(nodeid, self.seconds.get(nodeid, 5.0))

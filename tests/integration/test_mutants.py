@@ -128,7 +128,7 @@ def test_a_sample_is_of_each_file_the_same_each_time_and_part_of_a_larger_one() 
 
 
 NAMING = '''
-from mutants.__main__ import naming
+from mutants.__main__ import functions_naming, naming
 source = """
 LIMIT = 5
 
@@ -143,12 +143,13 @@ def g():
     return LIMITS
 """
 print([sorted(naming(source, name)) for name in ("LIMIT", "f", "z")])
+print([sorted(functions_naming(source, name)) for name in ("LIMIT", "f", "LIMITS")])
 '''
 
 
 @needs_mutmut
 def test_a_constant_is_tried_on_what_names_it_and_on_what_has_it_for_a_default() -> None:
-    assert said(NAMING).strip() == "[[2, 5, 7, 8], [4, 7, 8, 11], []]"
+    assert said(NAMING).splitlines() == ["[[2, 5, 7, 8], [4, 7, 8, 11], []]", "[['f'], ['f', 'g'], ['g']]"]
 
 
 SHARED = """

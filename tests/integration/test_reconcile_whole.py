@@ -156,6 +156,14 @@ def test_a_window_lasts_until_its_newest_file_was_written_and_a_day() -> None:
     assert hours.windows([], {}) == []
 
 
+def test_windows_that_lie_nearest_become_one() -> None:
+    listed = [FIRST + n * HOUR for n in (0, 10, 13, 30)]
+    starts_and_stops = [(0, 1), (10, 14), (30, 31)]
+    assert [(each.start, each.stop) for each in hours.windows(listed, {}, 3)] == [
+        (FIRST + start * HOUR, FIRST + stop * HOUR) for start, stop in starts_and_stops
+    ]
+
+
 @given(st.lists(st.integers(0, 500), min_size=1, unique=True), st.integers(1, 6))
 def test_few_windows_hold_all_hours(numbers: list[int], most: int) -> None:
     listed = [FIRST + n * HOUR for n in numbers]

@@ -105,7 +105,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         (lock, "held", found.lock_held),
         (ledger, "read", lambda bucket: found.known if bucket == NAME else None),
         (ledger, "write", lambda bucket, known: found.left.append(known)),
-        (listing, "any_file", lambda bucket: found.any_file),
+        (listing, "any_file", lambda bucket: found.any_file and bucket == NAME),
         (listing, "written", found.files),
         (listing, "stored_days", found.noted("stored_days", lambda: found.days)),
         (firehose_failures, "failed", found.noted("failed", lambda: found.failed)),
@@ -229,7 +229,7 @@ def test_without_a_ledger_a_run_makes_one_if_there_is_any_file(world: World) -> 
     assert look.look(None)["woken"] is False
     assert world.of("written") == [(NAME, hours.recent(NOW))], "a stage that is new is looked at as a whole"
     [left] = world.left
-    assert (left.looked_at, left.usual.share) == (NOW, SETTINGS.relevant_share)
+    assert (left.looked_at, left.usual.share, left.took) == (NOW, SETTINGS.relevant_share, 0.0)
 
 
 def test_after_a_run_that_failed_the_warehouse_is_left_alone(world: World) -> None:

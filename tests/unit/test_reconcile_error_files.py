@@ -107,6 +107,11 @@ def test_a_message_is_read_whole_or_not_at_all(bucket: Bucket) -> None:
     assert [sample.message for sample in found.samples] == [*messages[:2], ""]
 
 
+def test_a_message_that_is_no_json_is_none(bucket: Bucket) -> None:
+    rejected(bucket, NOON, "a", b'{"reason":"empty","message":"\\q"}\n')
+    assert [sample.message for sample in refusals.count("bucket", SPANS, SOON).samples] == [""]
+
+
 @pytest.mark.parametrize(
     "trouble", [client_error("SlowDown"), OSError("reset"), EOFError("cut")], ids=lambda each: type(each).__name__
 )
@@ -118,7 +123,7 @@ def test_a_file_that_can_not_be_read_leaves_its_reasons_unknown(bucket: Bucket, 
 
 
 @pytest.mark.parametrize(
-    "body", [b"broken", gzip.compress(refused("empty") * 2)[:-9], b"\x1f\x8b\x08\0\0\0\0\0\0\0junk"]
+    "body", [b"broken", gzip.compress(refused("empty") * 2, mtime=0)[:-9], b"\x1f\x8b\x08\0\0\0\0\0\0\0junk"]
 )
 def test_a_damaged_file_leaves_its_reasons_unknown(bucket: Bucket, body: bytes) -> None:
     bucket.objects[rejected(bucket, NOON, "a", says=2)] = body
@@ -291,19 +296,15 @@ def test_when_repairs_stop_no_more_files_are_read(bucket: Bucket, monkeypatch: p
     assert firehose_failures.find(mine(999.9), SPANS) == []
 
 
-def test_of_very_many_files_the_newest_are_read_and_of_manifests_the_newest_are_named(
+def test_of_very_many_files_the_newest_thousand_are_read_and_of_manifests_the_newest_hundred_are_named(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firehose_failures, "MOST_FILES", 2)
-    monkeypatch.setattr(firehose_failures, "SHOWN", 2)
-    keys = [failed(bucket, NOON + at * HOUR, "a", b"junk\n") for at in (-2, 0, 1)]
-    manifests = [key.replace("processing-failed", "errors/manifests") for key in keys]
+    old = failed(bucket, NOON - 2 * HOUR, "a", b"junk\n")
+    keys = [failed(bucket, NOON + at % 2 * HOUR, f"{at:04}", b"junk\n") for at in range(1000)]
+    manifests = [key.replace("processing-failed", "errors/manifests") for key in (old, *keys)]
     bucket.objects |= dict.fromkeys(manifests, b"{}")
     asks(monkeypatch)
-    newest = [file.key for file in firehose_failures.find(mine(), SPANS)]
-    given_up = firehose_failures.given_up("bucket", SPANS)
-    assert given_up.manifests == 3
-    assert firehose_failures.failed("bucket", SPANS[0]) == 2
+    assert [file.key for file in firehose_failures.find(mine(), SPANS)] == sorted(keys, reverse=True)
+    assert firehose_failures.given_up("bucket", SPANS) == GivenUp(1001, sorted(manifests, reverse=True)[:100])
     assert firehose_failures.given_up("bucket", []) == GivenUp(0, [])
-    assert newest == [keys[2], keys[1]]
-    assert given_up.newest == [manifests[2], manifests[1]]
+    assert firehose_failures.failed("bucket", SPANS[0]) == 1000

@@ -38,6 +38,13 @@ def test_a_batch_is_filled_to_the_last_byte_and_a_file_of_any_size_gets_in() -> 
     assert [[file.bytes for file in batch] for batch in found] == [[300, 200], [1], [600], [100, 400]]
 
 
+def test_rows_of_a_batch_arrived_from_its_first_hour_until_a_day_after_its_last_write() -> None:
+    later = TweetFile(KEY.replace("hh=03", "hh=05"), 1, 1, WRITTEN + timedelta(hours=2))
+    for batch in ([TweetFile(KEY, 1, 1, WRITTEN), later], [later, TweetFile(KEY, 1, 1, WRITTEN)]):
+        since, until = repair_batches.bounds(batch)
+        assert (since, until) == (datetime(2026, 1, 2, 3, tzinfo=UTC), WRITTEN + timedelta(hours=26))
+
+
 @given(st.lists(st.builds(TweetFile, st.text(), st.just(1), st.just(1), st.just(WRITTEN)), min_size=2, max_size=60))
 def test_halves_are_both_smaller(batch: list[TweetFile]) -> None:
     first, second = repair_batches.halves(batch)

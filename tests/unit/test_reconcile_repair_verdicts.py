@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,8 +89,33 @@ def mend(seconds: float = 1e9) -> Repairs:
     return repair.repair(under_way(1000.0 + seconds), lambda gives_way: "", 8)
 
 
-def test_a_batch_is_one_transaction_that_knows_its_files_and_when_they_arrived(warehouse: Warehouse) -> None:
+def test_a_full_page_is_followed_by_what_lies_behind_it_though_that_may_be_nothing(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    pages = [
+        [{**row(key), "urgency": repair.LATE, "place": key} for key in KEYS[:2]],
+        [],
+    ]
+
+    def run(statements: Sequence[str], given: Mapping[str, str], *, answers: int) -> list[Any]:
+        assert (statements, answers) == ([repair.SQL["to_repair"]], 1)
+        asked.append(given["behind"])
+        return [pages.pop(0)]
+
+    monkeypatch.setattr(repair, "PAGE", 2)
+    monkeypatch.setattr(transaction, "run", run)
+    found = list(repair.to_repair(JOB))
+    assert [(urgency, [file.key for file in page]) for urgency, page in found] == [(repair.LATE, KEYS[:2])]
+    assert asked == ["0", KEYS[1]]
+
+
+def test_a_batch_is_one_transaction_that_knows_its_files_and_when_they_arrived(
+    warehouse: Warehouse, caplog: pytest.LogCaptureFixture
+) -> None:
     done = mend(seconds=60.0)
+    [(files_told, told)] = [(vars(each)["files"], each.message) for each in caplog.records if hasattr(each, "files")]
+    assert (files_told, told) == (8, "repair")
     assert done == Repairs(1, 8, [], "", datetime(2026, 1, 2, 0, tzinfo=UTC))
     assert warehouse.batches == [KEYS[::-1]]
     assert warehouse.written == {

@@ -358,7 +358,11 @@ def test_verdicts_and_records_without_an_answer_are_written_down(warehouse: Ware
         FailedFile("elsewhere", trouble="it can't be read"),
     ]
     settle(warehouse, open_findings=1, not_loaded=[NotLoaded("k", "unreadable", "cut")], unanswered=files)
-    [(asked, _, _, _)] = warehouse.asked
+    [(asked, given, _, patience)] = warehouse.asked
+    moments = {"id": "job", "now": "2026-01-31 12:30:00", "in_an_hour": "2026-01-31 13:30:00", "swept": "true"}
+    assert given.items() >= moments.items()
+    assert all(any(f":{name}" in sql for sql in asked) for name in given), "the Data API refuses what nobody asks for"
+    assert patience == 55.0
     assert asked == [
         *QUIET,
         books.SQL["not_loaded"],

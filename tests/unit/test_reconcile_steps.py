@@ -14,6 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from chalicelib import clients, jobs
 from chalicelib.comprehend import idle
+from chalicelib.overview import stored
 from chalicelib.pages import reconciliation as page
 from chalicelib.reconcile import (
     alert,
@@ -388,6 +389,20 @@ def test_a_run_takes_the_lock_within_its_time_tells_and_leaves_report_and_page(
     found, kept = steps.of("keep")
     assert (found.job, kept) == (job, report)
     assert report["warehouse"] == {"woken": True, "why": "asked for", "last_woken_at": report["as_of"]}
+
+
+def test_the_overview_is_written_anew_for_a_person_who_names_no_hours(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bool] = []
+    monkeypatch.setattr(stored, "keep", lambda asked_for: written.append(asked_for))
+    monkeypatch.setattr(listing, "files_of", lambda bucket, span, seen: {})
+    lock = mock.MagicMock()
+    lock.return_value.__enter__.return_value.lost = False
+    monkeypatch.setattr(run, "Lock", lock)
+    for arguments in ({}, {"repair": True}, {"why": "a check is due"}, {"from": "2026-01-31"}, {"to": "2026-01-31"}):
+        run.run(arguments, None, "id")
+    assert written == [True, True, False, False, False]
 
 
 # ---- what the next look is told
