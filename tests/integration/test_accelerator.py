@@ -340,6 +340,26 @@ def test_a_process_that_hangs_is_given_up_after_a_while(kept: None) -> None:
     os.kill(started.pid, signal.SIGSTOP)
     assert answered() == found
     assert accelerator._Kept.accelerator is not started
+    assert started._process.returncode == -signal.SIGKILL, "what is given up is ended"
+
+
+def test_a_program_that_never_answers_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def noted(*arguments: Any, **named: Any) -> subprocess.Popen[bytes]:
+        begun.append(popen(*arguments, **named))
+        return begun[-1]
+
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\nexec sleep 60\n")
+    silent.chmod(0o700)
+    monkeypatch.setattr(accelerator, "MOST_SECONDS", 0.05)
+    monkeypatch.setattr(subprocess, "Popen", noted)
+    with pytest.raises(accelerator.DiedError, match="TimeoutError"):
+        Accelerator(silent)
+    [process] = begun
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_program_that_is_none_is_done_without(kept: None, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from chalicelib import clients
 from chalicelib.classifier import Prediction, backends, taxonomy
 from chalicelib.classifier.active import Active
 from chalicelib.columns import BYTES, COLUMNS, NAMES
-from chalicelib.transform import files
-from chalicelib.transform.batch import LATEST
+from chalicelib.transform import answer, files
+from chalicelib.transform.batch import LATEST, read
 from chalicelib.transform.handler import transform
 from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, Draft, lines, verdict
 from tests.support import EVENTS
@@ -153,6 +153,15 @@ def test_the_arrival_in_the_kinesis_data_stream_stands_in_for_firehoses() -> Non
     assert row["arrived_datetime_from_kinesis"] == 1_770_091_506_789
 
 
+def test_a_record_knows_its_key_in_the_kinesis_data_stream_if_it_came_from_one() -> None:
+    found = read(event(b'{"text":"a"}', b'{"text":"b"}', source=SOURCE))
+    assert [record.partition_key for record in found.records] == ["user-0", "user-1"]
+    assert found.source_arn == SOURCE
+    found = read(event(b'{"text":"a"}'))
+    assert [record.partition_key for record in found.records] == [None]
+    assert (found.source_arn, found.stream) == (None, "disaster-tweets-local")
+
+
 def test_no_arrival_at_all_is_now() -> None:
     sent = event(b'{"text":"a"}')
     del sent["records"][0]["approximateArrivalTimestamp"]
@@ -169,6 +178,9 @@ def test_what_is_refused_is_kept_with_its_reason() -> None:
         response = transform(event(b'{"text":"a"}\nbroken', b"\0\0", b""), None)
     assert results(response) == ["Ok", "ProcessingFailed", "ProcessingFailed"]
     refused = world.lines("rejected/dt=2026-02-03/hh=04/")
+    [tweets, rejected] = sorted(world.objects, reverse=True)
+    batch = tweets.rpartition("/")[2][:32]
+    assert rejected == f"rejected/dt=2026-02-03/hh=04/{batch}-3.ndjson.gz"
     assert [(line["reason"], base64.b64decode(line["raw"])) for line in refused] == [
         ("not_json", b"broken"),
         ("not_json", b"\0\0"),
@@ -378,11 +390,13 @@ def test_the_classifier_is_asked_about_what_becomes_a_row_alone_and_in_three_qua
     context.get_remaining_time_in_millis.return_value = 40_000
     monkeypatch.setattr(backends, "classify", noted)
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(answer, "MOST_BYTES", 20_000)
+    sent = event(b"\n".join(b'{"text":"storm %d"}' % n for n in range(60)))
     with aws() as world:
         for given in (context, None):
-            transform(event(halves()), given)
+            transform(sent, given)
         kept = len(world.lines("tweets/"))
-    assert 0 < kept < 2500
+    assert 0 < kept < 60
     assert asked == [(kept, kept, kept, 1030.0), (kept, kept, kept, 1045.0)]
 
 
