@@ -43,6 +43,14 @@ def test_a_row_of_a_tweet_with_coordinates_has_them() -> None:
     assert (found["latitude"], found["longitude"]) == (27.69, 85.33)
 
 
+def test_coordinates_elsewhere_say_nothing_of_the_place_that_the_text_names() -> None:
+    (tweet,), _ = unpack(b'{"text":"Flood in Milan","coordinates":{"type":"Point","coordinates":[85.33,27.69]}}')
+    with mock.patch.object(places, "find", return_value=MILAN):
+        (draft,) = handler.drafts([(1_770_091_506_789, tweet)], 0.1)
+    found = orjson.loads(draft.row + b"}")
+    assert [found[name] for name in ("place", "country_code", "place_basis")] == ["Mil\u00e1n", "IT", "text"]
+
+
 def test_a_row_without_a_place_says_nothing_of_it() -> None:
     found = row(None)
     assert found["text_key"] == text_key("flood in milan")

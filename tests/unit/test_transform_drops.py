@@ -107,10 +107,15 @@ def test_it_is_told_once_a_minute(loads: mock.Mock) -> None:
     assert len(hints(loads)) == 2
 
 
-def test_a_loader_that_can_not_be_told_holds_no_batch_up(loads: mock.Mock) -> None:
+def test_a_loader_that_can_not_be_told_holds_no_batch_up(
+    loads: mock.Mock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loads.invoke.side_effect = client_error("TooManyRequestsException")
     with aws() as world:
         assert set(results(transform(world, *FLOOD))) == {"Dropped"}
+    assert "the loader was not told of a surge" in caplog.messages
+    monkeypatch.setattr(surge, "_told", float("-inf"))
+    assert surge.tell([b"{" + surge.RELEVANT + b"}"] * surge.LEAST, [1000]) is False
 
 
 def test_where_firehose_loads_nobody_is_told(loads: mock.Mock) -> None:
