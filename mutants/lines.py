@@ -23,7 +23,7 @@ class Measured:
     """What one test file showed."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    """By test: CPU time of this process for all that it takes to run it alone."""
+    """By test: CPU time, of processes that it starts too, for all that it takes to run it alone."""
     lines: dict[str, dict[int, list[str]]] = field(default_factory=dict)  # by source file, by line: the tests
     failed: list[str] = field(default_factory=list)  # without any change to the code
     modules: list[str] = field(default_factory=list)  # imported from outside the repository
@@ -57,11 +57,11 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
             before, self.context = self.context, f"fixture {fixturedef.argname}"
             shared[self.context] = fixturedef.argname
             cover.switch_context(self.context)
-            began = time.process_time()
+            began = _used()
             try:
                 return (yield)
             finally:
-                seconds = time.process_time() - began
+                seconds = _used() - began
                 took[fixturedef.argname] += seconds
                 self.apart += seconds
                 self.context = before
@@ -79,11 +79,11 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
             self.forget()
             self.context = item.nodeid
             cover.switch_context(item.nodeid)
-            began, self.apart = time.process_time(), 0.0
+            began, self.apart = _used(), 0.0
             try:
                 return (yield)
             finally:
-                found.seconds[item.nodeid] = time.process_time() - began - self.apart
+                found.seconds[item.nodeid] = _used() - began - self.apart
                 self.context = ON_IMPORT
                 cover.switch_context(ON_IMPORT)
 
@@ -111,6 +111,11 @@ def measure(test_file: str, sources: Sequence[str], root: Path) -> Measured:
         }
     found.modules = _foreign_modules(root)
     return found
+
+
+def _used() -> float:
+    """Return the CPU time of this process and of those that it started and that have ended."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def _caches(sources: Sequence[str], root: Path) -> list[Any]:

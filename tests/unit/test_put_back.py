@@ -10,8 +10,10 @@ import pytest
 
 from chalicelib import clients
 from chalicelib.transform.plan import PutBack
-from chalicelib.transform.put_back import ATTEMPTS, MOST_BATCH_BYTES, PutBackError, put_back
+from chalicelib.transform.put_back import ATTEMPTS, PutBackError, put_back
 from tests.support.aws_in_memory import SOURCE
+
+MOST_BATCH_BYTES = 4 << 20  # of PutRecordBatch
 
 NAME = "disaster-tweets-local"
 

@@ -16,6 +16,8 @@ from tests.support.aws_in_memory import SETTINGS, Aws, aws, client_error, event,
 
 FLOOD = [json.dumps({"text": f"Flood in street {n}, houses under water"}).encode() for n in range(40)]
 
+AT_FIRST = surge._told
+
 
 @pytest.fixture(autouse=True)
 def loads(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
@@ -25,7 +27,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
     for module in (handler, surge):
         monkeypatch.setattr(module, "settings", lambda: known)
     monkeypatch.setattr(clients, "lambda_", lambda: loader)
-    monkeypatch.setattr(surge, "_told", float("-inf"))
+    monkeypatch.setattr(surge, "_told", AT_FIRST)
     return loader
 
 
