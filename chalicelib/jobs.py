@@ -147,19 +147,19 @@ def get(kind: str, job_id: str) -> JobState | None:
     if not ID.fullmatch(job_id):
         return None
     try:
-        found = clients.s3().get_object(Bucket=settings().bucket, Key=_key(kind, job_id))
+        stored = clients.s3().get_object(Bucket=settings().bucket, Key=_key(kind, job_id))
     except ClientError as error:
         code = error.response["Error"]["Code"]
         # S3 may deny that an object is missing to who may list a part of the bucket only: then a listing tells
         if code == "NoSuchKey" or (code == "AccessDenied" and not _listed(_key(kind, job_id))):
             return None
         raise
-    return judged(json.loads(found["Body"].read()), datetime.now(UTC))
+    return judged(json.loads(stored["Body"].read()), datetime.now(UTC))
 
 
 def _listed(key: str) -> bool:
-    found = clients.s3().list_objects_v2(Bucket=settings().bucket, Prefix=key, MaxKeys=1)
-    return found["KeyCount"] > 0
+    listing = clients.s3().list_objects_v2(Bucket=settings().bucket, Prefix=key, MaxKeys=1)
+    return listing["KeyCount"] > 0
 
 
 def page(job: JobState) -> str:
@@ -194,12 +194,12 @@ def _newest(kind: str, most: int) -> list[str]:
     """Return the newest ids. They begin with their time, so that a day, then a month, is listed before years of
     them.
     """
-    today, found = datetime.now(UTC).date(), []
+    today, ids = datetime.now(UTC).date(), []
     for since in (today - timedelta(days=1), today - timedelta(days=31), date.min):
-        found = sorted(_ids(kind, since), reverse=True)
-        if len(found) >= most:
+        ids = sorted(_ids(kind, since), reverse=True)
+        if len(ids) >= most:
             break
-    return found[:most]
+    return ids[:most]
 
 
 def _ids(kind: str, since: date) -> Iterator[str]:

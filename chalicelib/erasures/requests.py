@@ -107,17 +107,17 @@ def read(bucket: str, request_id: str) -> ErasureRequest | None:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return None
         raise
-    found = ErasureRequest(request_id, asked_at(request_id), "", [], [])
+    request = ErasureRequest(request_id, asked_at(request_id), "", [], [])
     try:
         for line in bodies.lines(body, MOST_BYTES, MOST_BYTES):
             said = orjson.loads(line)
-            found = found._replace(source=str(said["source"]))
-            for name, ids in (("tweet_id", found.tweet_ids), ("user_id", found.user_ids)):
+            request = request._replace(source=str(said["source"]))
+            for name, ids in (("tweet_id", request.tweet_ids), ("user_id", request.user_ids)):
                 if name in said:
                     ids.append(str(said[name]))
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UnreadableRequestError(f"{key(request_id)} can't be read: {type(error).__name__}: {error}") from error
-    return found
+    return request
 
 
 def outcome(bucket: str, request_id: str) -> dict[str, Any] | None:

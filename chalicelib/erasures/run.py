@@ -187,10 +187,10 @@ def _erase(bucket: str, this: Pass, new: Sequence[Version]) -> None:
         manifest = rows.manifest(bucket, f"{this.part()}.manifest", [requests.key(each.id) for each in this.requests])
     while True:
         this.go_on()
-        found = rows.find(manifest, earliest(this.requests), this.since - CLOCKS, this.left)
-        if not found:
+        due = rows.find(manifest, earliest(this.requests), this.since - CLOCKS, this.left)
+        if not due:
             return
-        erase_rows(bucket, this, found)
+        erase_rows(bucket, this, due)
 
 
 # ------------------------------------------------------------------ what is asked for
@@ -201,7 +201,7 @@ def batch(bucket: str, asked: Iterable[str]) -> tuple[list[ErasureRequest], set[
 
     A request that can't be read stays, and in time is late.
     """
-    found: list[ErasureRequest] = []
+    taken: list[ErasureRequest] = []
     looked_at: set[str] = set()
     ids = 0
     for request_id in asked:
@@ -212,11 +212,11 @@ def batch(bucket: str, asked: Iterable[str]) -> tuple[list[ErasureRequest], set[
             logger.error("request not readable", extra={"request": request_id, "error": str(error)})
             continue
         if request:
-            found.append(request)
+            taken.append(request)
             ids += len(request.tweet_ids) + len(request.user_ids)
         if ids >= MOST_IDS:
             break
-    return found, looked_at
+    return taken, looked_at
 
 
 def digests(request: ErasureRequest) -> Iterator[str]:
@@ -247,7 +247,7 @@ def remember(bucket: str, this: Pass) -> None:
     for request in this.requests:
         key = f"{LIST}{request.id}.ndjson.gz"
         listed_at = times.sql(request.asked_at)
-        listing.lines(bucket, key, ({"digest": each, "listed_at": listed_at} for each in digests(request)))
+        listing.write_lines(bucket, key, ({"digest": each, "listed_at": listed_at} for each in digests(request)))
         keys.append(key)
     if not rows.listed():
         pages = clients.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=LIST)
@@ -308,7 +308,7 @@ def of_day(store: Store, day: Any) -> str:
 
 def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
     """Erase from new objects what is on the list. The warehouse compares, for the list may be long."""
-    lines = listing.Lines(bucket, f"{this.part()}-seen-")
+    lines = listing.LineWriter(bucket, f"{this.part()}-seen-")
     for number, version in enumerate(new):
         this.go_on()
         for line in stores.lines(bucket, version, this.work):
@@ -374,13 +374,13 @@ def erase_hours(bucket: str, this: Pass, hours: Iterable[datetime], erased: set[
 # ------------------------------------------------------------------ rows
 
 
-def erase_rows(bucket: str, this: Pass, found: Sequence[rows.RowToErase]) -> None:
+def erase_rows(bucket: str, this: Pass, due: Sequence[rows.RowToErase]) -> None:
     """Erase the rows that were found, after all that they lead to: hour by hour, so that each pass gets on."""
-    erased = this.erased | {row.digest for row in found if row.digest}
+    erased = this.erased | {row.digest for row in due if row.digest}
     looked_at: set[datetime] = set()
     done: list[tuple[str, int]] = []
     up = False
-    for hour, of_hour in groupby(found, key=lambda row: floor(row.arrived_at)):
+    for hour, of_hour in groupby(due, key=lambda row: floor(row.arrived_at)):
         lines = sorted({(row.s3_key, row.s3_line) for row in of_hour})
         try:
             this.go_on()
@@ -412,10 +412,10 @@ def tweet_files(bucket: str, this: Pass, keys: Iterable[str], erased: set[str]) 
 
 def read_state(bucket: str, now: datetime) -> State:
     """Return what the last pass left. The first one of all has nothing to look back to but what is under way."""
-    found = requests.stored(bucket, requests.STATE) or {}
-    moments = [datetime.fromisoformat(found[name]) if name in found else now - LATE for name in ("since", "busy")]
-    trouble, begun = found.get("trouble", {}), tuple(found.get("begun", ()))
-    return State(moments[0], moments[1], trouble, found.get("retained", ""), begun, found.get("reached", ""))
+    said = requests.stored(bucket, requests.STATE) or {}
+    moments = [datetime.fromisoformat(said[name]) if name in said else now - LATE for name in ("since", "busy")]
+    trouble, begun = said.get("trouble", {}), tuple(said.get("begun", ()))
+    return State(moments[0], moments[1], trouble, said.get("retained", ""), begun, said.get("reached", ""))
 
 
 def write_state(bucket: str, state: State) -> None:

@@ -93,10 +93,10 @@ def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
     An old version that can't be read goes: what is in it can't be told, and what replaced it is there.
     """
     try:
-        found = clients.s3().get_object(Bucket=bucket, Key=of.key, VersionId=of.version)
+        stored = clients.s3().get_object(Bucket=bucket, Key=of.key, VersionId=of.version)
         work.read += 1
         work.bytes += of.bytes
-        for line in of.store.split(bodies.lines(found["Body"], MOST_BYTES, of.store.most_line)):
+        for line in of.store.split(bodies.lines(stored["Body"], MOST_BYTES, of.store.most_line)):
             if not line.isspace():
                 yield line
     except (OSError, EOFError, zlib.error, ValueError) as error:
@@ -136,8 +136,8 @@ def rewrite(bucket: str, store: Store, key: str, erased: Digests, at: str, work:
 
 
 def _rewrite(bucket: str, store: Store, key: str, erased: Digests, at: str, work: Work) -> None:
-    found: Any = clients.s3().get_object(Bucket=bucket, Key=key)
-    body = found["Body"].read()
+    stored: Any = clients.s3().get_object(Bucket=bucket, Key=key)
+    body = stored["Body"].read()
     packed, changed = bytearray(), False
     gzipped = body[:2] == bodies.GZIP
     into = zlib.compressobj(6, wbits=31)
@@ -152,7 +152,7 @@ def _rewrite(bucket: str, store: Store, key: str, erased: Digests, at: str, work
     if changed:
         packed += into.flush() if gzipped else b""
         clients.s3().put_object(
-            Bucket=bucket, Key=key, Body=bytes(packed), ContentType=found["ContentType"], IfMatch=found["ETag"]
+            Bucket=bucket, Key=key, Body=bytes(packed), ContentType=stored["ContentType"], IfMatch=stored["ETag"]
         )
         work.rewritten += 1
 

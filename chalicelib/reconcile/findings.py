@@ -79,5 +79,5 @@ def resolve(finding_id: str, caller: str, reason: str, request_id: str, patience
     """
     given = {"finding": finding_id, "caller": caller, "reason": reason, "request": request_id or "none"}
     done = data_api.run([SQL["resolve"], SQL["one"]], given, patience=patience)
-    found = data_api.rows_of(f"{done}:2")
-    return found[0] if found else None
+    rows = data_api.rows_of(f"{done}:2")
+    return rows[0] if rows else None

@@ -92,7 +92,7 @@ def find(run: Run, spans: Sequence[Range]) -> list[FailedFile]:
     """Find the files with records that the transform never answered for, the newest first, until repairs stop."""
     bucket, deadline = run.bucket, run.deadlines.repairs
     files: list[FailedFile] = []
-    lines = listing.Lines(bucket, f"{run.folder}unanswered-")
+    lines = listing.LineWriter(bucket, f"{run.folder}unanswered-")
     for key in Keys(bucket, layout.FAILED, spans, MOST_FILES).newest:
         if time.monotonic() > deadline:
             break

@@ -79,10 +79,10 @@ def changed(listed: Mapping[datetime, HourFiles], known: Mapping[datetime, HourF
     return {hour for hour, checked in known.items() if _differs(listed.get(hour), checked)}
 
 
-def _differs(found: HourFiles | None, checked: HourFiles) -> bool:
-    if not found:
+def _differs(files: HourFiles | None, checked: HourFiles) -> bool:
+    if not files:
         return checked.files > 0
-    return found.files != checked.files or found.at + CLOCKS > checked.at
+    return files.files != checked.files or files.at + CLOCKS > checked.at
 
 
 def floor(moment: datetime) -> datetime:
@@ -101,14 +101,14 @@ def of(days: Iterable[date]) -> set[datetime]:
 
 def days(prefixes: Iterable[str]) -> set[date]:
     """Return the days in common prefixes like `tweets/dt=2026-01-31/`; others are none."""
-    found = set()
+    dates = set()
     for prefix in prefixes:
         if match := DAY.search(prefix):
             try:
-                found.add(date.fromisoformat(match[1]))
+                dates.add(date.fromisoformat(match[1]))
             except ValueError:  # the 31st of February
                 continue
-    return found
+    return dates
 
 
 def due(

@@ -44,7 +44,7 @@ class Run(NamedTuple):
 
     def load(self, name: str, rows: Iterable[dict[str, Any]], table: str, columns: Sequence[str]) -> str:
         """Write a few rows into the folder; return the COPY that loads them into a table."""
-        url = listing.lines(self.bucket, f"{self.folder}{name}.ndjson.gz", rows)
+        url = listing.write_lines(self.bucket, f"{self.folder}{name}.ndjson.gz", rows)
         return copy.statement(url, self.role, table, columns, manifest=False)
 
     @property

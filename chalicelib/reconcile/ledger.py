@@ -53,21 +53,21 @@ def dumped(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def loaded(found: Any) -> Ledger:
+def loaded(said: Any) -> Ledger:
     """Return the ledger of `dumped`. Raise ValueError, KeyError or TypeError for anything else."""
-    if found["version"] != VERSION:
-        raise ValueError(f"a ledger of version {found['version']}")
-    moments = {name: found[name] and datetime.fromisoformat(found[name]) for name in MAYBE}
+    if said["version"] != VERSION:
+        raise ValueError(f"a ledger of version {said['version']}")
+    moments = {name: said[name] and datetime.fromisoformat(said[name]) for name in MAYBE}
     return Ledger(
         {
             datetime.fromisoformat(hour): HourFiles(files, datetime.fromisoformat(at), rows)
-            for hour, (files, at, rows) in found["hours"].items()
+            for hour, (files, at, rows) in said["hours"].items()
         },
-        {date.fromisoformat(day) for day in found["days"]},
-        found["failed"],
-        UsualStream(*found["usual"]),
-        datetime.fromisoformat(found["looked_at"]),
+        {date.fromisoformat(day) for day in said["days"]},
+        said["failed"],
+        UsualStream(*said["usual"]),
+        datetime.fromisoformat(said["looked_at"]),
         **moments,
-        report=found["report"],
-        took=found["took"],
+        report=said["report"],
+        took=said["took"],
     )

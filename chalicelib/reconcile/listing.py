@@ -49,7 +49,7 @@ class Listing:
     @property
     def newest(self) -> dict[datetime, datetime]:
         """Return when the newest file of an hour was written, for those that have files."""
-        return {hour: found.at for hour, found in self.found.items()}
+        return {hour: known.at for hour, known in self.found.items()}
 
 
 def stored_days(bucket: str, folder: str = layout.TWEETS) -> set[date]:
@@ -84,9 +84,9 @@ def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, HourF
     """Return how many tweet files each hour of a range has, their rows, and when the newest was written; counts
     requests."""
     by_key: dict[str, HourFiles] = {}
-    for found in objects(bucket, layout.TWEETS, span, listing):
-        if named := tweet_file(found.key):
-            by_key[named[1]] = with_file(by_key.get(named[1]), found, int(named[2]))
+    for file in objects(bucket, layout.TWEETS, span, listing):
+        if named := tweet_file(file.key):
+            by_key[named[1]] = with_file(by_key.get(named[1]), file, int(named[2]))
     return {hour: by_key[layout.hour_folder(hour)] for hour in hours.within(span) if layout.hour_folder(hour) in by_key}
 
 
@@ -99,9 +99,9 @@ def with_file(known: HourFiles | None, file: Object, rows: int) -> HourFiles:
 def written(bucket: str, span: Range, listing: Listing) -> dict[datetime, list[datetime]]:
     """Return when the tweet files of each hour of a range were written, in order; counts requests."""
     by_key: dict[str, list[datetime]] = {}
-    for found in objects(bucket, layout.TWEETS, span, listing):
-        if named := tweet_file(found.key):
-            by_key.setdefault(named[1], []).append(found.written_at)
+    for file in objects(bucket, layout.TWEETS, span, listing):
+        if named := tweet_file(file.key):
+            by_key.setdefault(named[1], []).append(file.written_at)
     return {
         hour: sorted(by_key[layout.hour_folder(hour)])
         for hour in hours.within(span)
@@ -120,28 +120,28 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
     Writing the same listing again overwrites it. An hour that wasn't got through isn't among the listing's hours,
     though some of its names may have been written. `requests` were made before.
     """
-    listing, lines = Listing(requests=requests), Lines(bucket, f"{prefix}files-")
+    listing, lines = Listing(requests=requests), LineWriter(bucket, f"{prefix}files-")
     for span in spans:
         due, reached = hours.within(span), 0
-        for found in objects(bucket, layout.TWEETS, span, listing):
-            while reached < len(due) and found.key >= layout.TWEETS + layout.hour_folder(due[reached] + hours.HOUR):
+        for file in objects(bucket, layout.TWEETS, span, listing):
+            while reached < len(due) and file.key >= layout.TWEETS + layout.hour_folder(due[reached] + hours.HOUR):
                 reached += 1
             if listing.files % 1000 == 0 and time.monotonic() > deadline:
                 listing.complete = False
                 break
-            named = tweet_file(found.key)
+            named = tweet_file(file.key)
             if not named:
-                listing.foreign = [*listing.foreign, found.key][:MOST_FOREIGN]
+                listing.foreign = [*listing.foreign, file.key][:MOST_FOREIGN]
                 continue
             listing.files += 1
-            listing.found[due[reached]] = with_file(listing.found.get(due[reached]), found, int(named[2]))
+            listing.found[due[reached]] = with_file(listing.found.get(due[reached]), file, int(named[2]))
             lines.add(
                 {
-                    "s3_key": found.key,
+                    "s3_key": file.key,
                     "hour_key": layout.TWEETS + named[1],
                     "expected_rows": int(named[2]),
-                    "bytes": found.bytes,
-                    "written_at": times.sql(found.written_at),
+                    "bytes": file.bytes,
+                    "written_at": times.sql(file.written_at),
                 }
             )
         listing.hours += due if listing.complete else due[:reached]
@@ -154,7 +154,7 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
     return listing
 
 
-class Lines:
+class LineWriter:
     """Writes JSON lines to gzipped objects `<prefix>00001.ndjson.gz`, … of up to PART lines."""
 
     def __init__(self, bucket: str, prefix: str) -> None:
@@ -181,7 +181,7 @@ class Lines:
         self._open()
 
 
-def lines(bucket: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
+def write_lines(bucket: str, key: str, rows: Iterable[dict[str, Any]]) -> str:
     """Write a few rows as gzipped JSON lines under `key`; return its URL."""
     packed = zlib.compressobj(1, wbits=31)
     body = b"".join(packed.compress(orjson.dumps(row) + b"\n") for row in rows) + packed.flush()
@@ -195,6 +195,6 @@ def manifest(bucket: str, key: str, keys: Iterable[str]) -> str:
     Each is mandatory: a file that has gone is an error, not nothing.
     docs.aws.amazon.com/redshift/latest/dg/loading-data-files-using-manifest.html
     """
-    entries = [{"url": f"s3://{bucket}/{each}", "mandatory": True} for each in keys]
-    clients.s3().put_object(Bucket=bucket, Key=key, Body=orjson.dumps({"entries": entries}))
+    body = orjson.dumps({"entries": [{"url": f"s3://{bucket}/{each}", "mandatory": True} for each in keys]})
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=body)
     return key

@@ -59,11 +59,11 @@ class Lock:
                 self._write(None, IfMatch=self._etag)
 
     def _taken(self) -> bool:
-        found = conditional.read(self._bucket, self._key)
-        if found and found.said["holder"] != self._me and _alive(found):
+        stored = conditional.read(self._bucket, self._key)
+        if stored and stored.said["holder"] != self._me and _alive(stored):
             return False
         try:
-            self._write(self._me, **({"IfMatch": found.etag} if found else {"IfNoneMatch": "*"}))
+            self._write(self._me, **({"IfMatch": stored.etag} if stored else {"IfNoneMatch": "*"}))
         except ClientError as error:
             if code(error) in BEATEN:
                 return False  # somebody was faster
@@ -87,12 +87,12 @@ class Lock:
         A write may be reported as failed and yet be done: then the ETag is another, and the lock still ours.
         """
         try:
-            found = conditional.read(self._bucket, self._key)
+            stored = conditional.read(self._bucket, self._key)
         except (ClientError, BotoCoreError):
             return True  # not known to be lost; the next beat will tell
-        if found is None or found.said["holder"] != self._me:
+        if stored is None or stored.said["holder"] != self._me:
             return False
-        self._etag = found.etag
+        self._etag = stored.etag
         return True
 
     def _write(self, holder: str | None, **condition: str) -> None:
@@ -103,9 +103,9 @@ class Lock:
 
 def held(bucket: str) -> bool:
     """Return whether a run is under way. Raise what boto3 raises."""
-    found = conditional.read(bucket, KEY)
-    return found is not None and _alive(found)
+    stored = conditional.read(bucket, KEY)
+    return stored is not None and _alive(stored)
 
 
-def _alive(found: Stored) -> bool:
-    return bool(found.said["holder"]) and found.age <= LEASE
+def _alive(stored: Stored) -> bool:
+    return bool(stored.said["holder"]) and stored.age <= LEASE

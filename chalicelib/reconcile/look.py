@@ -57,16 +57,16 @@ def look(context: Any, surge: Mapping[str, Any] | None = None) -> dict[str, Any]
         if (before := ledger.read(settings().bucket)) and gate.surges(batch, before.usual):
             precedence.ask(settings().bucket)  # each time: another run may begin before this look
         time.sleep(lock.POLL)
-    found = _look(datetime.now(UTC), batch)
-    if found.wide or found.decision.behind:
-        _measure(found.decision)
-    if found.decision.wake:
-        logger.info("the warehouse is woken", extra={"why": found.decision.why})
-        _run(found, context, since)
-        return {"woken": True, "why": found.decision.why, "left": True}
-    if found.wide and found.known:
-        _rest(found, found.known)
-    return {"woken": False, "why": found.decision.why, "left": found.pending}
+    looked = _look(datetime.now(UTC), batch)
+    if looked.wide or looked.decision.behind:
+        _measure(looked.decision)
+    if looked.decision.wake:
+        logger.info("the warehouse is woken", extra={"why": looked.decision.why})
+        _run(looked, context, since)
+        return {"woken": True, "why": looked.decision.why, "left": True}
+    if looked.wide and looked.known:
+        _rest(looked, looked.known)
+    return {"woken": False, "why": looked.decision.why, "left": looked.pending}
 
 
 def _look(now: datetime, surge: Surge | None) -> Look:
@@ -89,8 +89,8 @@ def _look(now: datetime, surge: Surge | None) -> Look:
     return Look(now, before, decision, wide, seen.requests, pending)
 
 
-def _run(found: Look, context: Any, surge_since: datetime | None) -> None:
-    arguments = {"repair": True, "why": found.decision.why}
+def _run(looked: Look, context: Any, surge_since: datetime | None) -> None:
+    arguments = {"repair": True, "why": looked.decision.why}
     if surge_since:
         arguments["surge_since"] = surge_since.isoformat()
     try:
@@ -105,35 +105,35 @@ def _run(found: Look, context: Any, surge_since: datetime | None) -> None:
         raise
 
 
-def _rest(found: Look, known: Ledger) -> None:
+def _rest(looked: Look, known: Ledger) -> None:
     """Leave a report of a look that woke nobody, and write down when all recent hours were listed."""
     bucket, job_id = settings().bucket, jobs.new_id()
     began = time.monotonic()
-    report = asleep(found, known, job_id)
+    report = asleep(looked, known, job_id)
     alert.measure(report, time.monotonic() - began)
     from chalicelib.pages import reconciliation as page  # here, for a page alone needs Jinja2
 
     body = page.render(report, job_id).encode()
     key = layout.report(KIND, job_id, "html")
     clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8")
-    jobs.store_done(KIND, job_id, {"repair": True, "why": found.decision.why}, report)
-    ledger.write(bucket, known._replace(looked_at=found.at))
+    jobs.store_done(KIND, job_id, {"repair": True, "why": looked.decision.why}, report)
+    ledger.write(bucket, known._replace(looked_at=looked.at))
 
 
-def asleep(found: Look, known: Ledger, job_id: str) -> dict[str, Any]:
+def asleep(looked: Look, known: Ledger, job_id: str) -> dict[str, Any]:
     """Return the report of a look that woke nobody: nothing was compared, and what needs a person still does."""
-    bucket, present = settings().bucket, hours.floor(found.at)
+    bucket, present = settings().bucket, hours.floor(looked.at)
     refused = refusals.count(bucket, [Range(present - HOUR, present + HOUR)], time.monotonic() + READING)
-    job = Job(job_id, found.at, timedelta(), repair=True, asked_for=False, sweep=False)
+    job = Job(job_id, looked.at, timedelta(), repair=True, asked_for=False, sweep=False)
     nothing = Answers((), (), {"tweets": 0, "extra": 0}, (), ())
-    listed, nobody = Listing(requests=found.requests), firehose_failures.GivenUp(0, ())
+    listed, nobody = Listing(requests=looked.requests), firehose_failures.GivenUp(0, ())
     report = build(Results(job, listed, Compared({}, []), Repairs(), nothing, refused, (), nobody, None))
     last = jobs.get(KIND, known.report) or {}
     report |= {name: last[name] for name in ("outstanding", "resolved", "hours") if name in last}
     report["verdict"] = "trouble" if report["outstanding"]["findings"] else "well"
     report["tweets"]["lost"] = report["outstanding"]["tweets"]
     woken_at = times.seconds(known.woken_at) if known.woken_at else None
-    warehouse = {"woken": False, "why": found.decision.why, "last_woken_at": woken_at}
+    warehouse = {"woken": False, "why": looked.decision.why, "last_woken_at": woken_at}
     return {**report, "warehouse": warehouse, "alerted": False}
 
 

@@ -57,21 +57,21 @@ class Refusals:
 
 def count(bucket: str, spans: Sequence[Range], deadline: float) -> Refusals:
     """Count the refused tweets of some ranges; reasons are read until `deadline` (monotonic)."""
-    found = Refusals()
+    refusals = Refusals()
     newest: deque[str] = deque(maxlen=MOST_READ)
     for span in reversed(spans):
         for each in listing.objects(bucket, layout.REJECTED, span):
             if named := NAME.search(each.key):
-                found.files += 1
-                found.tweets += int(named[1])
+                refusals.files += 1
+                refusals.tweets += int(named[1])
                 newest.append(each.key)
     with ThreadPoolExecutor(READERS) as pool:
         for reasons, samples in pool.map(lambda key: _reasons(bucket, key, deadline), reversed(newest)):
-            found.reasons.update(reasons)
-            known = Counter(sample.reason for sample in found.samples)
-            found.samples += (sample for sample in samples if known[sample.reason] < SAMPLES)
-    found.unread = max(0, found.tweets - found.reasons.total())
-    return found
+            refusals.reasons.update(reasons)
+            known = Counter(sample.reason for sample in refusals.samples)
+            refusals.samples += (sample for sample in samples if known[sample.reason] < SAMPLES)
+    refusals.unread = max(0, refusals.tweets - refusals.reasons.total())
+    return refusals
 
 
 def _reasons(bucket: str, key: str, deadline: float) -> tuple[Counter[str], list[Sample]]:
@@ -79,24 +79,24 @@ def _reasons(bucket: str, key: str, deadline: float) -> tuple[Counter[str], list
 
     Of a file of more than MOST_BYTES the reasons up to there.
     """
-    found: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     samples: list[Sample] = []
     if time.monotonic() > deadline:
-        return found, samples
+        return reasons, samples
     try:
         heads = bodies.heads(clients.s3().get_object(Bucket=bucket, Key=key)["Body"], MOST_BYTES, HEAD)
         for line, head in enumerate(heads, 1):
             if not (matched := REASON.match(head)):
                 return Counter(), []
             reason = matched[1].decode()
-            if not found[reason]:
+            if not reasons[reason]:
                 samples.append(Sample(reason, _message(head), key, line))
-            found[reason] += 1
+            reasons[reason] += 1
     except bodies.TooLargeError:
-        return found, samples
+        return reasons, samples
     except (ClientError, BotoCoreError, OSError, EOFError, zlib.error):
         return Counter(), []
-    return found, samples
+    return reasons, samples
 
 
 def _message(head: bytes) -> str:

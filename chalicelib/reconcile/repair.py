@@ -75,8 +75,8 @@ def repair(run: Run, hindrance: Callable[[bool], str], damaged: int | None = Non
     """
     work = _Work(run, hindrance)
     try:
-        for urgency, page in to_repair(run.job):
-            for batch in repair_batches.batches(page):
+        for urgency, files in to_repair(run.job):
+            for batch in repair_batches.batches(files):
                 jobs.progress("files loaded again", work.done.files, damaged)
                 work.mend(batch, 1)
                 if urgency != SURGE and work.done.oldest_at is None:
@@ -99,8 +99,8 @@ def to_repair(job: Job) -> Iterator[tuple[int, list[TweetFile]]]:
     more = True
     while more:
         (rows,) = transaction.run([SQL["to_repair"]], given, answers=1)
-        for urgency, page in groupby(rows, key=itemgetter("urgency")):
-            yield urgency, [_file(row) for row in page]
+        for urgency, files in groupby(rows, key=itemgetter("urgency")):
+            yield urgency, [_file(row) for row in files]
         more = len(rows) == PAGE
         given["behind"] = rows[-1]["place"] if rows else "~"
 

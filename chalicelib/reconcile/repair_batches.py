@@ -38,17 +38,17 @@ def batches(
     """Divide the files, in their order, into as few batches as the limits allow; a file over a limit has a batch of its
     own.
     """
-    found: list[list[TweetFile]] = []
+    made: list[list[TweetFile]] = []
     size = rows = 0
     for file in files:
         full = size + file.bytes > most_bytes or rows + file.expected_rows > most_rows
-        if not found or len(found[-1]) == most_files or full:
-            found.append([])
+        if not made or len(made[-1]) == most_files or full:
+            made.append([])
             size = rows = 0
-        found[-1].append(file)
+        made[-1].append(file)
         size += file.bytes
         rows += file.expected_rows
-    return found
+    return made
 
 
 def halves(batch: Sequence[TweetFile]) -> list[list[TweetFile]]:

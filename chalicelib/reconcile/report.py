@@ -34,14 +34,14 @@ class Results(NamedTuple):
     idle_endpoints: Sequence[Mapping[str, Any]] | None  # None where nobody could be asked
 
 
-def build(found: Results) -> dict[str, Any]:
+def build(results: Results) -> dict[str, Any]:
     """Build the report; everything in it is plain JSON."""
-    job, listing, kept = found.job, found.listing, found.answers.kept
-    tweets = counts(found)
+    job, listing, kept = results.job, results.listing, results.answers.kept
+    tweets = counts(results)
     return {
         "schema_version": VERSION,
-        "verdict": verdict(found),
-        "complete": listing.complete and not found.repairs.stopped and not unrepaired(found.answers.actions),
+        "verdict": verdict(results),
+        "complete": listing.complete and not results.repairs.stopped and not unrepaired(results.answers.actions),
         "as_of": times.seconds(job.now),
         "repair": job.repair,
         "grace_seconds": int(job.grace.total_seconds()),
@@ -53,19 +53,19 @@ def build(found: Results) -> dict[str, Any]:
             "swept": job.sweep,
         },
         "tweets": tweets,
-        "new": new(found.answers.actions),
+        "new": new(results.answers.actions),
         "files": {
             "listed": listing.files,
-            **{state: int(found.compared.totals.get(state, {}).get("files", 0)) for state in STATES},
-            **_files_after(found),
+            **{state: int(results.compared.totals.get(state, {}).get("files", 0)) for state in STATES},
+            **_files_after(results),
         },
         "repairs": {
-            "transactions": found.repairs.transactions,
-            "files": repaired(found),
-            "left_files": unrepaired(found.answers.actions),
-            "stopped": found.repairs.stopped or None,
+            "transactions": results.repairs.transactions,
+            "files": repaired(results),
+            "left_files": unrepaired(results.answers.actions),
+            "stopped": results.repairs.stopped or None,
         },
-        "findings": [finding(row) for row in found.answers.worst],
+        "findings": [finding(row) for row in results.answers.worst],
         "outstanding": {
             "findings": kept.total("outstanding"),
             "untold": kept.total("outstanding", "untold"),
@@ -75,34 +75,34 @@ def build(found: Results) -> dict[str, Any]:
         },
         "resolved": {"findings": kept.total("resolved"), "tweets": kept.total("resolved", "tweets")},
         "rejected": {
-            "tweets": found.refusals.tweets,
-            "files": found.refusals.files,
-            "reasons": [{"reason": name, "tweets": n} for name, n in found.refusals.reasons.most_common()],
-            "unread_tweets": found.refusals.unread,
-            "samples": [sample._asdict() for sample in found.refusals.samples],
+            "tweets": results.refusals.tweets,
+            "files": results.refusals.files,
+            "reasons": [{"reason": name, "tweets": n} for name, n in results.refusals.reasons.most_common()],
+            "unread_tweets": results.refusals.unread,
+            "samples": [sample._asdict() for sample in results.refusals.samples],
         },
         "unanswered": {
-            "files": len(found.failures),
-            "records": sum(file.records for file in found.failures),
-            "tweets": sum(file.tweets for file in found.failures),
-            "lost": sum(file.lost for file in found.failures),
-            "shown": [unanswered(file) for file in found.failures[:SHOWN]],
+            "files": len(results.failures),
+            "records": sum(file.records for file in results.failures),
+            "tweets": sum(file.tweets for file in results.failures),
+            "lost": sum(file.lost for file in results.failures),
+            "shown": [unanswered(file) for file in results.failures[:SHOWN]],
         },
-        "given_up": {"manifests": found.given_up.manifests, "shown": list(found.given_up.newest)},
-        "foreign_objects": found.listing.foreign,
-        "twice": {"tweets": int(found.answers.twice["tweets"]), "extra_rows": int(found.answers.twice["extra"])},
-        "hours": [hour(row) for row in found.answers.hours],
-        "kinds": [kind(row) for row in found.answers.kinds],
-        "idle_endpoints": None if found.idle_endpoints is None else [dict(each) for each in found.idle_endpoints],
+        "given_up": {"manifests": results.given_up.manifests, "shown": list(results.given_up.newest)},
+        "foreign_objects": results.listing.foreign,
+        "twice": {"tweets": int(results.answers.twice["tweets"]), "extra_rows": int(results.answers.twice["extra"])},
+        "hours": [hour(row) for row in results.answers.hours],
+        "kinds": [kind(row) for row in results.answers.kinds],
+        "idle_endpoints": None if results.idle_endpoints is None else [dict(each) for each in results.idle_endpoints],
     }
 
 
-def counts(found: Results) -> dict[str, int]:
+def counts(results: Results) -> dict[str, int]:
     """Return tweets by what became of them, in the hours looked at; `loaded` as it was when the run looked.
 
     `lost` is of all outstanding findings, whichever run found them.
     """
-    totals, actions = found.compared.totals, found.answers.actions
+    totals, actions = results.compared.totals, results.answers.actions
     expected = sum(int(row["tweets"]) for row in totals.values())
     waiting = totals.get("waiting", {})
     of_files = [row for row in actions if row["state"] not in {"unanswered", "new"}]
@@ -114,7 +114,7 @@ def counts(found: Results) -> dict[str, int]:
         "waiting": int(waiting.get("tweets", 0)) - int(waiting.get("loaded", 0)),
         "late": late,
         "repaired": late - after,
-        "lost": found.answers.kept.total("outstanding", "tweets"),
+        "lost": results.answers.kept.total("outstanding", "tweets"),
         "surplus_rows_removed": sum(int(row["doubled"]) for row in actions if row["action"] == "repaired"),
         "orphaned_rows": sum(int(row["found"]) for row in actions if row["state"] == "orphaned"),
     }
@@ -128,10 +128,10 @@ def new(actions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {"files": sum(int(row["files"]) for row in rows), "tweets": tweets, "loaded": tweets - left}
 
 
-def repaired(found: Results) -> int:
+def repaired(results: Results) -> int:
     """Return the files that are whole again; new ones that were loaded are not among them."""
-    ordinary = (row for row in found.answers.actions if row["state"] == "new" and row["action"] == "repaired")
-    return found.repairs.files - sum(int(row["files"]) for row in ordinary)
+    ordinary = (row for row in results.answers.actions if row["state"] == "new" and row["action"] == "repaired")
+    return results.repairs.files - sum(int(row["files"]) for row in ordinary)
 
 
 def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
@@ -139,21 +139,21 @@ def unrepaired(actions: Sequence[Mapping[str, Any]]) -> int:
     return sum(int(row["files"]) for row in actions if row["action"] == "to_repair")
 
 
-def verdict(found: Results) -> str:
+def verdict(results: Results) -> str:
     """Return `trouble` when a finding is outstanding, in whichever hour; `differs` when something could be repaired,
     but isn't yet; `repaired` when it was; `well` when there was nothing to do."""
-    actions = found.answers.actions
-    if found.answers.kept.total("outstanding"):
+    actions = results.answers.actions
+    if results.answers.kept.total("outstanding"):
         return "trouble"
     if unrepaired(actions) or any(row["state"] in LOADABLE and row["action"] == "none" for row in actions):
         return "differs"
-    return "repaired" if repaired(found) else "well"
+    return "repaired" if repaired(results) else "well"
 
 
-def _files_after(found: Results) -> dict[str, int]:
+def _files_after(results: Results) -> dict[str, int]:
     """Return states that the run corrected: files it found unreadable, orphans beyond the hours looked at."""
     by_state: dict[str, int] = {}
-    for row in found.answers.actions:
+    for row in results.answers.actions:
         by_state[row["state"]] = by_state.get(row["state"], 0) + int(row["files"])
     return {state: by_state.get(state, 0) for state in (*LOADABLE, "orphaned", "unreadable")}
 

@@ -58,15 +58,15 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     seconds = context.get_remaining_time_in_millis() / 1000 if context else SECONDS
     deadlines = Deadlines(began + seconds * REPAIRS, began + seconds * REPORT)
     with Lock(settings().bucket, job_id, seconds * LOCKED) as lock:
-        found = reconcile(arguments, job_id, deadlines, lock)
-        report = build(found)
+        results = reconcile(arguments, job_id, deadlines, lock)
+        report = build(results)
         why = arguments.get("why") or "asked for"
         report["warehouse"] = {"woken": True, "why": why, "last_woken_at": report["as_of"]}
         alert.measure(report, time.monotonic() - began)  # first: the alarm doesn't depend on what may fail below
         report["alerted"] = alert.tell(report, job_id)
-        books.close(found.job, report, datetime.now(UTC))
+        books.close(results.job, report, datetime.now(UTC))
         if not lock.lost:
-            keep(found, report)
+            keep(results, report)
         key = layout.report("reconciliations", job_id, "html")
         from chalicelib.pages import reconciliation as page  # here, for a page alone needs Jinja2
 
@@ -127,14 +127,14 @@ def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
     return ""
 
 
-def keep(found: Results, report: Mapping[str, Any]) -> None:
+def keep(results: Results, report: Mapping[str, Any]) -> None:
     """Write to the ledger what this run makes known without the warehouse.
 
     A run on hours that somebody named tells of those hours alone; one that was only to look, and found something to
     load, of nothing.
     """
-    job, listed, bucket = found.job, found.listing, settings().bucket
-    left = any(row["action"] == "none" and row["state"] in compare.LOADABLE for row in found.answers.actions)
+    job, listed, bucket = results.job, results.listing, settings().bucket
+    left = any(row["action"] == "none" and row["state"] in compare.LOADABLE for row in results.answers.actions)
     before = ledger.read(bucket)
     if left or (job.asked_for and before is None):
         return
@@ -142,7 +142,7 @@ def keep(found: Results, report: Mapping[str, Any]) -> None:
     recent = hours.recent(job.now)
     known = dict(before.hours) if before and job.asked_for else {}
     known = {hour: each for hour, each in known.items() if hour not in set(listed.hours)} | listed.found
-    waiting = {row["hour"]: int(row["waiting_files"]) for row in found.answers.hours}
+    waiting = {row["hour"]: int(row["waiting_files"]) for row in results.answers.hours}
     known = {
         hour: each._replace(files=each.files - waiting.get(hour, 0))
         for hour, each in known.items()
@@ -159,12 +159,12 @@ def keep(found: Results, report: Mapping[str, Any]) -> None:
         known,
         days,
         failed,
-        share(found.answers.kinds, before.usual.share if before else settings().relevant_share),
+        share(results.answers.kinds, before.usual.share if before else settings().relevant_share),
         complete=report["complete"],
         outstanding=bool(report["outstanding"]["findings"]),
-        loaded=bool(found.repairs.files),
+        loaded=bool(results.repairs.files),
         swept=job.sweep,
-        took=(found.repairs.oldest_at - job.now).total_seconds() if found.repairs.oldest_at else took,
+        took=(results.repairs.oldest_at - job.now).total_seconds() if results.repairs.oldest_at else took,
         report=job.id,
     )
     ledger.write(bucket, now)

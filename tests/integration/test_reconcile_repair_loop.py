@@ -62,7 +62,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     monkeypatch.setattr(repair, "PAGE", 3)
     monkeypatch.setattr(repair, "settings", lambda: SETTINGS)
     monkeypatch.setattr(listing, "manifest", found.manifest)
-    monkeypatch.setattr(listing, "lines", lambda bucket, key, rows: f"s3://{bucket}/{key}")
+    monkeypatch.setattr(listing, "write_lines", lambda bucket, key, rows: f"s3://{bucket}/{key}")
     return found
 
 

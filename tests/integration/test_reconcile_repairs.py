@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
@@ -16,7 +17,9 @@ from chalicelib.reconcile.lock import Lock
 from chalicelib.reconcile.repair_batches import TweetFile
 from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
+from tests.support import ROOT
 from tests.support import tweet_files as files
+from tests.support.walk import Walk, followed
 
 pytestmark = pytest.mark.usefixtures("stack")
 WRITTEN = datetime(2026, 1, 2, 3, 10, tzinfo=UTC)
@@ -120,3 +123,30 @@ def test_a_key_too_long_for_its_column_is_no_tweet_file_and_is_named() -> None:
 def test_batches_are_loaded_by_as_few_transactions_as_the_limits_allow() -> None:
     many = [TweetFile(f"tweets/{n}", 1, 1, WRITTEN) for n in range(repair_batches.MOST_FILES + 1)]
     assert [len(batch) for batch in repair_batches.batches(many)] == [repair_batches.MOST_FILES, 1]
+
+
+MOST = {"entered": 6, "returns": 3, "renames": 13}
+"""What docs/architecture.md says of a damaged file's walk. Whoever makes it shorter writes that there and here."""
+
+
+def test_a_damaged_file_s_walk_to_its_repair_is_no_longer_than_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = files.an_hour()
+    key = files.loaded(hour)
+    files.delete(key, 2)
+    loaded: list[str] = []
+    run = data_api.run
+
+    def until_loaded(asked: Sequence[str], *given: Any, **named: Any) -> str:
+        done = run(asked, *given, **named)
+        loaded.extend(sql for sql in asked if sql.startswith("COPY disaster.disaster_tweets"))
+        return done
+
+    monkeypatch.setattr(data_api, "run", until_loaded)
+    with followed(key, "chalicelib/reconcile", lambda: bool(loaded)) as stops:
+        files.reconcile(hour, repair=True)
+    assert files.rows_of(key) == [1, 2, 3, 4, 5]
+    walk = Walk(stops)
+    assert {"listing.py", "repair.py"} <= set(walk.modules)
+    assert {name: getattr(walk, name) for name in MOST if getattr(walk, name) > MOST[name]} == {}, stops
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert f"| now | {len(set(walk.modules))} | {walk.entered} | {walk.returns} | {walk.renames} |" in page

@@ -206,7 +206,7 @@ def test_the_clock_is_looked_at_once_in_a_thousand_files_and_what_was_got_throug
 
 def test_a_few_rows_are_a_file_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     s3 = bucket(monkeypatch)
-    assert listing.lines("bucket", "work/x", [{"a": 1}, {"a": 2}]) == "s3://bucket/work/x"
+    assert listing.write_lines("bucket", "work/x", [{"a": 1}, {"a": 2}]) == "s3://bucket/work/x"
     assert gzip.decompress(s3.objects["work/x"]) == b'{"a":1}\n{"a":2}\n'
 
 

@@ -73,7 +73,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     monkeypatch.setattr(transaction, "run", found.run)
     monkeypatch.setattr(repair, "settings", lambda: SETTINGS)
     monkeypatch.setattr(listing, "manifest", found.manifest)
-    monkeypatch.setattr(listing, "lines", found.lines)
+    monkeypatch.setattr(listing, "write_lines", found.lines)
     monkeypatch.setattr(jobs, "progress", lambda *told: found.told.append(told))
     monkeypatch.setattr(time, "monotonic", lambda: found.now)
     monkeypatch.setattr(file_check, "trouble", lambda bucket, file: None)

@@ -67,7 +67,7 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found = Warehouse()
     monkeypatch.setattr(transaction, "run", found.run)
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
-    monkeypatch.setattr(listing, "lines", found.lines)
+    monkeypatch.setattr(listing, "write_lines", found.lines)
     monkeypatch.setattr(compare, "settings", lambda: SETTINGS)
     return found
 
