@@ -40,3 +40,26 @@ def test_every_kind_has_both() -> None:
 
 def test_every_section_is_a_kind_or_the_figures_of_speech() -> None:
     assert set(KINDS) - set(CODES) == {FIGURATIVE}
+
+
+def told(text: str) -> str:
+    """The foremost kind of a text, names and hints alike; empty without any."""
+    return foremost(weigh(lexicon().find(tokens(clean(text)))).weights)[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["Shelter is open at the school #Irma", "#Dorian relief: they need water and food", "After Idai: a new life"]
+)
+def test_a_storms_name_alone_hints_at_a_storm(text: str) -> None:
+    assert told(text) == "storm"
+
+
+@pytest.mark.parametrize(
+    "text", ["Donate water and blankets", "We need food, water and medicine", "Bottles of water for the survivors"]
+)
+def test_water_that_people_are_given_is_no_flood(text: str) -> None:
+    assert told(text) == ""
+
+
+def test_water_in_the_streets_hints_at_a_flood() -> None:
+    assert told("Water in our street, and no bottled water to drink") == "flood"
