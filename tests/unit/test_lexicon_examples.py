@@ -48,14 +48,14 @@ def told(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["Shelter is open at the school #Irma", "#Dorian relief: they need water and food", "After Idai: a new life"]
+    "text", ["Shelter is open at the school #Irma", "#Dorian: they need water and food", "A new life after Idai"]
 )
 def test_a_storms_name_alone_hints_at_a_storm(text: str) -> None:
     assert told(text) == "storm"
 
 
 @pytest.mark.parametrize(
-    "text", ["Donate water and blankets", "We need food, water and medicine", "Bottles of water for the survivors"]
+    "text", ["Donate water and blankets", "We need food, water and medicine", "Bottles of water for the families"]
 )
 def test_water_that_people_are_given_is_no_flood(text: str) -> None:
     assert told(text) == ""
