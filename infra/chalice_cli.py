@@ -16,6 +16,7 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder
 from chalice.deploy.models import ManagedIAMRole
 
 RUNTIME, REGION = sys.argv.pop(1), sys.argv.pop(1)
+sys.dont_write_bytecode = True  # from here on, for it would be packed with the app
 REFERENCE = ApplicationGraphBuilder._create_role_reference
 
 

@@ -125,7 +125,7 @@ def chalice(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     region = boto3.Session().region_name or "us-east-1"  # a bundle is the same for every Region
     run = Path(__file__).with_name("chalice_cli.py").read_text()
     given = [f"python{runtime.PYTHON}", region, "--project-dir", str(project), *arguments]
-    command = [sys.executable, "-B", "-c", run, *given]
+    command = [sys.executable, "-c", run, *given]
     environment = {**os.environ, "AWS_DEFAULT_REGION": region, "PYTHONPATH": str(project)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603
 

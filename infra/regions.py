@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -73,7 +74,7 @@ def base_capacity(name: str) -> int:
 
 def region() -> str:
     """Return the Region of the session: from the profile, or AWS_DEFAULT_REGION. Raise InfraError if there is none."""
-    name = boto3.Session().region_name
+    name = _named()
     if not name:
         raise InfraError(
             "No AWS Region is set: export AWS_DEFAULT_REGION=us-east-1 (or another), or set one in the profile"
@@ -88,8 +89,13 @@ def role_name(of: Stage, function: str) -> str:
 
 def partition() -> str:
     """Return the partition of the session's Region: aws, aws-us-gov (GovCloud), aws-cn (China); aws without one."""
-    name = boto3.Session().region_name
+    name = _named()
     return _partition_of(name) if name else "aws"
+
+
+def _named() -> str | None:
+    """Return the Region that a session would take, or None. The variable goes before the profile's Region."""
+    return os.environ.get("AWS_DEFAULT_REGION") or boto3.Session().region_name  # a session takes 20 ms
 
 
 @cache  # each session reads the endpoints of all services for it

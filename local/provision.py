@@ -44,12 +44,15 @@ def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str 
 
     `delivery`: as `Delivery` of infra/data-plane.yaml. A stream of a former run gets the destination for it.
     """
-    session = boto3.Session(region_name=region)
-    s3 = session.client("s3", endpoint_url=endpoint_url)
+
+    def client(service: str) -> Any:  # of the session that the functions use, too: each reads all models anew
+        return boto3.client(service, region_name=region, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
+    s3, sns, ssm, kinesis, firehose = map(client, ("s3", "sns", "ssm", "kinesis", "firehose"))
     if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=NAME)
-    topic = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=NAME)["TopicArn"]
-    situations = session.client("sns", endpoint_url=endpoint_url).create_topic(Name=f"{NAME}-situations")["TopicArn"]
+    topic = sns.create_topic(Name=NAME)["TopicArn"]
+    situations = sns.create_topic(Name=f"{NAME}-situations")["TopicArn"]
     settings = {
         "bucket": NAME,
         "stream": NAME,
@@ -64,16 +67,13 @@ def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str 
         "bluesky": "off",  # `make live` switches it on
         "load_seconds": str(LOAD_SECONDS),
     }
-    ssm = session.client("ssm", endpoint_url=endpoint_url)
     for name, value in settings.items():
         ssm.put_parameter(Name=parameter_path(STAGE) + name, Value=value, Type="String", Overwrite=True)
 
-    kinesis = session.client("kinesis", endpoint_url=endpoint_url)
     if NAME not in kinesis.list_streams()["StreamNames"]:
         kinesis.create_stream(StreamName=NAME, ShardCount=2)
     source = kinesis.describe_stream_summary(StreamName=NAME)["StreamDescriptionSummary"]["StreamARN"]
 
-    firehose = session.client("firehose", endpoint_url=endpoint_url)
     kind = "Redshift" if delivery == "firehose" else "ExtendedS3"
     destination = redshift(transform_arn) if delivery == "firehose" else into_s3(transform_arn)
     create(firehose, NAME, kind, destination, DeliveryStreamType="DirectPut")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -75,6 +78,20 @@ def topic() -> Iterator[list[dict[str, Any]]]:
     client.publish.side_effect = lambda **message: sent.append(message)
     with mock.patch.object(clients, "sns", lambda: client):
         yield sent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_read_once() -> Iterator[None]:
+    """Have all sessions of botocore share a loader: each would read the services' models anew."""
+    made = cache(botocore.loaders.create_loader)
+
+    def create_loader(search_path_string: str | None = None) -> botocore.loaders.Loader:
+        loader = made(search_path_string)
+        loader.search_paths[:] = dict.fromkeys(loader.search_paths)  # each session of boto3 adds its own
+        return loader
+
+    with mock.patch.object(botocore.session, "create_loader", create_loader):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,8 @@ from unittest import mock
 
 from botocore.client import BaseClient
 
-from local import server
+from chalicelib import settings
+from chalicelib.classifier import active
 from local.aws import logs
 
 ACCOUNT = "123456789012"
@@ -94,7 +95,7 @@ def needs(function: str, service: str, operation: str, given: Mapping[str, Any])
 def recorded() -> Iterator[set[Need]]:
     """What the functions' calls need, from `with` to its end; also of calls in threads that a function starts.
 
-    Every invocation is a cold start, or only the first function of this process would read the settings.
+    Every invocation reads the settings anew, as at a cold start, or only the first function of this process would.
     """
     found: set[Need] = set()
     call: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
@@ -110,7 +111,8 @@ def recorded() -> Iterator[set[Need]]:
         return submit(self, contextvars.copy_context().run, function, *args, **kwargs)
 
     def cold_start(self: logs.Logs, function: str) -> Any:
-        server.forget()
+        settings.settings.cache_clear()
+        active.forget()
         return log_of(self, function)
 
     with (
