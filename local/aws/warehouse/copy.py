@@ -232,9 +232,22 @@ class _Reader:
     ) -> None:
         self.copy, self.targets, self.paths, self.scratch, self.folder = copy, targets, paths, scratch, folder
         self.nul = False  # whether some text may have one
+        self.cuts = False  # whether texts that are too long are cut, not refused
 
     def table(self, content: Sequence[bytes]) -> Path | None:
-        """Return a Parquet file of the rows, None if there are none. Raises duckdb.Error."""
+        """Return a Parquet file of the rows, None if there are none. Raises duckdb.Error.
+
+        Texts are cut only once one was too long: a statement that can cut each takes DuckDB twice as long to plan.
+        """
+        try:
+            return self._table(content)
+        except duckdb.Error as error:
+            if self.cuts or not self.copy.options.get("TRUNCATECOLUMNS") or _TOO_LONG not in str(error):
+                raise
+            self.cuts = True
+            return self._table(content)
+
+    def _table(self, content: Sequence[bytes]) -> Path | None:
         self.nul = any(map(_may_have_nul, content))
         names = [self._write(data) for data in content if data and not data.isspace()]
         if not names:
@@ -318,8 +331,8 @@ class _Reader:
             value = f"CASE WHEN TRIM({value}) = '' THEN NULL ELSE {value} END"
         if not target.bytes:
             return value
-        if not self.copy.options.get("TRUNCATECOLUMNS"):
-            said = f"[{target.name}] String length exceeds DDL length"
+        if not self.cuts:
+            said = f"[{target.name}] {_TOO_LONG}"
             return f"CASE WHEN STRLEN({value}) > {target.bytes} THEN error('{said}') ELSE {value} END"
         cut = f"decode(unhex(regexp_replace(left(hex({value}), {2 * target.bytes}), '{_CUT_CHARACTER}', '')))"
         return f"CASE WHEN STRLEN({value}) > {target.bytes} THEN {cut} ELSE {value} END"
@@ -340,6 +353,7 @@ def _moment(value: str, form: str, kind: str) -> str:
 _CUT_CHARACTER = "(?:[CD].|E.(?:[89AB].)?|F.(?:[89AB].){0,2})$"
 """The first bytes of a UTF-8 character, at the end of a text in hexadecimal, without its last ones."""
 
+_TOO_LONG = "String length exceeds DDL length"
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000|\0")
 """NUL in JSON or as it is; after an odd number of backslashes only: two are one backslash in a text about `u0000`."""
