@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,17 @@ os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="local", AWS
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 settings.register_profile("thorough", settings.get_profile("untimed"), max_examples=400)
 settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of the garbage collector's rounds: it stays to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Give it back, for the interpreter to end in order."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
