@@ -93,7 +93,7 @@ def staged() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch, Path(CACHE, "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         project = Path(scratch, "project")
-        left_out = shutil.ignore_patterns("__pycache__", "accelerator-*")
+        left_out = shutil.ignore_patterns("__pycache__", "accelerator-*", ".accelerator-*")  # one may be being built
         shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=left_out)
         shutil.copy(accelerated(runtime.of_lambda().machine), project / "chalicelib" / "transform")
         shutil.copytree(ROOT / "sql", project / "sql")
