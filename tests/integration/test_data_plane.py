@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from chalicelib.columns import NAMES
 from chalicelib.settings import Settings
@@ -98,6 +97,8 @@ def test_the_stream_has_one_name_and_one_destination_whichever_the_delivery(deli
 
 def test_what_is_create_only_is_what_the_schema_says() -> None:
     """A change of source makes the stream anew, so it is refused and told; a change of delivery must not."""
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::KinesisFirehose::DeliveryStream").schema
     said = {name.removeprefix("/properties/") for name in schema["createOnlyProperties"]}
     assert {name for name in said if "/" not in name} == set(CREATE_ONLY)
