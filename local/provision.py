@@ -51,7 +51,7 @@ def provision(endpoint_url: str, region: str, transform_arn: str, delivery: str 
     s3, sns, ssm, kinesis, firehose = map(client, ("s3", "sns", "ssm", "kinesis", "firehose"))
     if NAME not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=NAME)
-    topic = sns.create_topic(Name=NAME)["TopicArn"]
+    topic: str = sns.create_topic(Name=NAME)["TopicArn"]
     situations = sns.create_topic(Name=f"{NAME}-situations")["TopicArn"]
     settings = {
         "bucket": NAME,
