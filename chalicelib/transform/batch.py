@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from binascii import Error, a2b_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
+
+from pybase64 import b64decode
 
 from chalicelib import layout
 from chalicelib.transform.rows import Draft
@@ -97,8 +98,8 @@ def read(event: dict[str, Any], draft: Drafter = in_python) -> Batch:
 def _decoded(data64: Any) -> bytes | None:
     """Return a record's data; None for what isn't base64."""
     try:
-        return a2b_base64(data64)
-    except (Error, ValueError, TypeError):
+        return b64decode(data64)
+    except (ValueError, TypeError):
         return None
 
 

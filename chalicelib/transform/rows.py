@@ -151,7 +151,7 @@ def lines(drafts: Sequence[Draft], key: str) -> list[bytes]:
     template = link(key)
     ends: dict[tuple[float, str], bytes] = {}  # all after what was said; a batch has one or two
     found = []
-    for number, (row, _, _, seconds, version, *_) in enumerate(drafts, 1):
+    for number, (row, _, _, seconds, version, _, _, _) in enumerate(drafts, 1):
         end = ends.get((seconds, version))
         if end is None:
             end = ends[seconds, version] = said_by(seconds, version).replace(b"%", b"%%") + template
