@@ -95,8 +95,9 @@ fn read(characters: *const Characters, written: []const u8, text: *Text) Error!v
     var at: usize = 0;
     while (at < written.len) {
         if (written[at] < 0x80) {
-            try out.byte(written[at]);
-            at += 1;
+            const start = at;
+            while (at < written.len and written[at] < 0x80) at += 1;
+            try out.bytes(written[start..at]);
         } else if (std.mem.startsWith(u8, written[at..], "à ")) {
             try out.bytes("dans "); // folded it were the English article
             at += "à ".len;

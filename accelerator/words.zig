@@ -1,48 +1,60 @@
-//! What is known of words: a table of open addressing, at most half full, whose slots hold all but the letters.
+//! What is known of words: a table of open addressing, at most half full.
+//!
+//! What takes time is memory that is far away. A search reads one bit where a word is not there, and one slot more where
+//! it is: its first letters are in it.
 
 const std = @import("std");
 
+const bits = 4; // of the filter, for each slot
+
 pub fn Words(comptime Value: type) type {
     return struct {
-        tags: []u16, // of each slot a part of its word's hash; 0: it is empty. Most searches read nothing else
+        filter: std.bit_set.DynamicBitSetUnmanaged, // by the words' hashes; most words that are not there have no bit
         slots: []Slot, // as many as a power of two
         names: []const u8,
 
         const Self = @This();
-        const Slot = struct { start: u32, length: u8, value: Value }; // `start` in `names`
+        const Slot = struct { letters: u64, start: u32, length: u8, value: Value }; // `length` 0: it is empty
 
         pub fn init(count: usize, names: []const u8, allocator: std.mem.Allocator) !Self {
-            const size = try std.math.ceilPowerOfTwo(usize, 2 * count + 1);
-            const words: Self = .{ .tags = try allocator.alloc(u16, size), .slots = try allocator.alloc(Slot, size), .names = names };
-            @memset(words.tags, 0);
-            return words;
+            const slots = try allocator.alloc(Slot, try std.math.ceilPowerOfTwo(usize, 2 * count + 1));
+            for (slots) |*slot| slot.length = 0;
+            return .{ .filter = try .initEmpty(allocator, bits * slots.len), .slots = slots, .names = names };
         }
 
         /// Adds `names[start..][0..length]`, which must not be there yet.
         pub fn add(words: *Self, start: usize, length: usize, value: Value) error{Malformed}!void {
             if (length == 0 or length > 255) return error.Malformed;
-            const hash = hashOf(words.names[start..][0..length]);
+            const word = words.names[start..][0..length];
+            const hash = hashOf(word);
+            words.filter.set(hash & bits * words.slots.len - 1);
             var at = hash & words.slots.len - 1;
-            while (words.tags[at] > 0) at = at + 1 & words.slots.len - 1;
-            words.tags[at] = tagOf(hash);
-            words.slots[at] = .{ .start = @intCast(start), .length = @intCast(length), .value = value };
+            while (words.slots[at].length > 0) at = at + 1 & words.slots.len - 1;
+            words.slots[at] = .{ .letters = lettersOf(word), .start = @intCast(start), .length = @intCast(length), .value = value };
         }
 
         pub fn find(words: *const Self, word: []const u8) ?*Value {
             const hash = hashOf(word);
+            if (!words.filter.isSet(hash & bits * words.slots.len - 1)) return null;
+            const letters = lettersOf(word);
             var at = hash & words.slots.len - 1;
-            while (words.tags[at] > 0) : (at = at + 1 & words.slots.len - 1) {
-                if (words.tags[at] != tagOf(hash)) continue;
+            while (words.slots[at].length > 0) : (at = at + 1 & words.slots.len - 1) {
                 const slot = &words.slots[at];
-                if (slot.length == word.len and std.mem.eql(u8, words.names[slot.start..][0..slot.length], word)) return &slot.value;
+                if (slot.letters != letters or slot.length != word.len) continue;
+                if (word.len <= 8 or std.mem.eql(u8, words.names[slot.start + 8 ..][0 .. word.len - 8], word[8..])) return &slot.value;
             }
             return null;
         }
     };
 }
 
-fn tagOf(hash: u32) u16 {
-    return @intCast(hash >> 16 | 1);
+/// The first 8 bytes of a word, or all that it has, as a number: no other word of its length has it, if it has no more.
+fn lettersOf(word: []const u8) u64 {
+    if (word.len >= 8) return std.mem.readInt(u64, word[0..8], .little);
+    if (word.len >= 4) return @as(u64, std.mem.readInt(u32, word[0..4], .little)) << 32 | std.mem.readInt(u32, word[word.len - 4 ..][0..4], .little);
+    var letters: u64 = 0;
+    for (word) |byte| letters = letters << 8 | byte;
+    return letters;
 }
 
 pub fn hashOf(word: []const u8) u32 {
