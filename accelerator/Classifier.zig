@@ -9,6 +9,7 @@ const Lexicon = @import("Lexicon.zig");
 const Output = @import("Output.zig");
 const Lines = @import("words.zig").Lines;
 const Words = @import("words.zig").Words;
+const hashOf = @import("words.zig").hashOf;
 const Error = Output.Error;
 const Classifier = @This();
 
@@ -58,6 +59,7 @@ pub const Verdict = struct { label: u32, score: f64, relevant: f64, told: ?Infor
 pub const Scratch = struct {
     lower: [1 << 16]u8,
     tokens: [most_tokens][]const u8,
+    hashes: [most_tokens]u32,
     rows: [most_tokens]Row,
     places: [most_tokens]usize,
     count: usize, // of tokens
@@ -118,7 +120,7 @@ pub fn init(model: *Classifier, input: *Input, allocator: std.mem.Allocator) !vo
 pub fn classify(model: *Classifier, text: []const Characters.Index, shift: f64, scratch: *Scratch) Error!Verdict {
     var verdict = try model.judged(text, shift, scratch);
     if (verdict.relevant >= 0.5) {
-        verdict.told = model.information.tell(scratch.tokens[0..scratch.count], &scratch.tokens_met);
+        verdict.told = model.information.tell(scratch.tokens[0..scratch.count], scratch.hashes[0..scratch.count], &scratch.tokens_met);
         try plain(verdict.told.?.probability);
     }
     return verdict;
@@ -161,12 +163,16 @@ fn near(one: f64, other: f64) bool {
 fn read(model: *Classifier, text: []const Characters.Index, scratch: *Scratch) Error![]const usize {
     var tokens: clean.Tokens = .{ .characters = &model.characters, .text = text, .lower = .{ .buffer = &scratch.lower } };
     var count: usize = 0;
-    var anchored: usize = 0;
     while (try tokens.next()) |token| : (count += 1) {
         if (count == most_tokens) return error.Unusual;
         scratch.tokens[count] = token;
-        const known = model.known.find(token);
-        scratch.rows[count] = if (known) |word|
+        scratch.hashes[count] = hashOf(token);
+        model.known.fetch(scratch.hashes[count]);
+    }
+    var anchored: usize = 0;
+    for (scratch.tokens[0..count], scratch.hashes[0..count], scratch.rows[0..count], 0..) |token, hash, *row, at| {
+        const known = model.known.findOf(hash, token);
+        row.* = if (known) |word|
             .{ .weight = word.weight, .norm = word.norm }
         else
             .{ .weight = try model.weightOfParts(token, scratch), .norm = model.unknown };
@@ -177,7 +183,7 @@ fn read(model: *Classifier, text: []const Characters.Index, scratch: *Scratch) E
             if (known) |word| word.anchored = is_anchored;
         }
         if (is_anchored == .yes) {
-            scratch.places[anchored] = count;
+            scratch.places[anchored] = at;
             anchored += 1;
         }
     }

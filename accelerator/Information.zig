@@ -5,7 +5,6 @@ const Input = @import("Input.zig");
 const Output = @import("Output.zig");
 const Lines = @import("words.zig").Lines;
 const Words = @import("words.zig").Words;
-const hashOf = @import("words.zig").hashOf;
 const Error = Output.Error;
 const Information = @This();
 
@@ -45,14 +44,14 @@ pub fn init(input: *Input, allocator: std.mem.Allocator) !Information {
     return .{ .rows = rows, .weights = weights, .types = types, .scale = scale, .slope = slope, .longest = longest };
 }
 
-/// `tell`. `tokens`: at most a quarter as many as `met` has room for.
-pub fn tell(information: *const Information, tokens: []const []const u8, met: *Met) Told {
+/// `tell`. `hashes`: the tokens'. `tokens`: at most a quarter as many as `met` has room for.
+pub fn tell(information: *const Information, tokens: []const []const u8, hashes: []const u32, met: *Met) Told {
     const slots = met[0..std.math.ceilPowerOfTwoAssert(usize, 2 * tokens.len + 1)];
     @memset(slots, 0);
     var sums: [most_types]i64 = @splat(0);
     var distinct: usize = 0;
-    for (tokens, 1..) |token, number| {
-        var at = hashOf(token) & slots.len - 1;
+    for (tokens, hashes, 1..) |token, hash, number| {
+        var at = hash & slots.len - 1;
         while (slots[at] > 0 and !std.mem.eql(u8, tokens[slots[at] - 1], token)) at = at + 1 & slots.len - 1;
         if (slots[at] > 0) continue;
         slots[at] = @intCast(number);

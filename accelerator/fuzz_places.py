@@ -10,7 +10,7 @@ from chalicelib.places.gazetteer import COUNTRY, WORDS, Gazetteer, gazetteer
 
 GAPS = (
     *(" ", " ", " ", " ", ", ", ", ", ",", "-", " - ", " (", " [", "/", ". ", " #", " @", "\u00a0", "\u2026 ", "\x85"),
-    *(" \u00e0 ", "\u00e0 ", " http://t.co/x ", "http", "\u210ettp", "\U0001f525", " \u2019"),
+    *("'s ", " \u00e0 ", "\u00e0 ", " http://t.co/x ", "http", "\u210ettp", "\U0001f525", " \u2019"),
 )
 OTHERS = (
     "the",

@@ -33,8 +33,17 @@ pub fn Words(comptime Value: type) type {
             words.slots[at] = .{ .letters = lettersOf(word), .start = @intCast(start), .length = @intCast(length), .value = value };
         }
 
+        /// Has what `find` will read brought near, while other things are done.
+        pub fn fetch(words: *const Self, hash: u32) void {
+            if (words.filter.isSet(hash & bits * words.slots.len - 1)) @prefetch(&words.slots[hash & words.slots.len - 1], .{});
+        }
+
         pub fn find(words: *const Self, word: []const u8) ?*Value {
-            const hash = hashOf(word);
+            return words.findOf(hashOf(word), word);
+        }
+
+        /// `hash`: the word's.
+        pub fn findOf(words: *const Self, hash: u32, word: []const u8) ?*Value {
             if (!words.filter.isSet(hash & bits * words.slots.len - 1)) return null;
             const letters = lettersOf(word);
             var at = hash & words.slots.len - 1;

@@ -203,6 +203,20 @@ PLACES = [
 ]
 
 
+MANY = [
+    "floods in Nepal " * 7 + "floods in Kenya " * 8 + "floods in Nepal " + "floods in Kenya",  # 16 mentions count
+    "x " * 398 + "in Nepal",  # 400 words are read
+    "x " * 399 + "in Nepal",
+    "#helpSaoTomeAndPrincipeNow",  # a name of as many words as one in a hashtag may have
+    *("Egypt's politics", "politics of Egypt's"),
+]
+
+
+@pytest.mark.parametrize("text", MANY)
+def test_places_at_the_limits(native: Accelerator, text: str) -> None:
+    assert same(native, [json.dumps({"text": text}).encode()]) == 1
+
+
 def test_places(native: Accelerator) -> None:
     datas = [json.dumps({"text": text}).encode() for text in [*PLACES, "Ugan\u00e0 a", "bath and barking", "us"]]
     assert same(native, datas) == len(datas)
