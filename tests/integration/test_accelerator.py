@@ -217,6 +217,15 @@ def test_places_at_the_limits(native: Accelerator, text: str) -> None:
     assert same(native, [json.dumps({"text": text}).encode()]) == 1
 
 
+def test_a_location_is_read_up_to_its_limit(native: Accelerator) -> None:
+    datas = [
+        json.dumps({"text": "floods in Cambridge", "location": " Massachusetts".rjust(size, "x")}).encode()
+        for size in (199, 200, 201)
+    ]
+    assert same(native, datas) == 3
+    assert [b"author_location" in in_python(data)[0].row for data in datas] == [True, True, False]
+
+
 def test_places(native: Accelerator) -> None:
     datas = [json.dumps({"text": text}).encode() for text in [*PLACES, "Ugan\u00e0 a", "bath and barking", "us"]]
     assert same(native, datas) == len(datas)
