@@ -249,8 +249,11 @@ class Session:
 
     def _translated(self, number: int, sql: str, parameters: Mapping[str, str] | None) -> Translation:
         try:
-            sql = unloading.parse(sql).query if unloading.is_unload(sql) else sql
+            unload = unloading.parse(sql) if unloading.is_unload(sql) else None
+            sql = unload.query if unload else sql
             translation = translate(sql, parameters)
+            if unload and not translation.reads:
+                raise WarehouseError(unloading.SYNTAX)
             if strict.FULL.search(sql) and translation.statements:
                 strict.check_super(read(sql), self._super_columns())
             return translation
@@ -430,8 +433,6 @@ class Session:
 
     def _unload(self, sql: str, translation: Translation) -> int:
         unload = unloading.parse(sql)
-        if not translation.reads:
-            raise WarehouseError(unloading.SYNTAX)
         self._permitted(unload.query, translation)
         return self._warehouse.unload(self._cursor, unload, translation.statements[-1])
 
