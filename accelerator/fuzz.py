@@ -21,7 +21,7 @@ from pathlib import Path
 import accelerator as program
 from accelerator import fuzz_places
 from benchmarks import SAMPLE
-from chalicelib.classifier import bundled
+from chalicelib.classifier import RELEVANT_SHARE, bundled
 from chalicelib.transform import handler, recipe
 from chalicelib.transform.accelerator import Accelerator
 from chalicelib.transform.unpack import unpack
@@ -101,7 +101,7 @@ def made_up(known: Sequence[bytes], dice: random.Random) -> bytes:
 def differing(native: Accelerator, datas: list[bytes]) -> tuple[int, list[bytes]]:
     """Return how many records the accelerator did, and those that it did otherwise than Python."""
     found, done = [], 0
-    share = bundled.RELEVANT_SHARE
+    share = RELEVANT_SHARE
     for data, drafts in zip(datas, native.drafts(datas, [ARRIVED] * len(datas), share), strict=True):
         if drafts is None:
             continue

@@ -19,7 +19,7 @@ from sklearn.metrics import f1_score
 from sklearn.svm import LinearSVC
 
 from benchmarks import REAL, tweets
-from chalicelib.classifier import bundled
+from chalicelib.classifier import RELEVANT_SHARE, bundled
 from chalicelib.classifier.information import TYPES
 from chalicelib.classifier.text import clean, tokens
 from label_prep import clean as cleaning
@@ -169,7 +169,7 @@ def speed(console: Console) -> None:
 def alarms(measured: dict[str, Any]) -> list[Table]:
     """Return what the recipe calls relevant among everyday posts, and what it is worth at several shares of relevant
     posts."""
-    languages = Table(title=f"At a share of relevant posts of {bundled.RELEVANT_SHARE:.0%}, collections held out whole")
+    languages = Table(title=f"At a share of relevant posts of {RELEVANT_SHARE:.0%}, collections held out whole")
     for name in ("", "everyday posts", "called relevant", "with a kind", "crises' tweets", "recall", "AUC"):
         languages.add_column(name, justify="right" if name else "left")
     for row in measured["everyday"]:

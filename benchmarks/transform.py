@@ -82,8 +82,8 @@ def proof_of_concept(event: dict[str, Any]) -> None:
 
 def whole(event: dict[str, Any]) -> None:
     """Do everything the transform does but the I/O, with the accelerator if there is one."""
+    from chalicelib.classifier import RELEVANT_SHARE
     from chalicelib.classifier.active import default
-    from chalicelib.classifier.bundled import RELEVANT_SHARE
     from chalicelib.transform import handler
 
     answer_of(event, handler.drafter(default(), RELEVANT_SHARE))
@@ -107,12 +107,12 @@ def answer_of(event: dict[str, Any], draft: Any) -> None:
 
 def forget() -> None:
     """Begin as a function does that has just started: what is remembered of the texts so far is lost."""
-    from chalicelib.classifier import bundled
+    from chalicelib.classifier import RELEVANT_SHARE, bundled
     from chalicelib.transform import accelerator
 
     bundled._model()._rows.forget()
     accelerator.close()
-    accelerator.drafts([b"{}"], [1], bundled.RELEVANT_SHARE)
+    accelerator.drafts([b"{}"], [1], RELEVANT_SHARE)
 
 
 def cpu() -> float:

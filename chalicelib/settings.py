@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import lru_cache
 
 from chalicelib import clients
-from chalicelib.classifier.bundled import RELEVANT_SHARE
+from chalicelib.classifier import RELEVANT_SHARE
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from chalicelib.classifier import bundled
-from chalicelib.classifier.bundled import RELEVANT_SHARE
+from chalicelib.classifier import RELEVANT_SHARE, bundled
 from label_prep import vectors
 from label_prep.features import MEANINGS, MOSTLY, Features
 from label_prep.information import BEGINNING, cues

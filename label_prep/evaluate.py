@@ -20,7 +20,8 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GroupKFold
 
-from chalicelib.classifier.bundled import RELEVANT_SHARE, kind_told
+from chalicelib.classifier import RELEVANT_SHARE
+from chalicelib.classifier.bundled import kind_told
 from label_prep import features as feats
 from label_prep import languages, train
 from label_prep.sources import EVERYDAY

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
-from chalicelib.classifier.bundled import RELEVANT_SHARE
+from chalicelib.classifier import RELEVANT_SHARE
 from label_prep import evaluate, languages
 
 mpl.use("Agg")

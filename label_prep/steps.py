@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from chalicelib.classifier import bundled
+from chalicelib.classifier import RELEVANT_SHARE, bundled
 from chalicelib.classifier.text import tokens
 from label_prep import card, clean, evaluate, files, information, label, near, pictures, split, train
 
@@ -140,7 +140,7 @@ class Run:
         flat = {k: round(v["value"], 4) for k, v in scores.measured.items() if isinstance(v, dict) and "value" in v}
         about = {
             "events": int(frame["event"].nunique()),
-            "relevant_share": bundled.RELEVANT_SHARE,
+            "relevant_share": RELEVANT_SHARE,
             "seed": self.seed,
             "tweets": len(frame),
         }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypedDict
 
+RELEVANT_SHARE = 0.1
+"""Share of posts that are about a disaster, where a stage's `RelevantShare` states none: probabilities are for it."""
+
 
 class Keyword(TypedDict):
     """A word that tied the text to a kind, with its context (up to three words either side, '' at the ends)."""

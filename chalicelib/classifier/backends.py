@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
-from chalicelib.classifier import Prediction, bundled
+from chalicelib.classifier import RELEVANT_SHARE, Prediction, bundled
 from chalicelib.classifier.active import Active
 
 
@@ -31,7 +31,7 @@ class Verdicts:
     failures: Mapping[str, int] = field(default_factory=dict)  # requests by the code of their error
 
 
-def bundled_verdicts(texts: Sequence[str], share: float = bundled.RELEVANT_SHARE) -> list[Verdict]:
+def bundled_verdicts(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Verdict]:
     """Return what the bundled classifier says of each cleaned text, where `share` of all posts are about a disaster.
 
     Each distinct text is read once.

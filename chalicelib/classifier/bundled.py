@@ -17,7 +17,7 @@ from math import exp, inf, log, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chalicelib.classifier import Keyword, Prediction
+from chalicelib.classifier import RELEVANT_SHARE, Keyword, Prediction
 from chalicelib.classifier.information import Information
 from chalicelib.classifier.lexicon import (
     MOST_COMBINATIONS,
@@ -39,8 +39,6 @@ MODEL = Path(__file__).with_name("model.bin")
 CONTEXT = 3  # words either side of a keyword
 MOST_CHARACTERS = 64  # of a keyword, and of its context on either side
 STEPS = 256  # in which the norm of a token is stored
-RELEVANT_SHARE = 0.1
-"""Share of posts that are about a disaster, where a stage's `RelevantShare` states none: probabilities are for it."""
 NAMED, HINTED = 0.45, 0.5
 """Relevance from which a name tells the kind, and hints alone do: below, both are mostly everyday words."""
 MOST_WEIGHT = 20  # of a kind in the lexicon's evidence; more says no more

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from chalicelib import clients
-from chalicelib.classifier import backends
+from chalicelib.classifier import RELEVANT_SHARE, backends
 from chalicelib.classifier.active import Active, active
-from chalicelib.classifier.bundled import RELEVANT_SHARE
 from chalicelib.classifier.text import clean
 from chalicelib.columns import BYTES, cut
 from chalicelib.settings import settings

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import accelerator as program
 from accelerator import fuzz_places
 from benchmarks import SAMPLE
-from chalicelib.classifier import bundled
+from chalicelib.classifier import RELEVANT_SHARE, bundled
 from chalicelib.transform import accelerator, handler, recipe, unpack
 from chalicelib.transform.accelerator import Accelerator
 from chalicelib.transform.rows import Draft
@@ -44,7 +44,7 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accelerator]:
     started.close()
 
 
-def in_python(data: bytes, share: float = bundled.RELEVANT_SHARE) -> list[Draft]:
+def in_python(data: bytes, share: float = RELEVANT_SHARE) -> list[Draft]:
     tweets, refusals = unpack.unpack(data)
     assert not refusals, "the accelerator took a record that Python refuses"
     return handler.drafts([(ARRIVED, tweet) for tweet in tweets], share)
@@ -60,7 +60,7 @@ def program_of(native: Accelerator) -> Path:
     return Path(str(command[0]))
 
 
-def same(native: Accelerator, datas: list[bytes], share: float = bundled.RELEVANT_SHARE) -> int:
+def same(native: Accelerator, datas: list[bytes], share: float = RELEVANT_SHARE) -> int:
     """Compare; return how many records the accelerator did."""
     done = 0
     for data, drafts in zip(datas, native.drafts(datas, [ARRIVED] * len(datas), share), strict=True):

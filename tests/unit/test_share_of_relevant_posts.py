@@ -6,7 +6,7 @@ from math import log
 import pytest
 
 from chalicelib import settings
-from chalicelib.classifier import backends, bundled
+from chalicelib.classifier import RELEVANT_SHARE, backends, bundled
 
 TEXTS = ["Earthquake kills 20 in the city", "Nice weather today", "Heavy rain, the river is rising"]
 
@@ -17,7 +17,7 @@ def odds(probability: float) -> float:
 
 def test_the_log_odds_of_relevance_move_by_those_of_the_share() -> None:
     before, after = bundled.classify(TEXTS), bundled.classify(TEXTS, 0.01)
-    expected = odds(0.01) - odds(bundled.RELEVANT_SHARE)
+    expected = odds(0.01) - odds(RELEVANT_SHARE)
     for one, other in zip(before, after, strict=True):
         assert odds(other.relevant) - odds(one.relevant) == pytest.approx(expected)
 
@@ -31,7 +31,7 @@ def test_the_version_says_which_share_a_row_was_labelled_with() -> None:
 
 def test_the_default_share_is_the_one_that_the_model_was_calibrated_for() -> None:
     header = json.loads(bundled.MODEL.read_bytes().partition(b"\n")[0])
-    assert header["relevant_share"] == bundled.RELEVANT_SHARE
+    assert header["relevant_share"] == RELEVANT_SHARE
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 2.0, float("nan")])
@@ -42,7 +42,7 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
 
 def test_a_stage_states_its_share_and_has_a_default() -> None:
     names = {"bucket": "b", "stream": "s", "database": "d", "copy_role_arn": "r"}
-    assert settings.from_parameters("dev", names).relevant_share == bundled.RELEVANT_SHARE
+    assert settings.from_parameters("dev", names).relevant_share == RELEVANT_SHARE
     assert settings.from_parameters("dev", names | {"relevant_share": "0.01"}).relevant_share == 0.01
     for wrong in ("0", "1", "many", "nan"):
         with pytest.raises(settings.SettingsError, match="relevant_share"):
