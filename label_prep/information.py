@@ -28,8 +28,8 @@ RAREST = 6  # texts that a word must be in to have a weight of its own
 BEGINNING = 4  # characters that words share which are alike
 BEGINNING_SHARE = 0.7  # of a beginning beside a group of cues
 OWN_SHARE = 0.25  # of a word beside the same, times its idf
-SHARPNESS = 1.0  # C of the logistic regression
-SAME = 3
+SHARPNESS = 0.5  # C of the logistic regression
+SAME = 2
 """Steps of 127 by which a word's weights may differ from its beginning's for the word to be left out of the file."""
 
 
