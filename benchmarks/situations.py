@@ -95,7 +95,7 @@ class Outcome(NamedTuple):
         """Return the minutes from `many` until it was found; below 0 where it was found before."""
         if self.many is None or self.by is None:
             return None
-        return (self.by.found + 1 - self.many) * STEP / 60
+        return (self.by.opened + 1 - self.many) * STEP / 60
 
 
 Told = Mapping[str, tuple[str, bool]]
@@ -217,7 +217,7 @@ def follow(stream: Stream, begin: int, end: int) -> list[Situation]:
     for now in (*range(begin + RECENT, end, RECENT), end):
         found = plan(stream.counts(now), known.values(), now)
         known |= {each.id: each for each in (*found.opened, *found.going_on, *found.closed)}
-    return sorted(known.values(), key=lambda each: each.found)
+    return sorted(known.values(), key=lambda each: each.opened)
 
 
 def first_with_many(posts: Sequence[Post]) -> float | None:
@@ -239,7 +239,7 @@ def outcome(crisis: str, posts: Sequence[Post], pool: Sequence[Post], rate: floa
     # Of a crisis with many posts: the one that goes on when it has them.
     own = [each for each in found if (each.kind in kindred or not kind) and (many is None or each.last + QUIET >= many)]
     by = own[0] if own else None
-    written = sum(post.of_it and post.step < by.found + 1 for post in posts) if by else 0
+    written = sum(post.of_it and post.step < by.opened + 1 for post in posts) if by else 0
     return Outcome(crisis, kind, many, by, written, [each for each in found if each is not by])
 
 

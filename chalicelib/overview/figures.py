@@ -49,11 +49,11 @@ def built(answers: Mapping[str, Sequence[data_api.Row]], as_of: datetime) -> dic
 
 
 def _by_situation(rows: Sequence[data_api.Row]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
+    grouped: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         rest = {name: value for name, value in row.items() if name != "situation_id"}
-        found.setdefault(row["situation_id"], []).append(rest)
-    return found
+        grouped.setdefault(row["situation_id"], []).append(rest)
+    return grouped
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

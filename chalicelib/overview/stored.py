@@ -60,8 +60,8 @@ def _store(overview: Overview, now: datetime) -> None:
 
 def latest() -> Overview | None:
     """Return the newest overview, None where there is none yet. Raises what boto3 raises."""
-    found = conditional.read(settings().bucket, layout.OVERVIEW)
-    return found.said if found else None
+    stored = conditional.read(settings().bucket, layout.OVERVIEW)
+    return stored.said if stored else None
 
 
 def with_texts(overview: Overview) -> Overview:
@@ -71,10 +71,10 @@ def with_texts(overview: Overview) -> Overview:
     for post in (post for posts in shown for post in posts):
         wanted.setdefault(post["s3_key"], set()).add(post["s3_line"])
     with ThreadPoolExecutor(THREADS) as pool:
-        found = dict(zip(wanted, pool.map(_texts, wanted, wanted.values()), strict=True))
+        texts = dict(zip(wanted, pool.map(_texts, wanted, wanted.values()), strict=True))
 
     def told(posts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        return [{**post, "text": found[post["s3_key"]].get(post["s3_line"])} for post in posts]
+        return [{**post, "text": texts[post["s3_key"]].get(post["s3_line"])} for post in posts]
 
     situations = [{**each, "posts_shown": told(each["posts_shown"])} for each in overview["situations"]]
     return {**overview, "situations": situations, "posts": told(overview["posts"])}
@@ -84,8 +84,8 @@ def _texts(key: str, numbers: set[int]) -> dict[int, str]:
     """Return the texts of some lines of a tweet file by their numbers, without those that are gone or erased."""
     texts: dict[int, str] = {}
     try:
-        found = clients.s3().get_object(Bucket=settings().bucket, Key=key)
-        for number, line in enumerate(bodies.lines(found["Body"], MOST_BYTES, MOST_BYTES), 1):
+        answer = clients.s3().get_object(Bucket=settings().bucket, Key=key)
+        for number, line in enumerate(bodies.lines(answer["Body"], MOST_BYTES, MOST_BYTES), 1):
             if number in numbers and (text := orjson.loads(line).get("original_text")):
                 texts[number] = cut(text)
             if number >= max(numbers):

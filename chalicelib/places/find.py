@@ -39,19 +39,19 @@ def find(text: str, location: str | None) -> Place | None:
     it is no place: it only tells which of the places that share a name is meant.
     """
     known = gazetteer()
-    found = mentions(text, known)
-    return _chosen(found, location, known) if found else None
+    mentioned = mentions(text, known)
+    return _chosen(mentioned, location, known) if mentioned else None
 
 
-def _chosen(found: Sequence[Mention], location: str | None, known: Gazetteer) -> Place:
-    if len(found) == 1:  # most have one
-        return _place(*_meant(found[0], frozenset(), frozenset(), location, known), known)
-    best = [mention.places[0] for mention in found]
+def _chosen(mentioned: Sequence[Mention], location: str | None, known: Gazetteer) -> Place:
+    if len(mentioned) == 1:  # most have one
+        return _place(*_meant(mentioned[0], frozenset(), frozenset(), location, known), known)
+    best = [mention.places[0] for mention in mentioned]
     countries = frozenset(known.country[place] for place in best if known.kind[place] == COUNTRY)
     regions = frozenset(place for place in best if known.kind[place] == REGION)
     votes: dict[int, float] = {}
     settled = []
-    for mention in found:
+    for mention in mentioned:
         place, basis = _meant(mention, countries, regions, location, known)
         settled.append((known.kind[place], place, basis))
         country = known.country[place]

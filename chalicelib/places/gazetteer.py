@@ -1,7 +1,7 @@
 """The gazetteer as a file: names and the places that have them, in tables of numbers that are read as they lie.
 
 A name's number holds, from its lowest bits: how many words the longest name has that begins with this word (4 bits),
-the kind of the name (4), how many places have it (4), and where in `found` they begin.
+the kind of the name (4), how many places have it (4), and where in `candidates` they begin.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Gazetteer(NamedTuple):
     sports: frozenset[str]  # words of a game, in which a place is a team
     no_initials: frozenset[str]  # initials that are words
     titles: frozenset[str]
-    found: Sequence[int]  # places of the names
+    candidates: Sequence[int]  # places of the names
     codes: Sequence[str]  # of countries
     called: bytes  # their names, a byte for the end of each
     start: Sequence[int]  # of its name in `called`
@@ -57,7 +57,7 @@ class Gazetteer(NamedTuple):
     def places(self, number: int) -> Sequence[int]:
         """Return the places that have a name, by the name's number, the likeliest first."""
         start = number >> 12
-        return self.found[start : start + (number >> 8 & 15)]
+        return self.candidates[start : start + (number >> 8 & 15)]
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +66,7 @@ def gazetteer() -> Gazetteer:
     return read(FILE.read_bytes())
 
 
-ARRAYS = "IIIBBHBii"  # of numbers, found, start, country, kind, region, people, latitude, longitude
+ARRAYS = "IIIBBHBii"  # of numbers, candidates, start, country, kind, region, people, latitude, longitude
 WORDS = ("capitals", "tags", "leading", "linking", "hazards", "events", "teams", "sports", "no_initials", "titles")
 
 
@@ -85,7 +85,7 @@ class Table(NamedTuple):
 def write(
     names: Mapping[str, int],
     anchors: int,
-    found: Sequence[int],
+    candidates: Sequence[int],
     words: Mapping[str, Sequence[str]],
     codes: Sequence[str],
     places: Table,
@@ -96,7 +96,7 @@ def write(
     texts = [list(names), *(words[name] for name in WORDS), codes, [*places.called, ""]]
     encoded = ["\n".join(lines).encode() for lines in texts]
     starts = [0, *itertools.accumulate(len(name.encode()) + 1 for name in places.called)][:-1]
-    numbers = [list(names.values()), found, starts, *places[1:]]
+    numbers = [list(names.values()), candidates, starts, *places[1:]]
     arrays = [_little(array(code, values)) for code, values in zip(ARRAYS, numbers, strict=True)]
     parts = [*encoded, *arrays]
     sizes = [len(part) for part in parts]
@@ -106,8 +106,8 @@ def write(
 
 def header(data: bytes) -> dict[str, Any]:
     """Return what a file says of itself."""
-    found: dict[str, Any] = json.loads(data[4 : 4 + struct.unpack_from("<I", data)[0]])
-    return found
+    values: dict[str, Any] = json.loads(data[4 : 4 + struct.unpack_from("<I", data)[0]])
+    return values
 
 
 def parts(data: bytes) -> tuple[int, Sequence[bytes], bytes, Sequence[bytes]]:
@@ -115,22 +115,22 @@ def parts(data: bytes) -> tuple[int, Sequence[bytes], bytes, Sequence[bytes]]:
     places' names; numbers as ARRAYS says."""
     head = header(data)
     at = 4 + struct.unpack_from("<I", data)[0]
-    found = []
+    pieces = []
     for size in head["sizes"]:
-        found.append(data[at : at + size])
+        pieces.append(data[at : at + size])
         at += size
     texts = len(WORDS) + 2
-    return head["anchors"], found[:texts], found[texts], found[texts + 1 :]
+    return head["anchors"], pieces[:texts], pieces[texts], pieces[texts + 1 :]
 
 
 def read(data: bytes) -> Gazetteer:
     """Return the gazetteer of a file."""
     split, texts, called, arrays = parts(data)
     names, *words, codes = (part.decode().split("\n") for part in texts)
-    values, found, *numbers = (_native(code, part) for code, part in zip(ARRAYS, arrays, strict=True))
+    values, candidates, *numbers = (_native(code, part) for code, part in zip(ARRAYS, arrays, strict=True))
     anchors = dict(zip(names[:split], values[:split], strict=True))
     others = dict(zip(names[split:], values[split:], strict=True))
-    return Gazetteer._make((anchors, others, *map(frozenset, words), found, codes, called, *numbers))
+    return Gazetteer._make((anchors, others, *map(frozenset, words), candidates, codes, called, *numbers))
 
 
 def _little(values: array[int]) -> bytes:

@@ -40,12 +40,12 @@ def places(tag: str) -> Sequence[int]:
     known = gazetteer()
     words = _HUMP.sub(" ", tag).lower().replace("_", " ").split()
     joined = "".join(words).strip("0123456789")
-    if joined != A_WORD and (found := _of(joined, ALONE, known)):
-        return found
-    if len(words) > 1 and (found := _of_words(words, known)):
-        return found
-    if len(words) > 1 and tag[-2:].isupper() and (found := _of(words[-1], ABBREVIATED, known)):
-        return found
+    if joined != A_WORD and (numbers := _of(joined, ALONE, known)):
+        return numbers
+    if len(words) > 1 and (numbers := _of_words(words, known)):
+        return numbers
+    if len(words) > 1 and tag[-2:].isupper() and (numbers := _of(words[-1], ABBREVIATED, known)):
+        return numbers
     return _beside(joined, known)
 
 
@@ -53,17 +53,17 @@ def _of_words(words: Sequence[str], known: Gazetteer) -> Sequence[int]:
     for size in range(min(len(words), LONGEST_NAME), 0, -1):
         kinds = PHRASE if size == len(words) else PART
         for at in range(len(words) - size + 1):
-            if found := _of(" ".join(words[at : at + size]), kinds, known):
-                return found
+            if numbers := _of(" ".join(words[at : at + size]), kinds, known):
+                return numbers
     return ()
 
 
 def _beside(joined: str, known: Gazetteer) -> Sequence[int]:
     for at in range(2, len(joined) - 1):
-        if joined[at:] in known.tags and (found := _of(joined[:at], BESIDE, known)):
-            return found
-        if joined[:at] in known.tags and (found := _of(joined[at:], BESIDE, known)):
-            return found
+        if joined[at:] in known.tags and (numbers := _of(joined[:at], BESIDE, known)):
+            return numbers
+        if joined[:at] in known.tags and (numbers := _of(joined[at:], BESIDE, known)):
+            return numbers
     return ()
 
 

@@ -40,20 +40,20 @@ def mentions(text: str, known: Gazetteer) -> list[Mention]:
         text = _LINK.sub(" ", text)
     plain = text.encode("ascii", "replace").translate(_SPACED).decode()
     words, lower = plain.split(), plain.lower().split()
-    found = []
+    mentioned = []
     if not (known.anchors.keys().isdisjoint(lower) and known.capitals.isdisjoint(words)):
-        found = _named(text, words[:MOST_WORDS], lower[:MOST_WORDS], known)
+        mentioned = _named(text, words[:MOST_WORDS], lower[:MOST_WORDS], known)
     if "#" in text:
         for tag in _TAG.findall(text)[:MOST_MENTIONS]:
             if places := hashtags.places(tag):
-                found.append(Mention(places, OF_HASHTAG, HASHTAG))
-    return found if any(mention.strength > context.FAINT for mention in found) else []
+                mentioned.append(Mention(places, OF_HASHTAG, HASHTAG))
+    return mentioned if any(mention.strength > context.FAINT for mention in mentioned) else []
 
 
 def _named(text: str, words: Sequence[str], lower: Sequence[str], known: Gazetteer) -> list[Mention]:
     """Return the mentions but for hashtags: at each word the longest name that begins there."""
     anchors, names = known.anchors, known.names
-    found: list[Mention] = []
+    mentioned: list[Mention] = []
     around = None
     free, ended = 0, -1  # where the next name may begin, where the last mention ended
     for at in [at for at, word in enumerate(lower) if word in anchors or word in names]:
@@ -75,8 +75,8 @@ def _named(text: str, words: Sequence[str], lower: Sequence[str], known: Gazette
         if around.gaps[at][-1:] in ("#", "@"):
             continue
         if strength := context.strength(number >> 4 & 15, at, free, ended == at, around, known):
-            found.append(Mention(known.places(number), strength, TEXT))
+            mentioned.append(Mention(known.places(number), strength, TEXT))
             ended = free
-            if len(found) == MOST_MENTIONS:
+            if len(mentioned) == MOST_MENTIONS:
                 break
-    return found
+    return mentioned

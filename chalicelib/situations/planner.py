@@ -36,7 +36,7 @@ class Situation(NamedTuple):
     """A situation; times are steps, as in `Count`. `country`: empty where no one country stands out.
 
     `last`: the last step whose hour had more than usual. `peak`: the first step of the hour with the most texts, or
-    that in which it began within this hour; `expected`: how many were to be expected in it. `found`: the step at which
+    that in which it began within this hour; `expected`: how many were to be expected in it. `opened`: the step at which
     it could be told. `over`: it is closed.
     """
 
@@ -49,7 +49,7 @@ class Situation(NamedTuple):
     peak_posts: int
     peak_texts: int
     expected: float
-    found: int
+    opened: int
     over: bool = False
 
     def with_hour(self, end: int, hour: Hour) -> Situation:
@@ -79,20 +79,20 @@ def plan(counts: Iterable[Count], known: Iterable[Situation], now: int) -> Plan:
     for end in range(every.start, now + 1):
         for kind in sorted(every.kinds, key=lambda of: (-every.texts(of, ANYWHERE, end), of)):
             scan.step(kind, end)
-    found = [each._replace(over=each.last + QUIET < now) for each in scan.found.values()]
+    situations = [each._replace(over=each.last + QUIET < now) for each in scan.situations.values()]
     return Plan(
-        [each for each in found if each.id not in before],
-        [each for each in found if each.id in before and not each.over],
-        [each for each in found if each.id in before and each.over and not before[each.id].over],
+        [each for each in situations if each.id not in before],
+        [each for each in situations if each.id in before and not each.over],
+        [each for each in situations if each.id in before and each.over and not before[each.id].over],
     )
 
 
 class _Scan:
-    """Counts, gone through step by step, and the situations found so far."""
+    """Counts, gone through step by step, and the situations so far."""
 
     def __init__(self, counts: Counts, known: Iterable[Situation]) -> None:
         self.counts = counts
-        self.found = {each.id: each for each in known}
+        self.situations = {each.id: each for each in known}
 
     def step(self, kind: str, end: int) -> None:
         """Bring the situations of a kind up to a step."""
@@ -129,7 +129,7 @@ class _Scan:
         """Return the latest situation of some kinds in just this country that goes on, or ended a short while ago."""
         near = [
             each
-            for each in self.found.values()
+            for each in self.situations.values()
             if each.kind in kinds and each.country == country and each.began - QUIET <= end <= each.last + QUIET
         ]
         return max(near, default=None, key=lambda each: (each.last, each.id))
@@ -137,7 +137,7 @@ class _Scan:
     def _part(self, kind: str, country: str, end: int, texts: int) -> bool:
         """Return whether so many texts of a kind are part of a larger situation, of a kindred kind in the country."""
         kindred = {other for kinds in KINDRED if kind in kinds for other in kinds} | UNTOLD
-        for each in self.found.values():
+        for each in self.situations.values():
             same = each.country == country or not each.country or not country
             goes_on = each.began <= end <= each.last + QUIET
             larger = self.counts.texts(each.kind, each.country or ANYWHERE, end) > texts
@@ -153,4 +153,4 @@ class _Scan:
         self._keep(Situation(id, kind, country, began, end, began, own.posts, own.texts, own.expected, end))
 
     def _keep(self, situation: Situation) -> None:
-        self.found[situation.id] = situation
+        self.situations[situation.id] = situation

@@ -38,11 +38,11 @@ def update(run_id: str, now: datetime, deadline: float) -> None:
     try:
         opened = _write(run_id, now, deadline)
         told = tell.tell(run_id, now, deadline - time.monotonic())
-        found = {"SituationsOpened": opened, "SituationsTold": told}
+        outcome = {"SituationsOpened": opened, "SituationsTold": told}
     except (data_api.WarehouseError, ClientError, BotoCoreError):
         logger.exception("situations not brought up to date", extra={"run": run_id})
-        found = {"SituationsFailed": 1}
-    if counts := {name: number for name, number in found.items() if number}:
+        outcome = {"SituationsFailed": 1}
+    if counts := {name: number for name, number in outcome.items() if number}:
         emf = metrics()
         for name, number in counts.items():
             emf.add_metric(name, "Count", number)
@@ -62,15 +62,15 @@ def _write(run_id: str, now: datetime, deadline: float) -> int:
         "known_since": times.sql(moment(recent - QUIET)),
     }
     counts, known = transaction.run(asked, given, answers=2, patience=deadline - time.monotonic())
-    found = plan((Count(*row.values()) for row in counts), map(situation, known), step)
-    alive = sorted([*found.opened, *found.going_on], key=lambda each: (-each.peak_texts, each.id))
+    planned = plan((Count(*row.values()) for row in counts), map(situation, known), step)
+    alive = sorted([*planned.opened, *planned.going_on], key=lambda each: (-each.peak_texts, each.id))
     for each in alive[:MOST]:
         _keep(each, run_id, now, deadline)
-    for each in found.closed:
+    for each in planned.closed:
         statements = [transaction.SQL["lock"], named("situations/close")]
         given = {"situation": each.id, "now": times.sql(now)}
         transaction.run(statements, given, answers=0, patience=deadline - time.monotonic())
-    return len(found.opened)
+    return len(planned.opened)
 
 
 def _keep(each: Situation, run_id: str, now: datetime, deadline: float) -> None:
