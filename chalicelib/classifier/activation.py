@@ -22,11 +22,11 @@ def current() -> Active:
     ssm: Any = clients.ssm()
     try:
         name = reading.parameter_name(settings().stage)
-        found = reading.from_json(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+        active = reading.from_json(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except (ssm.exceptions.ParameterNotFound, ValueError):
         return reading.default()
     # Whichever bundled model was activated, the one that labels is the one that was deployed since.
-    return replace(found, version=bundled.version()) if found.backend == "bundled" else found
+    return replace(active, version=bundled.version()) if active.backend == "bundled" else active
 
 
 def activate(wanted: Active, by: str) -> Active:

@@ -43,11 +43,11 @@ def default() -> Active:
 
 def from_json(value: str) -> Active:
     """Raise ValueError naming what is wrong with the parameter's value."""
-    found = json.loads(value)
-    if not isinstance(found, dict):
+    fields = json.loads(value)
+    if not isinstance(fields, dict):
         raise ValueError(f"not a JSON object: {value[:80]!r}")
-    version, backend, arn = found.get("version"), found.get("backend"), found.get("endpoint_arn")
-    units, relevance = found.get("inference_units", 1), found.get("relevance_endpoint_arn")
+    version, backend, arn = fields.get("version"), fields.get("backend"), fields.get("endpoint_arn")
+    units, relevance = fields.get("inference_units", 1), fields.get("relevance_endpoint_arn")
     if not isinstance(version, str) or not VERSION.fullmatch(version):
         raise ValueError(f"version must be up to 63 letters, digits and any of ._:/- but not {version!r}")
     if backend not in BACKENDS:
@@ -60,7 +60,7 @@ def from_json(value: str) -> Active:
         units = 1
     if type(units) is not int or units < 1:
         raise ValueError(f"inference_units must be a whole number from 1, not {units!r}")
-    since, by = str(found.get("since") or ""), str(found.get("by") or "")
+    since, by = str(fields.get("since") or ""), str(fields.get("by") or "")
     return Active(version, backend, arn or None, units, relevance or None, since, by)
 
 

@@ -80,8 +80,8 @@ def version_of(content: bytes) -> str:
 
 def metrics() -> dict[str, Any]:
     """Return scores measured on tweets and events never trained on, as in the model card."""
-    found: dict[str, Any] = _model().header["metrics"]
-    return found
+    measured: dict[str, Any] = _model().header["metrics"]
+    return measured
 
 
 def classify(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Prediction]:
@@ -127,8 +127,8 @@ class TokenWeights(dict[str, complex]):
     def __missing__(self, token: str) -> complex:
         row = self._known.get(token)
         if row is None:
-            found = parts(token)
-            weight = round(sum(map(self._of_parts.__getitem__, found)) / sqrt(len(found))) if found else 0
+            pieces = parts(token)
+            weight = round(sum(map(self._of_parts.__getitem__, pieces)) / sqrt(len(pieces))) if pieces else 0
             row = complex(weight, self._unknown)
         self.bytes += sys.getsizeof(token) + ROW_BYTES
         if self._terms.meet(token):
@@ -195,32 +195,32 @@ class Model:
         """Return whether a term of the lexicon in the text speaks for a kind."""
         if self._rows.bytes > MOST_REMEMBERED:
             self._rows.forget()
-        found = tokens(text)
-        for token in found:
+        words = tokens(text)
+        for token in words:
             self._row(token)  # the lexicon meets it
-        return any(not sense.figurative for _, _, sense in self.lexicon.find_met(found))
+        return any(not sense.figurative for _, _, sense in self.lexicon.find_met(words))
 
     def _classify(self, text: str, shift: float, version: str) -> Prediction:
-        found = tokens(text)
-        prediction = self._judged(found, shift, version)
+        words = tokens(text)
+        prediction = self._judged(words, shift, version)
         return (
-            prediction._replace(information=self.information.tell(found)) if prediction.relevant >= 0.5 else prediction
+            prediction._replace(information=self.information.tell(words)) if prediction.relevant >= 0.5 else prediction
         )
 
-    def _judged(self, found: Sequence[str], shift: float, version: str) -> Prediction:
+    def _judged(self, words: Sequence[str], shift: float, version: str) -> Prediction:
         if self._rows.bytes > MOST_REMEMBERED:
             self._rows.forget()
-        total = sum(map(self._row, found), 0j)
-        matches = self.lexicon.find_met(found)
+        total = sum(map(self._row, words), 0j)
+        matches = self.lexicon.find_met(words)
         if not matches:
             return _without_kind(logistic(self._slope * (self._logit(total) + self._of_all[-1]) + shift), (), version)
         added, kind, told, right = self._alone(matches[0].sense) if len(matches) == 1 else self._judge(weigh(matches))
         if any(sense.figurative for _, _, sense in matches):
-            total = sum(map(self._row, literal(found, matches)), 0j)
+            total = sum(map(self._row, literal(words, matches)), 0j)
         relevant = logistic(self._slope * (self._logit(total) + added) + shift)
         if relevant < told:
-            return _without_kind(relevant, _keywords(found, matches), version)
-        return Prediction(kind, relevant * right, relevant, _keywords(found, matches, kind), version)
+            return _without_kind(relevant, _keywords(words, matches), version)
+        return Prediction(kind, relevant * right, relevant, _keywords(words, matches, kind), version)
 
     def _logit(self, total: complex) -> float:
         """Return the logit of relevance, from the sum over a text's rows."""
@@ -254,8 +254,8 @@ def terms_of(header: Mapping[str, Any]) -> list[Term]:
 
 def scale_of(header: Mapping[str, Any]) -> float:
     """Return what the sum of weights is multiplied by, before it is divided by the root of the sum of norms."""
-    found: float = header["scale"] * sqrt(STEPS)
-    return found
+    scale: float = header["scale"] * sqrt(STEPS)
+    return scale
 
 
 def shift_of(header: Mapping[str, Any], share: float) -> float:
@@ -297,7 +297,7 @@ def logistic(x: float) -> float:
     return 1 / (1 + exp(-x)) if x > -700 else 0.0
 
 
-def _keywords(found: Sequence[str], matches: Sequence[Match], told: str = "") -> tuple[Keyword, ...]:
+def _keywords(words: Sequence[str], matches: Sequence[Match], told: str = "") -> tuple[Keyword, ...]:
     """Return the first MOST_KEYWORDS words that name a kind or speak for the one `told`, each with its context, all cut
     to MOST_CHARACTERS."""
     keywords: list[Keyword] = []
@@ -306,9 +306,9 @@ def _keywords(found: Sequence[str], matches: Sequence[Match], told: str = "") ->
             break
         theme = sense.named or (told if told in sense.evidence.weights else None)
         if theme:
-            before = " ".join(found[max(0, start - CONTEXT) : start])
-            word = " ".join(found[start:stop])
-            after = " ".join(found[stop : stop + CONTEXT])
+            before = " ".join(words[max(0, start - CONTEXT) : start])
+            word = " ".join(words[start:stop])
+            after = " ".join(words[stop : stop + CONTEXT])
             keywords.append(
                 Keyword(
                     prefix=before[:MOST_CHARACTERS],

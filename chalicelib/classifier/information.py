@@ -83,6 +83,6 @@ class Information:
 
     def tell(self, tokens: Collection[str]) -> tuple[str, float]:
         """Return what a relevant text of these tokens tells, and how probable that is."""
-        found = self.logits(tokens)
-        most = max(found)
-        return TYPES[found.index(most)], 1 / sum(exp(self._slope * (each - most)) for each in found)
+        logits = self.logits(tokens)
+        most = max(logits)
+        return TYPES[logits.index(most)], 1 / sum(exp(self._slope * (each - most)) for each in logits)

@@ -104,12 +104,12 @@ class Anchored(NamedTuple):
             near += self.before.get(tokens[at - 1], ())
         if at + 1 < len(tokens):
             near += self.after.get(tokens[at + 1], ())
-        found = []
+        matches = []
         for words, anchor, sense in near:
             start, stop = at - anchor, at - anchor + len(words)
             if start >= 0 and stop <= len(tokens) and all(map(fits, words, tokens[start:stop])):
-                found.append(Match(start, stop, sense))
-        return found
+                matches.append(Match(start, stop, sense))
+        return matches
 
 
 class Lexicon:
@@ -149,11 +149,11 @@ class Lexicon:
 
     def _anchor_terms(self, terms: tuple[Term, ...]) -> Anchored:
         words = tuple(term for term in terms if " " not in term.words)
-        found = Anchored(self._sense(words) if words else None, {}, {}, [])
+        anchored = Anchored(self._sense(words) if words else None, {}, {}, [])
         for term in terms:
             if " " in term.words:
-                self._add(found, term)
-        return found
+                self._add(anchored, term)
+        return anchored
 
     def _add(self, anchored: Anchored, term: Term) -> None:
         words = term.words.split(" ")
@@ -189,21 +189,21 @@ class Lexicon:
     def find_met(self, tokens: Sequence[str]) -> list[Match]:
         """Return what `find` says of tokens that have all been met since the last `forget`."""
         every = self._anchored
-        found: list[Match] = []
+        matches: list[Match] = []
         phrases: list[Match] = []
         last = len(tokens) - 1
         for at in [at for at, token in enumerate(tokens) if token in every]:
             anchored = every[tokens[at]]
             sense, before, after, loose = anchored
             if sense:
-                found.append(Match(at, at + 1, sense))
+                matches.append(Match(at, at + 1, sense))
             if (
                 (before and at and tokens[at - 1] in before)
                 or (after and at < last and tokens[at + 1] in after)
                 or loose
             ):
                 phrases += anchored.at(tokens, at)
-        return self._overrule(found, phrases) if phrases else found
+        return self._overrule(matches, phrases) if phrases else matches
 
     def _overrule(self, words: list[Match], phrases: list[Match]) -> list[Match]:
         """Return the matches in order, with phrases in place of the words in them. Where phrases overlap, the first

@@ -49,7 +49,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
         "head": checked.head,
         "documents": checked.classes.total(),
         "sampled": len(chosen),
-        "skipped": checked.found,
+        "skipped": checked.problems,
         **compared,
     }
     from chalicelib.pages import evaluation as page  # here, for a page alone needs Jinja2

@@ -19,7 +19,7 @@ def of_last_hour() -> int | None:
     """
     now = datetime.now(UTC)
     try:
-        found = clients.cloudwatch().get_metric_statistics(
+        statistics = clients.cloudwatch().get_metric_statistics(
             Namespace=NAMESPACE,
             MetricName="Fallbacks",
             Dimensions=[{"Name": "service", "Value": SERVICE}],
@@ -31,4 +31,4 @@ def of_last_hour() -> int | None:
     except (ClientError, BotoCoreError):
         logger.exception("fallbacks unknown")
         return None
-    return int(sum(each["Sum"] for each in found["Datapoints"]))
+    return int(sum(each["Sum"] for each in statistics["Datapoints"]))

@@ -28,7 +28,7 @@ def endpoints() -> list[dict[str, Any]]:
     """
     hosted = [e for e in client.endpoints().values() if e["Status"] == "IN_SERVICE"]
     active = activation.current() if hosted else None
-    return [found for e in hosted if active and (found := idleness(e, last_use(e, active), datetime.now(UTC)))]
+    return [idle for e in hosted if active and (idle := idleness(e, last_use(e, active), datetime.now(UTC)))]
 
 
 def endpoints_or_none() -> list[dict[str, Any]] | None:

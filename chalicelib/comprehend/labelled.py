@@ -79,7 +79,7 @@ class Checked:
     complete: bool  # whether all of the file was looked at
     classes: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
-    found: int = 0  # complaints in all
+    problems: int = 0  # complaints in all
 
     @property
     def head(self) -> str:
@@ -91,13 +91,13 @@ class Checked:
         self._add(f"line {line}, column {column}: {problem}")
 
     def _add(self, complaint: str) -> None:
-        self.found += 1
+        self.problems += 1
         if len(self.complaints) < MAX_COMPLAINTS:
             self.complaints.append(complaint)
 
     def message(self, uri: str) -> str:
-        more = f"; and {self.found - len(self.complaints)} more" if self.found > len(self.complaints) else ""
-        if self.found >= ENOUGH_COMPLAINTS:
+        more = f"; and {self.problems - len(self.complaints)} more" if self.problems > len(self.complaints) else ""
+        if self.problems >= ENOUGH_COMPLAINTS:
             more += ", and no more was looked at"
         return f"{uri}: {'; '.join(self.complaints)}{more}"
 
@@ -109,12 +109,12 @@ def locate(uri: str) -> Located:
         raise NotThereError(
             f"{uri} is out of Comprehend's reach: put it under s3://{settings().bucket}/{layout.CLASSIFIER}"
         )
-    found = clients.s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=2).get("Contents", [])
-    exact = [item for item in found if item["Key"] == key]
+    items = clients.s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=2).get("Contents", [])
+    exact = [item for item in items if item["Key"] == key]
     if not exact:
         raise NotThereError(f"There is nothing at {uri}")
-    if len(found) > 1:
-        others = ", ".join(item["Key"] for item in found if item["Key"] != key)
+    if len(items) > 1:
+        others = ", ".join(item["Key"] for item in items if item["Key"] != key)
         raise SharedError(f"Comprehend takes {uri} as a prefix, which {others} shares: move one of them")
     return Located(bucket, key, exact[0]["Size"], exact[0]["ETag"].strip('"'))
 
@@ -185,7 +185,7 @@ def check(
     `least`: documents a class must have; `among`: the classes there may be (of training).
     """
     checked, first_seen = Checked(complete), dict[str, int]()
-    looked_at = takewhile(lambda _: checked.found < ENOUGH_COMPLAINTS, raw)
+    looked_at = takewhile(lambda _: checked.problems < ENOUGH_COMPLAINTS, raw)
     for number, document in enumerate(documents(looked_at, checked.complain), 1):
         checked.classes[document.label] += 1
         first_seen.setdefault(document.label, document.line)
@@ -215,6 +215,6 @@ def check_file(file: Located, least: int = MIN_DOCUMENTS, among: Iterable[str] |
     if file.size > MAX_TOTAL_BYTES:
         raise DataError(f"{file.uri} has {file.size:,} bytes; Comprehend takes {MAX_TOTAL_BYTES:,}")
     checked = check(lines(file), file.size <= CHECKED_BYTES, least, among)
-    if checked.found:
+    if checked.problems:
         raise DataError(checked.message(file.uri))
     return checked

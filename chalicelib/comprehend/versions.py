@@ -63,9 +63,9 @@ def describe(version: str) -> dict[str, Any] | None:
     properties = client.find(version)
     if not properties:
         return None
-    found = summary(properties, client.endpoints().get(properties["DocumentClassifierArn"]), active)
+    description = summary(properties, client.endpoints().get(properties["DocumentClassifierArn"]), active)
     matrix = confusion_matrix(properties) if properties["Status"] in TRAINED else None
-    return found | {"confusion_matrix": matrix, "labels": per_label(**matrix) if matrix else None}
+    return description | {"confusion_matrix": matrix, "labels": per_label(**matrix) if matrix else None}
 
 
 def bundled_summary(active: Active) -> dict[str, Any]:

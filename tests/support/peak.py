@@ -94,7 +94,7 @@ def api_handler(name: str) -> None:
             yield (found := made.sub(str(size), line).encode(errors="surrogateescape"))
             size += len(found)
 
-    assert labelled.check(lines(), complete=True).found
+    assert labelled.check(lines(), complete=True).problems
 
 
 def jobs(name: str) -> None:

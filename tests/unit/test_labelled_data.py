@@ -70,7 +70,7 @@ def test_a_test_file_may_be_small_but_has_no_classes_of_its_own() -> None:
 
 def test_only_the_first_complaints_are_listed_and_the_rest_counted() -> None:
     checked = check([*good(), *[b"flood\n"] * 30], complete=True)
-    assert (len(checked.complaints), checked.found) == (labelled.MAX_COMPLAINTS, 30)
+    assert (len(checked.complaints), checked.problems) == (labelled.MAX_COMPLAINTS, 30)
     assert checked.message("s3://b/k").endswith("; and 20 more")
 
 
@@ -85,7 +85,7 @@ def test_a_file_of_nothing_but_faults_is_not_looked_at_to_its_end(line: bytes) -
 
     checked = check(lines(), complete=True)
     assert looked_at <= 2 * labelled.ENOUGH_COMPLAINTS + 10
-    assert labelled.ENOUGH_COMPLAINTS <= checked.found <= labelled.ENOUGH_COMPLAINTS + 10
+    assert labelled.ENOUGH_COMPLAINTS <= checked.problems <= labelled.ENOUGH_COMPLAINTS + 10
     assert checked.message("s3://b/k").endswith(" more, and no more was looked at")
 
 
