@@ -189,21 +189,21 @@ def close() -> None:
 
 def drafts(datas: Sequence[bytes], arrivals: Sequence[int], share: float) -> list[list[Draft] | None]:
     """Return the drafts of each record's tweets; None for a record that is Python's. Never raises."""
-    found = None
+    accelerator = None
     try:
-        found = _kept()
-        if found:
-            return found.drafts(datas, arrivals, share)
+        accelerator = _kept()
+        if accelerator:
+            return accelerator.drafts(datas, arrivals, share)
     except Exception as error:  # whatever is wrong there, Python can do it
-        _failed(found, error)
+        _failed(accelerator, error)
     return [None] * len(datas)
 
 
 def _kept() -> Accelerator | None:
     with _Kept.lock:
-        found = _Kept.accelerator
-        if found and found.owner == os.getpid():  # a forked process must not talk with its parent's
-            return found
+        kept = _Kept.accelerator
+        if kept and kept.owner == os.getpid():  # a forked process must not talk with its parent's
+            return kept
         _Kept.accelerator = Accelerator() if present() else None
         if _Kept.accelerator:
             atexit.register(_Kept.accelerator.close)

@@ -43,13 +43,13 @@ def fitting(sizes: Iterable[int], capacity: int) -> int:
 
 def shares(records: Sequence[Record], rows: int) -> list[Share]:
     """Assign each record its slice of the rows, when the batch's first so many tweets become rows."""
-    found, start = [], 0
+    slices, start = [], 0
     for record in records:
         stop = min(start + len(record.tweets), rows)
         result = "Ok" if stop > start else "Dropped" if record.tweets else "ProcessingFailed"
-        found.append(Share(record, start, stop, result))
+        slices.append(Share(record, start, stop, result))
         start = stop
-    return found
+    return slices
 
 
 def leftovers(share: Share) -> tuple[list[PutBack], list[Refusal]]:

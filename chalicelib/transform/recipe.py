@@ -123,9 +123,9 @@ def _row() -> bytes:
 
 def _cut(row: bytes, marks: dict[bytes, tuple[int, int]], last: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Yield (bytes, what follows them). Raises ValueError for a mark that is not there once."""
-    found = sorted((row.index(mark), mark) for mark in marks)
+    positions = sorted((row.index(mark), mark) for mark in marks)
     at = 0
-    for start, mark in found:
+    for start, mark in positions:
         if row.count(mark) != 1:
             raise ValueError(f"{mark!r} is in a row {row.count(mark)} times")
         literal, at = row[at:start], start + len(mark)
@@ -221,9 +221,9 @@ def _lexicon(header: dict[str, Any]) -> bytes:
         ]
         out.append(bytes([anchor, (anchor - lexicon.beside(words)) % 3, len(term.kinds)]))
         out += [bytes([KINDS.index(kind), weight]) for kind, weight in term.kinds]
-    for found, size in ((index.whole, "H"), (index.begin, "H"), (index.end, "H"), (index.part, "B")):
-        out.append(struct.pack(f"<{size}", len(found)))
-        for key, some in found.items():
+    for table, size in ((index.whole, "H"), (index.begin, "H"), (index.end, "H"), (index.part, "B")):
+        out.append(struct.pack(f"<{size}", len(table)))
+        for key, some in table.items():
             out.append(_short(key.encode()) + struct.pack(f"<H{len(some)}H", len(some), *map(number.__getitem__, some)))
     return b"".join(out)
 
@@ -237,16 +237,16 @@ def _words(header: dict[str, Any], body: bytes) -> bytes:
 
 
 def _information(header: dict[str, Any], body: bytes) -> bytes:
-    found = header["information"]
-    content = body[found["at"] :]
-    names = content[: found["names"]]
+    section = header["information"]
+    content = body[section["at"] :]
+    names = content[: section["names"]]
     out = [bytes([len(information.TYPES)])]
     out += [
         _short(kind.encode()) + struct.pack("<d", bias)
-        for kind, bias in zip(information.TYPES, found["bias"], strict=True)
+        for kind, bias in zip(information.TYPES, section["bias"], strict=True)
     ]
-    out.append(struct.pack("<ddBI", found["scale"], found["slope"], information.LONGEST, names.count(b"\n") + 1))
-    return b"".join(out) + _short(names, "I") + content[found["names"] :]
+    out.append(struct.pack("<ddBI", section["scale"], section["slope"], information.LONGEST, names.count(b"\n") + 1))
+    return b"".join(out) + _short(names, "I") + content[section["names"] :]
 
 
 def _places() -> bytes:

@@ -130,8 +130,8 @@ def verdict(prediction: Prediction, seconds: float) -> bytes:
 
 def said(prediction: Prediction) -> bytes:
     label, score, relevant, _, _, information = prediction
-    found = SAID % (label.encode(), score, RELEVANCE[relevant >= 0.5], relevant)
-    return found + INFORMATION % (information[0].encode(), information[1]) if information else found
+    fields = SAID % (label.encode(), score, RELEVANCE[relevant >= 0.5], relevant)
+    return fields + INFORMATION % (information[0].encode(), information[1]) if information else fields
 
 
 def said_by(seconds: float, version: str) -> bytes:
@@ -150,10 +150,10 @@ def lines(drafts: Sequence[Draft], key: str) -> list[bytes]:
     """Return the drafts as lines of the tweet file with this key."""
     template = link(key)
     ends: dict[tuple[float, str], bytes] = {}  # all after what was said; a batch has one or two
-    found = []
+    written = []
     for number, (row, _, _, seconds, version, _, _, _) in enumerate(drafts, 1):
         end = ends.get((seconds, version))
         if end is None:
             end = ends[seconds, version] = said_by(seconds, version).replace(b"%", b"%%") + template
-        found.append(row + end % number)
-    return found
+        written.append(row + end % number)
+    return written

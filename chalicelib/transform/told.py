@@ -32,11 +32,11 @@ def where(text: str, location: str | None, point: tuple[float, float] | None = N
 
     `point`: latitude and longitude at which it was written.
     """
-    found = places.find(text, location)
+    located = places.find(text, location)
     if point:
-        found = places.settled(found, *point)
-    if not found:
+        located = places.settled(located, *point)
+    if not located:
         return b""
-    place, country_code, latitude, longitude, basis = found
+    place, country_code, latitude, longitude, basis = located
     code = b'"%b"' % country_code.encode() if country_code else b"null"
     return PLACE % (place.encode(), code, latitude, longitude, basis.encode())

@@ -188,12 +188,12 @@ def _wait(statement_id: str, deadline: float) -> None:
     delay = 0.02
     while True:
         left = deadline - time.monotonic()
-        found = _describe(statement_id, int(min(left, LONGEST_WAIT)))
-        status = found["Status"]
+        description = _describe(statement_id, int(min(left, LONGEST_WAIT)))
+        status = description["Status"]
         if status == "FINISHED":
             return
         if status in {"FAILED", "ABORTED"}:
-            raise WarehouseError(_complaint(found), statement_id)
+            raise WarehouseError(_complaint(description), statement_id)
         left = deadline - time.monotonic()
         if left <= 0:
             raise StillRunningError(f"Not done in time ({status})", statement_id)
@@ -225,14 +225,14 @@ def _lost(error: ClientError, statement_id: str) -> StatementLostError | None:
     return StatementLostError("The Data API knows no such statement, or no longer", statement_id)
 
 
-def _complaint(found: Mapping[str, Any]) -> str:
+def _complaint(description: Mapping[str, Any]) -> str:
     """Redshift's message, with the statement of the batch that it is about."""
-    parts = found.get("SubStatements") or []
+    parts = description.get("SubStatements") or []
     for number, part in enumerate(parts, 1):
         if part.get("Status") == "FAILED":
-            message = part.get("Error") or found.get("Error") or "no message"
+            message = part.get("Error") or description.get("Error") or "no message"
             return f"Statement {number} of {len(parts)}: {message}"
-    return str(found.get("Error") or f"The statement was {found['Status'].lower()}")
+    return str(description.get("Error") or f"The statement was {description['Status'].lower()}")
 
 
 def _target() -> dict[str, Any]:

@@ -81,16 +81,16 @@ class Transaction:
 
 def read(folder: Path = FOLDER) -> list[Migration]:
     """Read the migrations in order. Raises MigrationError unless they are numbered 1, 2, 3, ..."""
-    found = []
+    migrations = []
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.fullmatch(path.name)
         if not match:
             raise MigrationError(f"{path.name} is no migration's name; NNNN_what_it_does.sql is")
-        found.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
-    numbers = [migration.version for migration in found]
-    if not found or numbers != list(range(1, len(found) + 1)):
+        migrations.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
+    numbers = [migration.version for migration in migrations]
+    if not migrations or numbers != list(range(1, len(migrations) + 1)):
         raise MigrationError(f"Migrations in {folder} must be numbered 1, 2, 3, ..., but are {numbers}")
-    return found
+    return migrations
 
 
 def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
@@ -177,8 +177,8 @@ def _run_alone(sql: str, patience: float) -> None:
     if ENCODED.search(sql):
         table = sql.split()[2]
         given = {"database": settings().database, "table": table.rpartition(".")[2]}
-        found = data_api.query(SQL["encodings"], given, patience=patience)
-        sql = encodings_left(sql, {row["column_name"]: row["encoding"] for row in found})
+        columns = data_api.query(SQL["encodings"], given, patience=patience)
+        sql = encodings_left(sql, {row["column_name"]: row["encoding"] for row in columns})
     if not sql:
         return
     try:
@@ -237,8 +237,8 @@ def statements(sql: str) -> list[str]:
     Semicolons within strings, quoted names, comments and $$ bodies end nothing. Raises MigrationError for a string or
     comment that is not closed.
     """
-    found = ("".join(statement).strip() for statement in _split(sql))
-    return [statement for statement in found if statement]
+    parts = ("".join(statement).strip() for statement in _split(sql))
+    return [statement for statement in parts if statement]
 
 
 def _split(sql: str) -> Iterator[list[str]]:

@@ -28,11 +28,11 @@ def sections(name: str) -> Mapping[str, str]:
     """Return the statements of `sql/<name>.sql` by their names, without comments: the Data API takes `:value` there for
     a parameter, too. Each follows a line `-- name: its_name` and ends with a semicolon.
     """
-    found = {}
+    statements = {}
     for section in (FOLDER / f"{name}.sql").read_text().split("-- name: ")[1:]:
         named, _, body = section.partition("\n")
-        found[named] = plain(body)
-    return found
+        statements[named] = plain(body)
+    return statements
 
 
 def plain(body: str) -> str:
