@@ -107,17 +107,17 @@ def tiles(tweets: Mapping[str, int]) -> list[tuple[str, int, str]]:
 
 def urgent(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the files in trouble, the most urgent first."""
-    found = (finding for finding in findings if finding["state"] != "unanswered")
-    return sorted(found, key=lambda each: URGENT.index(each["action"]))
+    shown = (finding for finding in findings if finding["state"] != "unanswered")
+    return sorted(shown, key=lambda each: URGENT.index(each["action"]))
 
 
 def lines(finding: Mapping[str, Any]) -> str:
     """Return what of the file is in the warehouse, in words."""
-    rows, found, expected = (finding[name] for name in ("found_rows", "found_lines", "expected_rows"))
+    rows, distinct, expected = (finding[name] for name in ("found_rows", "found_lines", "expected_rows"))
     if finding["state"] == "orphaned" or not expected:
         return f"{plural(rows, 'row')} of no file"
-    return f"{found:,} of {plural(expected, 'line')}" + (
-        f", {plural(rows - found, 'row')} too many" if rows > found else ""
+    return f"{distinct:,} of {plural(expected, 'line')}" + (
+        f", {plural(rows - distinct, 'row')} too many" if rows > distinct else ""
     )
 
 

@@ -81,10 +81,10 @@ def settle(
     """
     job = run.job
     in_trouble = [file for file in failures if file.lost or file.trouble]
-    found = bool(set(compared.totals) - {"loaded", "waiting"} or compared.orphans or in_trouble)
+    differs = bool(set(compared.totals) - {"loaded", "waiting"} or compared.orphans or in_trouble)
     kept = bool(open_findings or {"orphaned", "unreadable"} & set(compared.totals) or compared.orphans)
     kept = kept or bool(not_loaded or in_trouble)
-    if compared.answers and not found and not kept:
+    if compared.answers and not differs and not kept:
         return Answers((), (), compared.answers["twice"][0], compared.answers["kinds"], compared.answers["hours"])
     shown = questions(job, listed)
     asked = [transaction.SQL["lock"], compare.SQL["listed_hour"]]
@@ -101,8 +101,8 @@ def settle(
         answered = [{"s3_key": file.key} for file in failures if not file.lost and not file.trouble]
         loaded = run.load("answered", answered, "answered_file", ("s3_key",)) if answered and open_findings else ""
         asked += findings.statements(loaded)
-    told = {**shown.asked, **(OF_FINDINGS if found else {}), **(OF_KEPT if kept else {})}
-    asked += [*([SQL["hours_mended"]] if found else []), *told.values()]
+    told = {**shown.asked, **(OF_FINDINGS if differs else {}), **(OF_KEPT if kept else {})}
+    asked += [*([SQL["hours_mended"]] if differs else []), *told.values()]
     given = {
         "id": job.id,
         **shown.given,
@@ -153,7 +153,7 @@ def _not_loaded(file: NotLoaded) -> dict[str, str]:
 
 
 def _finding(job: Job, file: FailedFile) -> dict[str, Any]:
-    found = file.tweets - file.lost
+    loaded = file.tweets - file.lost
     return {
         "reconciliation_id": job.id,
         "found_at": times.sql(job.now),
@@ -161,8 +161,8 @@ def _finding(job: Job, file: FailedFile) -> dict[str, Any]:
         "hour": _hour(file.key),
         "state": "unanswered",
         "expected_rows": file.tweets,
-        "found_rows": found,
-        "found_lines": found,
+        "found_rows": loaded,
+        "found_lines": loaded,
         "action": "none",
         "detail": file.trouble or None,
     }
@@ -170,5 +170,5 @@ def _finding(job: Job, file: FailedFile) -> dict[str, Any]:
 
 def _hour(key: str) -> str | None:
     """Return the hour in which Firehose gave the records up, off its key: `…/YYYY/MM/DD/HH/…`."""
-    found = re.search(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/", key)
-    return "{}-{}-{} {}:00:00".format(*found.groups()) if found else None
+    match = re.search(r"/(\d{4})/(\d{2})/(\d{2})/(\d{2})/", key)
+    return "{}-{}-{} {}:00:00".format(*match.groups()) if match else None

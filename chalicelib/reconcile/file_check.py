@@ -63,14 +63,14 @@ def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield left
 
 
-def check(found: Iterable[bytes], file: TweetFile) -> None:
+def check(lines: Iterable[bytes], file: TweetFile) -> None:
     """Raise UnreadableError unless these are the lines of that file, numbered through, as many as its name says.
 
     Their times must be those that a repair looks at (plan.bounds), so that none is loaded that it would not find again.
     """
     since, until = map(times.sql, repair_batches.bounds([file]))
     number = 0
-    for number, line in enumerate(found, 1):
+    for number, line in enumerate(lines, 1):
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError as error:

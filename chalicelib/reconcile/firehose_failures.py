@@ -75,12 +75,12 @@ class Keys:
     """The keys that Firehose wrote to a folder in the hours of some ranges: how many, and the newest, latest first."""
 
     def __init__(self, bucket: str, folder: str, spans: Sequence[Range], most: int) -> None:
-        self.count, found = 0, deque[str](maxlen=most)
+        self.count, keys = 0, deque[str](maxlen=most)
         for span in reversed(spans):
             for each in of_firehose(bucket, folder, span):
                 self.count += 1
-                found.append(each.key)
-        self.newest = list(reversed(found))
+                keys.append(each.key)
+        self.newest = list(reversed(keys))
 
 
 def of_firehose(bucket: str, folder: str, span: Range) -> Iterator[listing.Object]:

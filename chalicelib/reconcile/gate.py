@@ -142,15 +142,15 @@ def pending(seen: Seen, known: Mapping[datetime, HourFiles]) -> datetime | None:
     A ledger counts: of an hour with so many more files than it knows, the so many newest are new. A file that is gone
     or was written over counts as waiting for a long time.
     """
-    found = []
+    waiting = []
     for hour in {*seen.written, *(hour for hour in known if seen.span.start <= hour < seen.span.stop)}:
         times, before = seen.written.get(hour, ()), known.get(hour)
         more = len(times) - (before.files if before else 0)
         if more > 0:
-            found.append(times[-more])
+            waiting.append(times[-more])
         elif more < 0 or (times and before and times[-1] != before.at):
-            found.append(LONG_AGO)
-    return min(found, default=None)
+            waiting.append(LONG_AGO)
+    return min(waiting, default=None)
 
 
 def surges(batch: Surge, usual: UsualStream) -> bool:
@@ -215,7 +215,7 @@ def after_failure(now: datetime, known: Ledger | None, load_seconds: float, shar
 def tweets_a_minute(hours: Mapping[datetime, HourFiles], now: datetime) -> float:
     """Return the mean of the last 24 whole hours."""
     stop = floor(now)
-    return sum(found.rows for hour, found in hours.items() if stop - 24 * HOUR <= hour < stop) / (24 * 60)
+    return sum(files.rows for hour, files in hours.items() if stop - 24 * HOUR <= hour < stop) / (24 * 60)
 
 
 def days_of(span: Range) -> set[date]:

@@ -146,13 +146,13 @@ def kept(hours: Iterable[datetime], now: datetime, days: int) -> set[datetime]:
 
 def ranges(hours: Iterable[datetime]) -> list[Range]:
     """Return the same hours as few ranges, the newest first: what is new matters most when time runs out."""
-    found: list[Range] = []
+    spans: list[Range] = []
     for hour in sorted(hours):
-        if found and found[-1].stop == hour:
-            found[-1] = Range(found[-1].start, hour + HOUR)
+        if spans and spans[-1].stop == hour:
+            spans[-1] = Range(spans[-1].start, hour + HOUR)
         else:
-            found.append(Range(hour, hour + HOUR))
-    return found[::-1]
+            spans.append(Range(hour, hour + HOUR))
+    return spans[::-1]
 
 
 def within(span: Range) -> Sequence[datetime]:
@@ -165,12 +165,12 @@ def windows(listed: Iterable[datetime], written: Mapping[datetime, datetime], mo
 
     `written`: when the newest file of an hour was written, for those that have files.
     """
-    found = [Window(*span, _until(span, written)) for span in reversed(ranges(listed))]
-    while len(found) > most:
-        at = min(range(1, len(found)), key=lambda n: found[n].start - found[n - 1].stop)
-        first, second = found[at - 1 : at + 1]
-        found[at - 1 : at + 1] = [Window(first.start, second.stop, max(first.until, second.until))]
-    return found
+    merged = [Window(*span, _until(span, written)) for span in reversed(ranges(listed))]
+    while len(merged) > most:
+        at = min(range(1, len(merged)), key=lambda n: merged[n].start - merged[n - 1].stop)
+        first, second = merged[at - 1 : at + 1]
+        merged[at - 1 : at + 1] = [Window(first.start, second.stop, max(first.until, second.until))]
+    return merged
 
 
 def _until(span: Range, written: Mapping[datetime, datetime]) -> datetime:

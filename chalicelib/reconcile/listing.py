@@ -38,7 +38,7 @@ class Listing:
     """What was listed: the hours that were got through whole, in order, and where their files' names lie for COPY."""
 
     hours: list[datetime] = field(default_factory=list)
-    found: dict[datetime, HourFiles] = field(default_factory=dict)  # of those hours that have files
+    hour_files: dict[datetime, HourFiles] = field(default_factory=dict)  # of those hours that have files
     days: set[date] = field(default_factory=set)  # that have files, where somebody asked
     files: int = 0
     requests: int = 0
@@ -49,7 +49,7 @@ class Listing:
     @property
     def newest(self) -> dict[datetime, datetime]:
         """Return when the newest file of an hour was written, for those that have files."""
-        return {hour: known.at for hour, known in self.found.items()}
+        return {hour: known.at for hour, known in self.hour_files.items()}
 
 
 def stored_days(bucket: str, folder: str = layout.TWEETS) -> set[date]:
@@ -134,7 +134,7 @@ def write(bucket: str, prefix: str, spans: Sequence[Range], deadline: float, req
                 listing.foreign = [*listing.foreign, file.key][:MOST_FOREIGN]
                 continue
             listing.files += 1
-            listing.found[due[reached]] = with_file(listing.found.get(due[reached]), file, int(named[2]))
+            listing.hour_files[due[reached]] = with_file(listing.hour_files.get(due[reached]), file, int(named[2]))
             lines.add(
                 {
                     "s3_key": file.key,

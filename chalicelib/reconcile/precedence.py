@@ -24,7 +24,7 @@ def ask(bucket: str) -> None:
 def asked(bucket: str, seconds: float) -> bool:
     """Return whether somebody has asked in so many seconds; False where that can't be found out."""
     try:
-        found = conditional.read(bucket, KEY)
+        stored = conditional.read(bucket, KEY)
     except (ClientError, BotoCoreError):
         return False
-    return found is not None and found.age < seconds
+    return stored is not None and stored.age < seconds

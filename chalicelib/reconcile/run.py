@@ -113,7 +113,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
     refused = refusals.count(run.bucket, spans, deadlines.repairs)
     given_up = firehose_failures.given_up(run.bucket, spans)
     answers = books.settle(run, listed, compared, known.findings, repairs.not_loaded, failures)
-    listed.found, listed.days = {**seen.found, **listed.found}, seen.days
+    listed.hour_files, listed.days = {**seen.hour_files, **listed.hour_files}, seen.days
     return Results(job, listed, compared, repairs, answers, refused, failures, given_up, idle.endpoints_or_none())
 
 
@@ -141,7 +141,7 @@ def keep(results: Results, report: Mapping[str, Any]) -> None:
     took = before.took if before else 0.0
     recent = hours.recent(job.now)
     known = dict(before.hours) if before and job.asked_for else {}
-    known = {hour: each for hour, each in known.items() if hour not in set(listed.hours)} | listed.found
+    known = {hour: each for hour, each in known.items() if hour not in set(listed.hours)} | listed.hour_files
     waiting = {row["hour"]: int(row["waiting_files"]) for row in results.answers.hours}
     known = {
         hour: each._replace(files=each.files - waiting.get(hour, 0))
@@ -195,7 +195,7 @@ def calm(job: Job, known: Known, listed: Listing) -> bool:
         return False
     since = hours.recent(job.now).start
     recent = {hour: known.recent.get(hour, hours.HourFiles(0, job.now)) for hour in listed.hours if hour >= since}
-    return not hours.changed(listed.found, recent)
+    return not hours.changed(listed.hour_files, recent)
 
 
 def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -> set[datetime]:
@@ -209,8 +209,8 @@ def which(arguments: Mapping[str, Any], job: Job, known: Known, seen: Listing) -
         start, stop = (times.parsed(arguments[name]) if arguments.get(name) else None for name in ("from", "to"))
         return hours.kept(hours.asked([*stored, *known.days], start, stop, job.now), job.now, settings().row_days)
     due = hours.due(stored, known.days, known.recent, known.again, job.now, job.sweep)
-    seen.found = listing.files_of(bucket, hours.recent(job.now), seen)
-    return hours.kept(due | hours.changed(seen.found, known.recent), job.now, settings().row_days)
+    seen.hour_files = listing.files_of(bucket, hours.recent(job.now), seen)
+    return hours.kept(due | hours.changed(seen.hour_files, known.recent), job.now, settings().row_days)
 
 
 def compared_with(run: Run, listed: Listing, questions: Questions) -> Compared:

@@ -158,7 +158,7 @@ def test_ranges_are_listed_one_after_the_other_and_hours_come_in_order(monkeypat
     spans = [Range(START + 5 * HOUR, START + 7 * HOUR), Range(START, START + 2 * HOUR)]
     listed = listing.write("bucket", "work/", spans, FOREVER, requests=3)
     assert listed.hours == [START, START + HOUR, START + 5 * HOUR, START + 6 * HOUR]
-    assert listed.found == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), HourFiles(1, START, 5))
+    assert listed.hour_files == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), HourFiles(1, START, 5))
     assert listed.newest == dict.fromkeys((START, START + HOUR, START + 5 * HOUR), START)
     assert (listed.files, listed.requests, listed.manifest) == (3, 3 + 1 + 2, "work/files.manifest")
     assert sorted(s3.objects) == ["work/files-00001.ndjson.gz", "work/files.manifest"]
