@@ -38,14 +38,14 @@ def code(error: ClientError) -> str:
 def read(bucket: str, key: str) -> Stored | None:
     """Return the object, None where there is none. Raises what boto3 raises."""
     try:
-        found = clients.s3().get_object(Bucket=bucket, Key=key)
+        answer = clients.s3().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if code(error) in MISSING:
             return None
         raise
     # Both times are S3's own, so that nobody's clock has to be right.
-    now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return Stored(json.loads(found["Body"].read()), (now - found["LastModified"]).total_seconds(), found["ETag"])
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return Stored(json.loads(answer["Body"].read()), (now - answer["LastModified"]).total_seconds(), answer["ETag"])
 
 
 def write(bucket: str, key: str, said: dict[str, Any], condition: dict[str, str]) -> str:

@@ -86,5 +86,5 @@ def settings() -> Settings:
     """Return this stage's settings, read once a process. Raises SettingsError."""
     stage = os.environ["STAGE"]
     pages = clients.ssm().get_paginator("get_parameters_by_path").paginate(Path=parameter_path(stage))
-    found = {p["Name"].rsplit("/", 1)[-1]: p["Value"] for page in pages for p in page["Parameters"]}
-    return from_parameters(stage, found)
+    parameters = {p["Name"].rsplit("/", 1)[-1]: p["Value"] for page in pages for p in page["Parameters"]}
+    return from_parameters(stage, parameters)

@@ -71,10 +71,10 @@ def train(request: Request) -> Answer:
         raise refused(error) from error
     except RefusedError as error:
         raise ConflictError(str(error)) from error
-    found = existing(version)
+    created = existing(version)
     looked_at = {"documents": dict(checked.classes.most_common()), "complete": checked.complete}
     return accepted(
-        request, as_job(version, found["status"]), checked=looked_at, head=checked.head, message=use(version)
+        request, as_job(version, created["status"]), checked=looked_at, head=checked.head, message=use(version)
     )
 
 
@@ -185,10 +185,10 @@ def refused(error: labelled.DataError) -> ChaliceViewError:
 
 
 def existing(version: str) -> dict[str, Any]:
-    found = versions.describe(bundled.resolve(version))
-    if not found:
+    description = versions.describe(bundled.resolve(version))
+    if not description:
         raise NotFoundError(f"There is no version {version}; GET /classifier/versions lists them")
-    return found
+    return description
 
 
 def trained(version: str) -> dict[str, Any]:

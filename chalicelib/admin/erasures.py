@@ -74,13 +74,13 @@ def show(request: Request, job_id: str) -> Answer:
     if outcome:
         return Answer(request.placed({**outcome, **_placed(job_id, outcome["status"])}))
     try:
-        found = requests.read(bucket, job_id)
+        asked = requests.read(bucket, job_id)
     except requests.UnreadableRequestError as error:
         return Answer(request.placed({**_waiting(job_id, now), "status": "failed", "error": str(error)}))
-    if not found:
+    if not asked:
         raise NotFoundError(f"There is no erasure {job_id}")
     state = requests.stored(bucket, requests.STATE) or {}
-    counts = {"source": found.source, "tweet_ids": len(found.tweet_ids), "user_ids": len(found.user_ids)}
+    counts = {"source": asked.source, "tweet_ids": len(asked.tweet_ids), "user_ids": len(asked.user_ids)}
     return Answer(request.placed({**_waiting(job_id, now), **counts, "trouble": state.get("trouble", {})}))
 
 

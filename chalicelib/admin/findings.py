@@ -46,14 +46,14 @@ def resolve(request: Request, finding_id: str) -> Answer:
     """Record who resolves a finding, and why. Runs then count it under resolved, until it comes back different."""
     body = validate(request.body(), RESOLVE)
     try:
-        found = findings.resolve(finding_id, request.caller, body["reason"], request.request_id, PATIENCE)
+        finding = findings.resolve(finding_id, request.caller, body["reason"], request.request_id, PATIENCE)
     except WarehouseError as error:
         return failed(error)
-    if not found:
+    if not finding:
         raise NotFoundError(f"There is no finding {finding_id}: GET /findings lists what is outstanding")
-    if found["status"] == "closed":
-        raise ConflictError(f"Finding {finding_id} needs nobody any more: it was closed as {found['closed_as']}")
-    return Answer(_shown(found))
+    if finding["status"] == "closed":
+        raise ConflictError(f"Finding {finding_id} needs nobody any more: it was closed as {finding['closed_as']}")
+    return Answer(_shown(finding))
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def review(request: Request) -> Answer:
     }
     try:
         done = data_api.run([named("labels/review"), named("labels/reviewed")], given, patience=PATIENCE)
-        found = data_api.rows_of(f"{done}:2")
+        rows = data_api.rows_of(f"{done}:2")
     except WarehouseError as error:
         return failed(error)
-    if not found:
+    if not rows:
         raise NotFoundError(f"There is no post {body['tweet_key']}: GET /labels offers some")
-    return Answer(times.written(found[0]))
+    return Answer(times.written(rows[0]))

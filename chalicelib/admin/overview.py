@@ -13,8 +13,8 @@ from chalicelib.overview import stored
 
 def show(request: Request) -> Answer:
     """Return the newest overview with the texts of its posts, as JSON, or for Accept: text/html as a page."""
-    found = stored.latest()
-    overview = stored.with_texts(found) if found else None
+    latest = stored.latest()
+    overview = stored.with_texts(latest) if latest else None
     if request.wants_html:
         from chalicelib.pages import overview as page  # here: no answer in JSON needs Jinja2
 

@@ -54,16 +54,16 @@ def start(request: Request) -> Answer:
         raise BadRequestError(f"from must be before to, but is {body['from']}, and to is {body['to']}")
     now = datetime.now(UTC)
     tomorrow = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
-    for name, found, last in (("from", start, now), ("to", stop, tomorrow)):
-        if found and found > last:
+    for name, moment, last in (("from", start, now), ("to", stop, tomorrow)):
+        if moment and moment > last:
             raise BadRequestError(f"{name} must not be in the future, after {times.seconds(last)}, but is {body[name]}")
     return accepted(request, jobs.start("reconciliations", body))
 
 
 def list_all(request: Request) -> Answer:
     """Return the newest runs with their numbers; each one's report is at its `status_url`."""
-    found = map(request.placed, jobs.list_all("reconciliations"))
-    runs = [{key: job[key] for key in LISTED if key in job} for job in found]
+    placed = map(request.placed, jobs.list_all("reconciliations"))
+    runs = [{key: job[key] for key in LISTED if key in job} for job in placed]
     return Answer({"reconciliations": runs})
 
 

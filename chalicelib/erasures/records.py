@@ -220,8 +220,8 @@ def _documents(block: bytes) -> Iterator[bytes]:
                 yield from (_bytes(part) for part in (text[done:at], text[at:end]) if part)
                 done = at = end
             else:
-                found = _BETWEEN.search(text, at + 1)
-                at = found.end() if found else len(text)
+                boundary = _BETWEEN.search(text, at + 1)
+                at = boundary.end() if boundary else len(text)
         if done < at:
             yield _bytes(text[done:at])
         base += len(_bytes(text[:at]))
@@ -238,8 +238,8 @@ def _end(text: str, start: int) -> int:
 
 def _space(text: str, at: int) -> int:
     """Return where the space ends that begins at a place."""
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+    spaces = _SPACE.match(text, at)
+    return spaces.end() if spaces else at
 
 
 def _bytes(text: str) -> bytes:
@@ -330,10 +330,10 @@ def _piece_without(piece: bytes, erased: Digests) -> bytes:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        found = orjson.loads(line)
+        value = orjson.loads(line)
     except orjson.JSONDecodeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _decoded(line: bytes, field: str) -> bytes:

@@ -128,12 +128,12 @@ def outcome(bucket: str, request_id: str) -> dict[str, Any] | None:
 def stored(bucket: str, name: str) -> dict[str, Any] | None:
     """Return the JSON object under a key, None where there is none."""
     try:
-        found: dict[str, Any] = orjson.loads(clients.s3().get_object(Bucket=bucket, Key=name)["Body"].read())
+        value: dict[str, Any] = orjson.loads(clients.s3().get_object(Bucket=bucket, Key=name)["Body"].read())
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return None
         raise
-    return found
+    return value
 
 
 def _lines(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: datetime) -> Iterator[dict[str, Any]]:

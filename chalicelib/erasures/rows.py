@@ -49,10 +49,10 @@ def seen(urls: str, patience: float) -> dict[int, set[str]]:
     """
     load = copy.statement(urls, settings().copy_role_arn, "seen_id", ("object", "digest"))
     (rows,) = transaction.run([SQL["seen_id"], load, SQL["seen"]], answers=1, patience=patience)
-    found: dict[int, set[str]] = {}
+    digests: dict[int, set[str]] = {}
     for row in rows:
-        found.setdefault(row["object"], set()).add(row["digest"])
-    return found
+        digests.setdefault(row["object"], set()).add(row["digest"])
+    return digests
 
 
 def find(requests: str, earliest: datetime | None, since: datetime, patience: float) -> list[RowToErase]:

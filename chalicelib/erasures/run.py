@@ -317,8 +317,8 @@ def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
     lines.end()
     if not lines.parts:
         return
-    found = rows.seen(rows.manifest(bucket, f"{this.part()}.manifest", lines.parts), this.left)
-    for number, known in found.items():
+    seen = rows.seen(rows.manifest(bucket, f"{this.part()}.manifest", lines.parts), this.left)
+    for number, known in seen.items():
         this.go_on()
         stores.clean(bucket, new[number], known, this.at, this.work)
 
@@ -334,7 +334,7 @@ def without_rows(bucket: str, this: Pass) -> None:
         while page := list(islice(each, PAGE)):
             this.go_on()
             arrivals = each_version(bucket, this, this.erased, page, threads)
-            hours = {floor(arrival) for found in arrivals for arrival in found}
+            hours = {floor(arrival) for arrived in arrivals for arrival in arrived}
             erase_hours(bucket, this, hours, this.erased, looked_at)
             # Of the last key there may be more versions.
             this.reached = max((version.key for version in page if version.key < page[-1].key), default=this.reached)

@@ -44,10 +44,10 @@ class Lease:
         self.cursor = Cursor()
 
     def __enter__(self) -> Lease:
-        found = conditional.read(self._bucket, self._key)
+        stored = conditional.read(self._bucket, self._key)
         condition = {"IfNoneMatch": "*"}
-        if found:
-            said, age, etag = found
+        if stored:
+            said, age, etag = stored
             if said["holder"] and age <= LEASE:
                 raise HeldError(f"{said['holder']} is reading, its last sign of life was {age:.0f} s ago")
             self.cursor, condition = Cursor(said["server"], said["time_us"]), {"IfMatch": etag}
@@ -82,10 +82,10 @@ class Lease:
 
         A write may be reported as failed and yet be done: boto3 tries again, and finds its own.
         """
-        found = conditional.read(self._bucket, self._key)
-        if not found or found.said != self._said(self._me):
+        stored = conditional.read(self._bucket, self._key)
+        if not stored or stored.said != self._said(self._me):
             return False
-        self._etag = found.etag
+        self._etag = stored.etag
         return True
 
     def _said(self, holder: str | None) -> dict[str, Any]:
