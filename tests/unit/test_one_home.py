@@ -1,5 +1,6 @@
 """Folders of the bucket, keys of tweet files, formats of times and calls of Comprehend are each in one module."""
 
+import ast
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -74,3 +75,14 @@ def test_a_time_without_an_offset_is_utc_already() -> None:
     assert times.parsed("2026-01-31T13:02:03") == datetime(2026, 1, 31, 13, 2, 3, tzinfo=UTC)
     assert times.seconds(plain) == "2026-01-31T13:02:03Z"
     assert times.milliseconds(plain) == "2026-01-31T13:02:03.456Z"
+
+
+def test_no_name_says_only_that_something_was_found() -> None:
+    named = {
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if "found" in {getattr(node, part, "") for part in ("id", "arg", "attr")}
+        and isinstance(node, ast.Name | ast.Attribute | ast.arg | ast.keyword)
+    }
+    assert named == set()
