@@ -52,7 +52,7 @@ TARGETS = {
     "chalicelib/transform/accelerator.py": ("accelerator",),
     "chalicelib/transform/recipe.py": ("accelerator",),
     "chalicelib/transform/surge.py": ("transform_drops", "loader_decides"),
-    "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_setup"),
+    "chalicelib/warehouse/*.py": ("migrations", "data_api_*", "copy_statement", "warehouse_s*"),
     "chalicelib/warehouse/statements.py": ("reconcile_statements",),
     "chalicelib/reconcile/*.py": (
         "loader_decides",
