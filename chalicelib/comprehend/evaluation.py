@@ -32,7 +32,7 @@ def run(arguments: Mapping[str, Any], context: Any, job_id: str) -> dict[str, An
     """
     file = labelled.locate(arguments["data"])
     checked = labelled.Checked(complete=file.size <= labelled.CHECKED_BYTES)
-    chosen = draw(labelled.lines(file), checked, int(arguments["sample"]))
+    chosen = draw(labelled.csv_lines(file), checked, int(arguments["sample"]))
     if unknown := sorted(set(checked.classes) - set(labelled.LABELS[checked.head])):
         raise labelled.DataError(f"{file.uri} has labels that no version answers: {', '.join(unknown)[:200]}")
     if not chosen:

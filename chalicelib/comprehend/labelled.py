@@ -119,7 +119,7 @@ def locate(uri: str) -> Located:
     return Located(bucket, key, exact[0]["Size"], exact[0]["ETag"].strip('"'))
 
 
-def lines(file: Located, most: int = CHECKED_BYTES) -> Iterator[bytes]:
+def csv_lines(file: Located, most: int = CHECKED_BYTES) -> Iterator[bytes]:
     """Yield the file's lines, streamed; a line that goes on after `most` bytes is left out."""
     last = min(file.size, most) - 1
     if last < 0:
@@ -214,7 +214,7 @@ def check_file(file: Located, least: int = MIN_DOCUMENTS, among: Iterable[str] |
     """Check a file in S3, the first `CHECKED_BYTES` of it. Raises DataError with the complaints."""
     if file.size > MAX_TOTAL_BYTES:
         raise DataError(f"{file.uri} has {file.size:,} bytes; Comprehend takes {MAX_TOTAL_BYTES:,}")
-    checked = check(lines(file), file.size <= CHECKED_BYTES, least, among)
+    checked = check(csv_lines(file), file.size <= CHECKED_BYTES, least, among)
     if checked.problems:
         raise DataError(checked.message(file.uri))
     return checked

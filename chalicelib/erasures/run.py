@@ -311,7 +311,7 @@ def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
     lines = listing.LineWriter(bucket, f"{this.part()}-seen-")
     for number, version in enumerate(new):
         this.go_on()
-        for line in stores.lines(bucket, version, this.work):
+        for line in stores.version_lines(bucket, version, this.work):
             for digest in version.store.of(line):
                 lines.add({"object": number, "digest": digest})
     lines.end()

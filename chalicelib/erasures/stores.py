@@ -87,7 +87,7 @@ def versions(bucket: str, store: Store, prefix: str, after: str = "") -> Iterato
             yield Version(store, each["Key"], each["VersionId"], each["IsLatest"], each["Size"], written)
 
 
-def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
+def version_lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
     """Yield the lines of a version as its store has them. What can't be read is written down, and ends it.
 
     An old version that can't be read goes: what is in it can't be told, and what replaced it is there.
@@ -111,7 +111,9 @@ def lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
 
 def clean(bucket: str, of: Version, erased: Digests, at: str, work: Work) -> list[datetime]:
     """Take what is erased out of one version; return when it had arrived, as far as the lines say."""
-    arrivals = [of.store.arrival(line) for line in lines(bucket, of, work) if not erased.isdisjoint(of.store.of(line))]
+    arrivals = [
+        of.store.arrival(line) for line in version_lines(bucket, of, work) if not erased.isdisjoint(of.store.of(line))
+    ]
     if arrivals:
         if of.current:
             rewrite(bucket, of.store, of.key, erased, at, work)

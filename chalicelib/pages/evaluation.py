@@ -12,7 +12,7 @@ SUMMARY = ("Version", "Accuracy", "95 % interval", "Precision", "Recall", "F1 (m
 
 def render(report: Mapping[str, Any], job_id: str) -> str:
     """Return the page of a report of `evaluation.run`."""
-    functions = {each.__name__: each for each in (summary, verdicts, label_names, by_label)}
+    functions = {each.__name__: each for each in (summary, comparisons, label_names, by_label)}
     values = {"report": report, "job_id": job_id, "title": "Classifiers side by side", "summary_names": SUMMARY}
     return templating.render("evaluation.html", **values, **functions)
 
@@ -33,7 +33,7 @@ def summary(versions: Sequence[Mapping[str, Any]]) -> list[list[tuple[str, str]]
     return [list(zip(SUMMARY, row, strict=True)) for row in rows]
 
 
-def verdicts(report: Mapping[str, Any]) -> list[str]:
+def comparisons(report: Mapping[str, Any]) -> list[str]:
     """Compare each pair of versions in a sentence (at 5 %), with what the better one costs beyond the other."""
     usd = {version["version"]: version["usd_a_day"] for version in report["versions"]}
     sentences = []

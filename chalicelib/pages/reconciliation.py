@@ -57,7 +57,7 @@ def context(report: Mapping[str, Any], job_id: str) -> dict[str, Any]:
         "states": [*charts.STATES.items(), ("empty", "no tweets")],
         "tones": TONES,
         "most_rows": MOST_ROWS,
-        **{each.__name__: each for each in (summary, looked_at, tiles, urgent, lines, done, to_do, why, effort)},
+        **{each.__name__: each for each in (summary, looked_at, tiles, urgent, loaded_lines, done, to_do, why, effort)},
         "counted": counted,
     }
 
@@ -111,7 +111,7 @@ def urgent(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(shown, key=lambda each: URGENT.index(each["action"]))
 
 
-def lines(finding: Mapping[str, Any]) -> str:
+def loaded_lines(finding: Mapping[str, Any]) -> str:
     """Return what of the file is in the warehouse, in words."""
     rows, distinct, expected = (finding[name] for name in ("found_rows", "found_lines", "expected_rows"))
     if finding["state"] == "orphaned" or not expected:

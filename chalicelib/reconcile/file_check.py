@@ -24,7 +24,7 @@ def trouble(bucket: str, file: TweetFile) -> str | None:
     """Return what is wrong with a tweet file, None if it is as its name says. Raises ClientError when S3 fails."""
     try:
         body = clients.s3().get_object(Bucket=bucket, Key=file.key)["Body"]
-        check(lines(gunzipped(body.iter_chunks(CHUNK))), file)
+        check(split_lines(gunzipped(body.iter_chunks(CHUNK))), file)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
             return "the file is gone"
@@ -51,7 +51,7 @@ def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise UnreadableError("its gzip stream is cut off")
 
 
-def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the lines of a text that comes in pieces; the last one may lack its newline. Raises UnreadableError."""
     left = b""
     for piece in pieces:

@@ -93,7 +93,7 @@ def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RE
     kept = plan.fitting((draft.size for draft in every), capacity)
     judged, verdicts = judge(every[:kept], by, deadline)
     key = files.tweets_key(batch, kept)
-    lines = rows.lines(judged, key)
+    lines = rows.file_lines(judged, key)
     shares = plan.shares(batch.records, kept)
     rejected, again = [], []
     for share in shares:

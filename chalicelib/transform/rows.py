@@ -146,14 +146,14 @@ def link(key: str) -> bytes:
     return b',"s3_key":"%b","s3_line":%%d}\n' % key.encode()
 
 
-def lines(drafts: Sequence[Draft], key: str) -> list[bytes]:
+def file_lines(drafts: Sequence[Draft], key: str) -> list[bytes]:
     """Return the drafts as lines of the tweet file with this key."""
     template = link(key)
     ends: dict[tuple[float, str], bytes] = {}  # all after what was said; a batch has one or two
-    written = []
+    complete = []
     for number, (row, _, _, seconds, version, _, _, _) in enumerate(drafts, 1):
         end = ends.get((seconds, version))
         if end is None:
             end = ends[seconds, version] = said_by(seconds, version).replace(b"%", b"%%") + template
-        written.append(row + end % number)
-    return written
+        complete.append(row + end % number)
+    return complete

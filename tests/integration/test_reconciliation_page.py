@@ -276,7 +276,7 @@ def test_files_that_need_a_person_stand_before_those_that_were_mended_each_with_
 )
 def test_what_was_found_is_said_in_words(state: str, expected: int, rows: int, found: int, said: str) -> None:
     finding = {"state": state, "expected_rows": expected, "found_rows": rows, "found_lines": found}
-    assert page.lines(finding) == said
+    assert page.loaded_lines(finding) == said
 
 
 def test_an_hour_that_is_not_over_ends_now() -> None:

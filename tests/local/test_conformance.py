@@ -332,8 +332,8 @@ def test_each_check_is_seen_to_differ() -> None:
 
 
 def test_rows_elsewhere_and_refusals_without_a_reason_are_seen(stack: LocalAws, monkeypatch: Patch) -> None:
-    lines, refusal = rows.lines, files.refusal_line
-    monkeypatch.setattr(rows, "lines", lambda drafts, key: lines(drafts, key)[::-1])
+    lines, refusal = rows.file_lines, files.refusal_line
+    monkeypatch.setattr(rows, "file_lines", lambda drafts, key: lines(drafts, key)[::-1])
     monkeypatch.setattr(
         files, "refusal_line", lambda *given: refusal(*given).replace(b'"reason":"', b'"reason":"","was":"')
     )

@@ -55,14 +55,14 @@ def test_halves_are_both_smaller(batch: list[TweetFile]) -> None:
 def test_whatever_a_file_holds_it_is_judged(body: bytes) -> None:
     """Nothing but UnreadableError comes out, and only a file as its name says passes."""
     with pytest.raises(file_check.UnreadableError):
-        file_check.check(file_check.lines(file_check.gunzipped([body])), TweetFile(KEY, 1, 1, WRITTEN))
+        file_check.check(file_check.split_lines(file_check.gunzipped([body])), TweetFile(KEY, 1, 1, WRITTEN))
 
 
 @given(st.integers(1, 50), st.integers(1, 64))
 def test_a_whole_file_passes_however_it_comes(tweets: int, piece: int) -> None:
     body = packed(tweets, "2026-01-02 03:00:00.000")
     pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
-    file_check.check(file_check.lines(file_check.gunzipped(pieces)), TweetFile(KEY, tweets, len(body), WRITTEN))
+    file_check.check(file_check.split_lines(file_check.gunzipped(pieces)), TweetFile(KEY, tweets, len(body), WRITTEN))
 
 
 def packed(tweets: int, arrived: str) -> bytes:
@@ -84,7 +84,7 @@ def test_a_file_whose_rows_a_repair_would_not_find_again_does_not_pass(arrived: 
     """From its hour until a day after it was written: that is where they are deleted and counted."""
     file = TweetFile(KEY, 1, 1, WRITTEN)
     assert repair_batches.bounds([file]) == (datetime(2026, 1, 2, 3, tzinfo=UTC), WRITTEN + timedelta(days=1))
-    found = file_check.lines(file_check.gunzipped([packed(1, arrived)]))
+    found = file_check.split_lines(file_check.gunzipped([packed(1, arrived)]))
     if passes:
         file_check.check(found, file)
         return
@@ -95,7 +95,7 @@ def test_a_file_whose_rows_a_repair_would_not_find_again_does_not_pass(arrived: 
 def test_a_bomb_is_unpacked_in_pieces() -> None:
     bomb = gzip.compress(b"a" * 50_000_000)
     with pytest.raises(file_check.UnreadableError, match="a line has more than"):
-        list(file_check.lines(file_check.gunzipped([bomb])))
+        list(file_check.split_lines(file_check.gunzipped([bomb])))
     assert all(len(piece) <= file_check.CHUNK for piece in file_check.gunzipped([gzip.compress(b"a" * 5_000_000)]))
 
 

@@ -629,9 +629,9 @@ def test_a_line_that_is_no_json_is_named() -> None:
 
 def test_a_line_may_be_as_long_as_redshift_takes_it() -> None:
     longest = b"x" * (4 << 20)
-    assert list(file_check.lines([longest[:10], longest[10:]])) == [longest]
+    assert list(file_check.split_lines([longest[:10], longest[10:]])) == [longest]
     with pytest.raises(file_check.UnreadableError, match="a line has more than 4,194,304 bytes"):
-        list(file_check.lines([longest, b"x"]))
+        list(file_check.split_lines([longest, b"x"]))
 
 
 def test_a_file_that_is_gone_is_told_and_an_error_of_s3_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from chalicelib.columns import BYTES, COLUMNS, NAMES
 from chalicelib.transform import answer, files
 from chalicelib.transform.batch import LATEST, read
 from chalicelib.transform.handler import transform
-from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, Draft, lines, verdict
+from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, Draft, file_lines, verdict
 from tests.support import EVENTS
 from tests.support.aws_in_memory import SOURCE, Aws, aws, client_error, event, results, rows
 
@@ -414,7 +414,7 @@ def test_where_another_classifier_is_active_rows_have_its_verdicts() -> None:
 
 def test_a_version_may_have_any_character() -> None:
     drafts = [Draft(b'{"a":1', 6, "flood", 0.5, "100%d") for _ in range(2)]
-    assert [json.loads(line) for line in lines(drafts, "tweets/x")] == [
+    assert [json.loads(line) for line in file_lines(drafts, "tweets/x")] == [
         {"a": 1, "processing_time": 0.5, "classifier_version": "100%d", "s3_key": "tweets/x", "s3_line": number}
         for number in (1, 2)
     ]
