@@ -160,6 +160,13 @@ def test_of_very_many_files_the_newest_are_read(bucket: Bucket, monkeypatch: pyt
     assert sorted(bucket.read) == keys[-2:]
 
 
+def test_a_flood_of_refused_files_is_read_only_in_part(bucket: Bucket) -> None:
+    for at in range(refusals.MOST_READ + 1):
+        rejected(bucket, NOON, f"{at:05}", refused("empty"))
+    counted = refusals.count("bucket", SPANS, SOON)
+    assert (counted.files, counted.unread) == (5001, 1)
+
+
 # ---- records without an answer
 
 
