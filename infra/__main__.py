@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\nStopped. What was begun is taken up by the next one: {again}", file=sys.stderr)
         return 130
     except EOFError:
-        print("Not agreed: nobody answered", file=sys.stderr)
+        print("Not confirmed: there was no answer", file=sys.stderr)
         return 1
     except NoRegionError:
         print(f"No region: AWS_DEFAULT_REGION=us-east-1 {again} (the region where the stage is)", file=sys.stderr)
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     elif arguments.command == "policies":
         from infra import policies
 
-        print("\n".join(map(str, policies.write([of.name]))) or "The policies are as they should be")
+        print("\n".join(map(str, policies.write([of.name]))) or "The policies needed no change")
     elif arguments.command == "check":
         from infra import checks
 

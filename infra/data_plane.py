@@ -52,7 +52,9 @@ def apply(of: Stage, console: Console) -> bool:
     cloudformation = client()
     found = stack(of)
     if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed; CloudFormation can only delete it
-        console.print(f"The stack {of.stack} was never whole: it is deleted and made anew", highlight=False)
+        console.print(
+            f"The stack {of.stack} was never created completely: it is deleted and created again", highlight=False
+        )
         delete(of, console)
         found = None
     kind: Literal["CREATE", "UPDATE"] = "UPDATE" if found else "CREATE"
@@ -203,10 +205,8 @@ def failures(of: Stage) -> list[str]:
 def after(status: str, of: Stage) -> str:
     """Return what the operator does next."""
     if status == "ROLLBACK_COMPLETE":
-        return (
-            f"Put the cause right, then run make deploy STAGE={of.name} again: it deletes this stack and makes it anew"
-        )
-    return f"Put the cause right, then run make deploy STAGE={of.name} again"
+        return f"Fix the cause, then run make deploy STAGE={of.name} again: it deletes this stack and creates it again"
+    return f"Fix the cause, then run make deploy STAGE={of.name} again"
 
 
 def delete(of: Stage, console: Console) -> None:

@@ -18,7 +18,7 @@ def deploy(of: Stage) -> None:
     bundle = package.package(of)
 
     changed = data_plane.apply(of, console)
-    console.print("The data plane " + ("is up to date" if changed else "is as it should be"))
+    console.print("The data plane " + ("is up to date" if changed else "needed no change"))
     if of.protected and changed:
         data_plane.protect(of, True)
     made = data_plane.outputs(of)
@@ -26,19 +26,19 @@ def deploy(of: Stage) -> None:
 
     with console.status("chalice deploy ..."):
         deployed = functions.apply(of, bucket, bundle.path)
-    console.print("Functions and admin API " + ("are deployed" if deployed else "are as they should be"))
+    console.print("Functions and admin API " + ("are deployed" if deployed else "needed no change"))
     api = admin.Admin(functions.url(bucket))
 
     with console.status("Setting up the warehouse (it may have to wake) ..."):
         administrator = warehouse.administrator(of)
         if warehouse.make_database(of, administrator):
-            console.print(f"The database {warehouse.DATABASE} was not there: it is made")
+            console.print(f"The database {warehouse.DATABASE} did not exist: it is created")
         attached = warehouse.attach_copy_role(of, made["CopyRole"])
         limited = warehouse.limit_usage(of)
         secret = made.get("FirehoseLogin")
         login = warehouse.firehose_login(secret) if secret else None
         set_up = warehouse.apply(of, bucket, administrator, api, login)
-    console.print("The warehouse " + ("is set up" if set_up or attached or limited else "is as it should be"))
+    console.print("The warehouse " + ("is set up" if set_up or attached or limited else "needed no change"))
 
     if changed or deployed or set_up or attached:
         smoke.test(of, stream, administrator, api, patience(of), console)
@@ -47,7 +47,7 @@ def deploy(of: Stage) -> None:
     call = admin.curl(api.url, regions.region())
     console.print(f"\nAdmin API: {api.url}/\nCall it:   {call}", soft_wrap=True, highlight=False)
     if not of.parameters.get("AlertEmail"):
-        console.print(f"Nobody is told when an alarm goes off: set AlertEmail of stage {of.name} in infra/stages.json")
+        console.print(f"Alarms are sent to nobody: set AlertEmail of stage {of.name} in infra/stages.json")
     if (chosen := of.parameters.get("Bluesky", "lexicon")) != "off":
         console.print(
             f"Posts of Bluesky are collected ({chosen}), so the stage is not idle: docs/operations.md has its costs. "

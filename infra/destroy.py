@@ -100,7 +100,7 @@ def endpoints(of: Stage) -> list[str]:
 def agree(console: Console, of: Stage, what: str) -> None:
     """Raise InfraError unless the operator types the stage's name."""
     if console.input(f"{what} of stage {of.name} will be deleted. Type the stage's name to go on: ").strip() != of.name:
-        raise InfraError(f"Not agreed: {what} of stage {of.name} stay as they are")
+        raise InfraError(f"Not confirmed: {what} of stage {of.name} are kept")
 
 
 def forget_settings(of: Stage) -> None:

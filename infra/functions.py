@@ -68,7 +68,7 @@ def url(bucket: str) -> str:
     for resource in state.read(bucket).get("chalice", {}).get("resources", []):
         if resource["resource_type"] == "rest_api":
             return cast("str", resource["rest_api_url"]).rstrip("/")
-    raise InfraError(f"s3://{bucket}/{state.KEY} knows no admin API: make deploy")
+    raise InfraError(f"s3://{bucket}/{state.KEY} has no admin API: make deploy")
 
 
 def delete(of: Stage, bucket: str) -> None:

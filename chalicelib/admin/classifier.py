@@ -127,7 +127,7 @@ def activate(request: Request) -> Answer:
         wanted = Active(version=version) if version == bundled.version() else hosted(version, "kind")
         if relevance:
             if wanted.backend == "bundled":
-                raise RefusedError("relevance_version goes with a Comprehend version; the bundled one tells both")
+                raise RefusedError("relevance_version needs a Comprehend version; the bundled one predicts both")
             arn = hosted(relevance, "relevance").endpoint_arn
             wanted = Active(version, "comprehend", wanted.endpoint_arn, wanted.inference_units, arn)
     except RefusedError as error:

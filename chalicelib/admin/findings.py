@@ -52,7 +52,7 @@ def resolve(request: Request, finding_id: str) -> Answer:
     if not finding:
         raise NotFoundError(f"There is no finding {finding_id}: GET /findings lists what is outstanding")
     if finding["status"] == "closed":
-        raise ConflictError(f"Finding {finding_id} needs nobody any more: it was closed as {finding['closed_as']}")
+        raise ConflictError(f"Finding {finding_id} is closed already, as {finding['closed_as']}")
     return Answer(_shown(finding))
 
 

@@ -48,7 +48,7 @@ class Request:
 
 
 def _not_json(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 @dataclass(frozen=True)

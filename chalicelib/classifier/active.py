@@ -110,7 +110,7 @@ def _report(name: str, error: Exception, kept: Active) -> None:
     from chalicelib.telemetry import NAMESPACE, SERVICE, logger
 
     logger.error(
-        "The active classifier can't be read; the last good one stays. PUT /classifier/active writes it anew",
+        "The active classifier can't be read; the last good one stays. PUT /classifier/active writes it again",
         extra={"parameter": name, "error": repr(error), "classifier_version": kept.version},
     )
     with single_metric(name="ActiveClassifierUnreadable", unit="Count", value=1, namespace=NAMESPACE) as metric:  # type: ignore[arg-type]

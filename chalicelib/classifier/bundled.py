@@ -167,7 +167,7 @@ class Model:
             if sys.byteorder == "big":
                 numbers.byteswap()
         if at != self.header["information"]["at"] or len(of_parts) != PARTS:
-            raise ValueError(f"not a model file: what tells relevance ends at {at:,}, not where it is announced to")
+            raise ValueError(f"not a model file: the relevance weights end at {at:,}, not where its header says")
         self.information = Information(self.header["information"], body[at:])
         self.lexicon = Lexicon(terms_of(self.header))
         known = dict(zip(names, map(complex, weights, norms), strict=True))

@@ -90,5 +90,5 @@ def probe(endpoint: Mapping[str, Any], head: str) -> str:
         raise RefusedError(f"The endpoint does not answer: {error}") from error
     label = client.label(scores)
     if label not in labelled.LABELS[head]:
-        raise RefusedError(f"The endpoint answers {label!r}, which is no {head} label the warehouse knows")
+        raise RefusedError(f"The endpoint answers {label!r}, which is not a {head} label of the warehouse")
     return label

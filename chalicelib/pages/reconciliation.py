@@ -29,7 +29,7 @@ TO_DO = {
     "to_repair": "Nothing.",
     "repaired": "Nothing.",
     "resolved": "Nothing.",
-    "failed": "Put right what the reason names; each run tries again.",
+    "failed": "Fix the cause that the reason names; each run tries again.",
 }
 TONES = {
     "new": "warn",
@@ -65,7 +65,7 @@ def context(report: Mapping[str, Any], job_id: str) -> dict[str, Any]:
 def looked_at(report: Mapping[str, Any]) -> str:
     """Say which hours the run looked at, and when."""
     where = report["looked_at"]
-    looked = "No hour was due" if report["warehouse"]["woken"] else "Looked at S3 alone"
+    looked = "No hour was due" if report["warehouse"]["woken"] else "Looked only at S3"
     if where["from"]:
         start = where["from"][:13].replace("T", " ")
         stop = min(where["to"][:13] + ":59", report["as_of"][:16]).replace("T", " ")  # no hour is over before it is
@@ -84,7 +84,7 @@ def summary(report: Mapping[str, Any]) -> str:
         counted(report["new"]["loaded"], "{} loaded for the first time.", "tweet", verb=True),
         counted(repairs["files"], "{} had to be loaded again.", "file"),
         counted(repairs["left_files"], "{} left to the next run.", "file", verb=True),
-        "" if report["repair"] else "This run was to look only, not to repair.",
+        "" if report["repair"] else "This run compared only; it did not repair.",
         counted(tweets["waiting"], "{} on the way.", "tweet", verb=True),
         f"Repairs stopped: {repairs['stopped']}." if repairs["stopped"] else "",
     ]

@@ -45,7 +45,7 @@ def tell(report: Mapping[str, Any], job_id: str) -> bool:
         return False
     topic = settings().alert_topic_arn
     if not topic:
-        logger.warning("trouble, and no topic to tell", extra={"report": job_id})
+        logger.warning("findings are outstanding, but there is no alert topic", extra={"report": job_id})
         return False
     subject, text = message(report, job_id, settings().stage)
     try:

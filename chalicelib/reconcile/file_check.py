@@ -44,7 +44,7 @@ def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 yield unpack.decompress(rest, CHUNK)
                 rest = unpack.unconsumed_tail
             if unpack.unused_data:
-                raise UnreadableError("something follows after the end of its gzip stream")
+                raise UnreadableError("it has data after the end of its gzip stream")
     except zlib.error as error:
         raise UnreadableError(f"it is not valid gzip: {error}") from error
     if not unpack.eof:
@@ -76,7 +76,7 @@ def check(lines: Iterable[bytes], file: TweetFile) -> None:
         except orjson.JSONDecodeError as error:
             raise UnreadableError(f"line {number:,} is not JSON: {error}") from error
         if not isinstance(row, dict):
-            raise UnreadableError(f"line {number:,} is no JSON object")
+            raise UnreadableError(f"line {number:,} is not a JSON object")
         if row.get("s3_key") != file.key or row.get("s3_line") != number:
             named = f"line {row.get('s3_line')!r} of {row.get('s3_key')!r}"
             raise UnreadableError(f"line {number:,} says it is {named:.200}")

@@ -25,12 +25,13 @@ SQL = sections("reconcile/findings")
 
 TO_DO = {
     "orphaned": "Restore the file: the bucket keeps earlier versions. Or replay its hour: once each of its tweets is a "
-    "row of another file, the next look at its hour resolves this.",
-    "unreadable": "Restore an earlier version of the file: the next look at its hour loads it. Or replay its hour, see "
-    "that its tweets are there, and resolve this.",
-    "refused": "Put the cause right that the detail names: each run tries the file again. If it can't be put right, "
-    "replay its hour and resolve this.",
-    "unanswered": "Send its records again: once each of their tweets is a row, the next look at its hour closes this.",
+    "row of another file, the next run that checks its hour closes this.",
+    "unreadable": "Restore an earlier version of the file: the next run that checks its hour loads it. Or replay its "
+    "hour, check that its tweets are there, and resolve this.",
+    "refused": "Fix the cause that the detail names: each run tries the file again. If you can't fix it, replay its "
+    "hour and resolve this.",
+    "unanswered": "Send its records again: once each of their tweets is a row, the next run that checks its hour "
+    "closes this.",
 }
 """What to do about each kind; docs/operations.md has the commands."""
 

@@ -43,7 +43,7 @@ class Lock:
         deadline = time.monotonic() + self._patience
         while not self._taken():
             if time.monotonic() >= deadline:
-                raise HeldError("Another run is under way; what this one was to do, it does too")
+                raise HeldError("Another run is under way; it also does the work of this one")
             time.sleep(POLL)
         self._thread = threading.Thread(target=self._live, name="lock", daemon=True)
         self._thread.start()

@@ -154,7 +154,7 @@ class _Work:
             self._blameless += 1
             if self._blameless >= BLAMELESS:
                 if not self._takes_a_good_file():
-                    raise _StopError(f"The warehouse refuses files that nothing is wrong with: {message[:500]}")
+                    raise _StopError(f"The warehouse refuses good files: {message[:500]}")
                 self._blameless = 0
 
     def _takes_a_good_file(self) -> bool:
@@ -182,7 +182,7 @@ class _Work:
         if why := self._hindrance(self.done.oldest_at is not None):
             raise _StopError(why)
         if began + self._longest > self._run.deadlines.repairs:
-            raise _StopError("Time is up; the next run goes on")
+            raise _StopError("Time is up; the next run continues")
         try:
             return self._transaction(batch, self._run.deadlines.repairs - began)
         finally:

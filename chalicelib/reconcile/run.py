@@ -123,7 +123,7 @@ def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
     if lock.lost:
         return "Another run took over"
     if gives_way and precedence.asked(settings().bucket, time.monotonic() - began):
-        return "A surge of relevant tweets goes first; the next run goes on"
+        return "A surge of relevant tweets goes first; the next run continues"
     return ""
 
 

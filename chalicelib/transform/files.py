@@ -73,5 +73,5 @@ def write_once(s3: S3Client, bucket: str, key: str, lines: Sequence[bytes]) -> t
                 raise
     stored = list(bodies.lines(s3.get_object(Bucket=bucket, Key=key)["Body"], MOST_BYTES, MOST_BYTES))
     if len(stored) != len(lines):
-        raise ValueError(f"s3://{bucket}/{key} has {len(stored)} lines; remove it and Firehose's retry writes it anew")
+        raise ValueError(f"s3://{bucket}/{key} has {len(stored)} lines; remove it; Firehose's retry writes it again")
     return stored, True

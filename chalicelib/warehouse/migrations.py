@@ -85,7 +85,7 @@ def read(folder: Path = FOLDER) -> list[Migration]:
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.fullmatch(path.name)
         if not match:
-            raise MigrationError(f"{path.name} is no migration's name; NNNN_what_it_does.sql is")
+            raise MigrationError(f"{path.name} is not a migration file name; expected NNNN_name.sql")
         migrations.append(Migration(int(match[1]), match[2], path.read_text(encoding="utf-8")))
     numbers = [migration.version for migration in migrations]
     if not migrations or numbers != list(range(1, len(migrations) + 1)):
@@ -111,7 +111,9 @@ def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Mi
     pending = [migration for migration in migrations if migration.version not in done]
     if pending and done and pending[0].version < max(done):
         newest = max(applied, key=lambda row: row.version)
-        raise MigrationError(f"Migration {pending[0]} is pending, but the later {newest} was applied: number it anew")
+        raise MigrationError(
+            f"Migration {pending[0]} is pending, but the later {newest} was applied: give it the next number"
+        )
     return pending
 
 

@@ -61,7 +61,7 @@ def run(of: Stage, *, api: str = "", out: Path | None = None) -> None:
         f"{same} as on AWS, {len(differ)} differ, {len(answers) - same - len(differ)} not asked", highlight=False
     )
     if differ:
-        raise InfraError(f"{len(differ)} differ from docs/fidelity.md: {path} says how; please send it in")
+        raise InfraError(f"{len(differ)} differ from docs/fidelity.md: {path} says how; please send us this file")
 
 
 def ask(place: Place, names: Collection[str] = tuple(CHECKS)) -> list[Answer]:

@@ -57,7 +57,7 @@ def hours() -> list[datetime]:
 def the_admin_api_answers(place: Place) -> str:
     """The warehouse is set up, and the admin API says so."""
     if place.api is None:
-        raise NotAskedError("nobody said where the admin API is (--api)")
+        raise NotAskedError("the URL of the admin API is not given (--api)")
     found = place.api.call("GET", "/warehouse")
     if found["status"] not in {"ready", "waking_up"}:
         raise DiffersError(f"the warehouse is {found['status']}")
@@ -135,7 +135,7 @@ def what_failed_lies_under_processing_failed(place: Place) -> str:
 def a_reconciliation_ends(place: Place) -> str:
     """A reconciliation by hand succeeds."""
     if place.api is None:
-        raise NotAskedError("nobody said where the admin API is (--api)")
+        raise NotAskedError("the URL of the admin API is not given (--api)")
     hour = hours()[0].replace(minute=0, second=0, microsecond=0)
     found = place.api.job("/reconciliations", {"from": f"{hour:%Y-%m-%dT%H:%M:%SZ}"})
     return str(found.get("verdict", found["status"]))
@@ -145,7 +145,7 @@ def a_reconciliation_ends(place: Place) -> str:
 def a_wrong_request_is_refused(place: Place) -> None:
     """The admin API refuses who sends what it does not take, with 400."""
     if place.api is None:
-        raise NotAskedError("nobody said where the admin API is (--api)")
+        raise NotAskedError("the URL of the admin API is not given (--api)")
     answer = place.api._send("POST", "/reconciliations", '{"from": 7}')
     if answer.status_code != 400:
         raise DiffersError(f"answered {answer.status_code}: {answer.text[:200]}")

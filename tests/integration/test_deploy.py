@@ -712,7 +712,7 @@ def test_a_stage_is_deployed_again_deployed_and_destroyed(
     deploy.deploy(DEV)
     told = capsys.readouterr().out
     assert "Smoke test: 10 tweets are rows" in told
-    assert "Nobody is told when an alarm goes off: set AlertEmail" in told
+    assert "Alarms are sent to nobody: set AlertEmail" in told
     assert "Posts of Bluesky are collected (lexicon)" in told and 'Set "Bluesky": "off"' in told
     assert re.search(
         r"Admin API: http://127.0.0.1:\d+/\nCall it: .*curl --aws-sigv4 aws:amz:us-east-1:execute-api", told
@@ -877,7 +877,7 @@ def test_nothing_goes_without_the_stages_name(
 ) -> None:
     data_plane.apply(DEV, quiet)
     monkeypatch.setattr(Console, "input", lambda *_: "yes")
-    with operations() as asked, pytest.raises(InfraError, match="stay as they are"):
+    with operations() as asked, pytest.raises(InfraError, match="are kept"):
         destroy.destroy(DEV, ask=True, data=True)
     assert [each for each in asked if not re.match("Get|Describe|List|Head", each)] == []
 

@@ -72,7 +72,7 @@ def test_files_are_numbered_without_gaps(tmp_path: Path) -> None:
     with pytest.raises(MigrationError, match=r"but are \[\]"):
         migrations.read(tmp_path / "empty")
     (tmp_path / "0003_b.sql").rename(tmp_path / "b.sql")
-    with pytest.raises(MigrationError, match=r"b\.sql is no migration's name"):
+    with pytest.raises(MigrationError, match=r"b\.sql is not a migration file name"):
         migrations.read(tmp_path)
     (tmp_path / "b.sql").rename(tmp_path / "0002_b.sql")
     assert migrations.read(tmp_path) == [Migration(1, "a", "SELECT 1;"), Migration(2, "b", "SELECT 1;")]

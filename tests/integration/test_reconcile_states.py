@@ -138,7 +138,7 @@ def test_without_repair_nothing_is_changed() -> None:
         pytest.param(b"this is no gzip", "not valid gzip", id="no gzip"),
         pytest.param(gzip.compress(b"a" * 100_000)[:-6], "cut off", id="cut off"),
         pytest.param(gzip.compress(b"{this is no JSON\n"), "line 1 is not JSON", id="no JSON"),
-        pytest.param(gzip.compress(b"[]\n" * 5), "line 1 is no JSON object", id="no objects"),
+        pytest.param(gzip.compress(b"[]\n" * 5), "line 1 is not a JSON object", id="no objects"),
     ],
 )
 def test_an_unreadable_file_is_named_and_its_neighbours_get_in(body: bytes, why: str) -> None:

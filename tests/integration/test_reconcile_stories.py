@@ -206,7 +206,7 @@ def test_a_warehouse_that_refuses_every_file_makes_runs_incomplete(capsys: pytes
     capsys.readouterr()
     with refusing():
         report = files.reconcile(hour, repair=True)
-    assert not report["complete"] and "refuses files that nothing is wrong with" in report["repairs"]["stopped"]
+    assert not report["complete"] and "refuses good files" in report["repairs"]["stopped"]
     assert alarms(capsys, "Incomplete") == [True]  # an alarm when it is so for an hour
     assert files.reconcile(hour, repair=True)["complete"]
     assert all(files.rows_of(key) == [1, 2, 3, 4, 5] for key in waiting)

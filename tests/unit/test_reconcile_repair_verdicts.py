@@ -182,7 +182,7 @@ def test_what_was_refused_is_told_at_a_bearable_length(warehouse: Warehouse) -> 
     warehouse.raises = dict.fromkeys(KEYS, data_api.WarehouseError("x" * 2000))
     done = mend()
     assert {len(verdict.detail) for verdict in done.not_loaded} == {700}
-    assert done.stopped == f"The warehouse refuses files that nothing is wrong with: {'x' * 500}"
+    assert done.stopped == f"The warehouse refuses good files: {'x' * 500}"
 
 
 def test_what_redshift_wrote_down_of_a_load_is_told_too(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_a_warehouse_that_refuses_every_file_is_left_alone_after_three_and_a_goo
     done = mend()
     assert [verdict.key for verdict in done.not_loaded] == KEYS[:4:-1]
     assert warehouse.batches[-1] == [GOOD]
-    assert done.stopped.startswith("The warehouse refuses files that nothing is wrong with: Load into table failed")
+    assert done.stopped.startswith("The warehouse refuses good files: Load into table failed")
 
 
 @pytest.mark.parametrize("good", [[GOOD], [KEYS[0], GOOD]], ids=["the first", "another"])
@@ -217,7 +217,7 @@ def test_files_that_fail_where_good_ones_are_taken_are_to_blame_themselves(
 
 def test_a_good_file_that_does_not_become_whole_proves_nothing(warehouse: Warehouse) -> None:
     warehouse.refused, warehouse.partial, warehouse.good = set(KEYS), {GOOD}, [GOOD]
-    assert mend().stopped.startswith("The warehouse refuses files")
+    assert mend().stopped.startswith("The warehouse refuses good files")
 
 
 @pytest.mark.parametrize("wrong", [True, False])
@@ -252,5 +252,5 @@ def test_no_transaction_begins_that_would_not_end_in_time(
     warehouse.seconds = 10.0
     done = mend(seconds=25.0)
     assert [patience for _, _, patience in warehouse.asked] == [25.0, 15.0]
-    assert (done.files, done.stopped) == (4, "Time is up; the next run goes on")
+    assert (done.files, done.stopped) == (4, "Time is up; the next run continues")
     assert warehouse.told == [("files loaded again", files, 8) for files in (0, 2, 4)]

@@ -311,7 +311,7 @@ def test_nothing_is_sent_where_all_was_told_or_nobody_is_to_be_told(
     monkeypatch.setattr(alert, "settings", lambda: replace(SETTINGS, alert_topic_arn=""))
     monkeypatch.setattr(logger, "warning", lambda text, extra: warned.append((text, extra)))
     assert not alert.tell(build(FOUND), "job")
-    assert warned == [("trouble, and no topic to tell", {"report": "job"})]
+    assert warned == [("findings are outstanding, but there is no alert topic", {"report": "job"})]
     assert sent == []
 
 

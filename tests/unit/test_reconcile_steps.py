@@ -294,7 +294,7 @@ def test_each_step_gets_what_the_ones_before_it_found_and_its_share_of_the_time(
     assert (given, damaged) == (mine, 5)
     monkeypatch.setattr(precedence, "asked", lambda bucket, seconds: bucket == NAME and seconds >= 0)
     assert hindrance(False) == ""
-    assert hindrance(True) == "A surge of relevant tweets goes first; the next run goes on"
+    assert hindrance(True) == "A surge of relevant tweets goes first; the next run continues"
     lock.lost = True
     assert hindrance(False) == "Another run took over"
     looked, lost = [rest for name, *rest in steps.called if name == "find"]

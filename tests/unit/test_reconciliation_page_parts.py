@@ -26,7 +26,7 @@ REPORT: dict[str, Any] = {
 }
 SUMMARY = (
     "2,000 tweets can't be put back. 1 file can't be read. 2 files are gone whose rows are in the warehouse. "
-    "1 file had to be loaded again. 3 files are left to the next run. This run was to look only, not to repair. "
+    "1 file had to be loaded again. 3 files are left to the next run. This run compared only; it did not repair. "
     "1 tweet is on the way. Repairs stopped: Time is up."
 )
 
@@ -100,7 +100,7 @@ def finding(state: str = "partial", action: str = "none", detail: str | None = N
         ("excess", "repaired", '<span class="tag good">loaded again</span>', "Nothing."),
         (
             "partial", "failed", '<span class="tag bad">could not be loaded</span>',
-            "Put right what the reason names; each run tries again.",
+            "Fix the cause that the reason names; each run tries again.",
         ),
         (
             "orphaned", "none", "reported; orphans are never deleted",
