@@ -1,1 +1,1 @@
-"""All run-time code. Nothing in here knows whether it runs on AWS or on a laptop."""
+"""All run-time code: the same on AWS and on a laptop."""

@@ -12,7 +12,7 @@ GZIP = b"\x1f\x8b"
 
 
 class TooLargeError(ValueError):
-    """There is more in a body than its reader takes."""
+    """A body is larger than its reader accepts."""
 
 
 def lines(body: Any, most: int, most_line: int) -> Iterator[bytes]:

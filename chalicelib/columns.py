@@ -1,4 +1,4 @@
-"""The columns of `disaster.disaster_tweets` that a tweet file carries, in order: rows, COPY and DDL all read this."""
+"""List the columns of `disaster.disaster_tweets` that a tweet file has, in order. Rows, COPY and DDL use this list."""
 
 from __future__ import annotations
 

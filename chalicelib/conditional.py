@@ -1,4 +1,4 @@
-"""One object in S3 that only conditional writes change: who has it shows signs of life, and is dead after some silence.
+"""Hold an object in S3 by conditional writes. A holder that does not renew it for too long counts as dead.
 
 docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
@@ -20,11 +20,11 @@ MISSING = {"NoSuchKey", "AccessDenied"}
 
 
 class HeldError(Exception):
-    """Somebody else has the object, and shows signs of life."""
+    """Somebody else holds the object, and has renewed it recently."""
 
 
 class Stored(NamedTuple):
-    """The object as it is: what it says, the seconds since it was written, its ETag."""
+    """The object: its content, its age in seconds, its ETag."""
 
     said: dict[str, Any]
     age: float

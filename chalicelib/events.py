@@ -1,4 +1,4 @@
-"""Events in the form that EventBridge gives them, for functions that it invokes too."""
+"""Build events in EventBridge's form, to invoke functions that EventBridge also invokes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run what takes longer than a request: a job is started, runs in a Lambda of its own, and leaves its result in S3.
+"""Run jobs, which take longer than a request: each runs in a Lambda of its own and stores its result in S3.
 
 A job is one JSON file, `reports/<kind>/<id>.json`, written when it starts, while it runs (its `progress`) and when it
 ends. A page for people, if the job makes one, stands beside it as `.html`.
@@ -55,7 +55,7 @@ _running: ContextVar[_Running | None] = ContextVar("running job", default=None)
 
 
 def start(kind: str, arguments: Mapping[str, Any]) -> JobState:
-    """Write the job down, then has its Lambda begin: the job, `running`, with its `id` and `status_url`."""
+    """Store the job and invoke its Lambda; return the job, `running`, with its `id` and `status_url`."""
     job = _new(kind, arguments)
     _store(job)
     if kind == "reconciliations":
@@ -77,7 +77,7 @@ def start(kind: str, arguments: Mapping[str, Any]) -> JobState:
 
 
 def run(job: Mapping[str, Any], context: Any) -> JobState:
-    """Run a job to its end and stores its result: the job as it ended, `succeeded` or `failed` with `error`.
+    """Run a job to its end and store its result; return the job, `succeeded` or `failed` with `error`.
 
     Lambda may hand over the same event twice; a job that has ended is not run again. A job that nobody asked for (the
     schedule's) raises after it was stored as failed, so that Lambda's own error count, which the alarm watches, tells.
@@ -106,7 +106,7 @@ def _result(kind: str, arguments: Mapping[str, Any], context: Any, job_id: str) 
 
 
 def progress(step: str, done: int | None = None, of: int | None = None) -> None:
-    """Write into the running job how far it is: `{"step", "done", "of"}`, counts of what the step names.
+    """Store the progress of the running job: `{"step", "done", "of"}`, counts of what the step names.
 
     Writes every `PROGRESS_EVERY` seconds at most, so it may be called in a loop. Does nothing outside a job, and on a
     thread that the job's code has started. A write that fails is logged: no job fails for it.
@@ -143,7 +143,7 @@ def _run(mine: JobState, context: Any, asked_for: bool) -> JobState:
 
 
 def get(kind: str, job_id: str) -> JobState | None:
-    """Return the job with its result, None if there is none. A job that ran out of time without a word is `failed`."""
+    """Return the job with its result, None if there is none. A job that never ended in its time is `failed`."""
     if not ID.fullmatch(job_id):
         return None
     try:
@@ -169,7 +169,7 @@ def page(job: JobState) -> str:
 
 
 def judged(job: JobState, now: datetime) -> JobState:
-    """Return the job as it counts at a time: `failed` once it has been `running` for longer than any Lambda may."""
+    """Return the job with its status at a time: `failed` if it has been `running` for longer than a Lambda may."""
     if job["status"] != "running" or now - datetime.fromisoformat(job["started_at"]) <= LONGEST:
         return job
     minutes = LONGEST.seconds // 60
@@ -218,7 +218,7 @@ def new_id() -> str:
 
 
 def store_done(kind: str, job_id: str, arguments: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-    """Write down a job that was done without `run`: it has succeeded, with this result."""
+    """Store a job that was done without `run`, as succeeded with this result."""
     _store(_ended({**_new(kind, arguments), "id": job_id, "status_url": STATUS_URLS[kind].format(id=job_id)}, result))
 
 

@@ -1,4 +1,4 @@
-"""Where each thing is in the bucket. infra/data-plane.yaml has the same folders, in its rules of retention.
+"""Define the keys of the bucket. infra/data-plane.yaml has the same folders, in its rules of retention.
 
 tweets/dt=2026-01-31/hh=12/{batch}-{rows}.ndjson.gz    tweet files, by the hour (UTC) of their earliest arrival
 rejected/dt=2026-01-31/hh=12/{batch}-{lines}.ndjson.gz refusals

@@ -1,4 +1,4 @@
-"""What a function needs to know about the data plane around it.
+"""Read the settings of this stage's data plane.
 
 The one environment variable is `STAGE`. Everything else is read once a cold start from the SSM parameters under
 `/disaster-tweets/<stage>/`, written by the data plane (`infra/data-plane.yaml`, or `local/`): no ARN is copied by hand.

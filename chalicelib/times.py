@@ -1,4 +1,4 @@
-"""How times are written: all are UTC, and a time without an offset is UTC already.
+"""Read and write times: all are UTC, and a time without an offset is UTC.
 
 The transform writes a row's times itself (`transform/rows.py`): a million a minute, from milliseconds.
 """

@@ -63,7 +63,7 @@ EVALUATE = {
 
 
 def train(request: Request) -> Answer:
-    """Check the file and starts a training: 202 with the version, at once the same for the same data."""
+    """Check the file and start a training: 202 with the version, which is the same for the same data."""
     body = validate(request.body(), TRAIN)
     try:
         version, checked = training.start(body["data"], body.get("test_data"), body["language"], body["name"])
@@ -87,7 +87,7 @@ def show_version(request: Request, version: str) -> Answer:  # noqa: ARG001
 
 
 def create_endpoint(request: Request, version: str) -> Answer:
-    """Create or resizes: 202 while it changes, 200 when it is as asked already."""
+    """Create or resize an endpoint: 202 while it changes, 200 when it has these units already."""
     units = int(validate(request.body(), ENDPOINT)["inference_units"])
     properties = trained(version)
     try:
@@ -156,7 +156,7 @@ def evaluate(request: Request) -> Answer:
 
 
 def show_evaluation(request: Request, job_id: str) -> Answer:
-    """Return status and report in one; a page for Accept: text/html once it has succeeded."""
+    """Return status and report of an evaluation; for Accept: text/html its page once it has succeeded."""
     job = jobs.get("evaluations", job_id)
     if not job:
         raise NotFoundError(f"There is no evaluation {job_id}")
@@ -164,12 +164,12 @@ def show_evaluation(request: Request, job_id: str) -> Answer:
 
 
 def as_job(version: str, status: str) -> dict[str, str]:
-    """Return a version as a job: its training and hosting go on in Comprehend."""
+    """Return a version in the form of a job. Comprehend runs its training and hosting."""
     return {"id": version, "status": status, "status_url": f"/classifier/versions/{version}"}
 
 
 def use(version: str) -> str:
-    """Return what to do with a version once it is trained, as its head has it."""
+    """Return the request that activates a trained version of this head."""
     host = f"Once it is trained: POST /classifier/versions/{version}/endpoint, then PUT /classifier/active with "
     if versions.head(version) == "kind":
         return host + f'{{"version": "{version}"}}'
@@ -178,7 +178,7 @@ def use(version: str) -> str:
 
 
 def refused(error: labelled.DataError) -> ChaliceViewError:
-    """Return the answer to a file that can't be used: 404 not there, 409 not this one alone, 400 its content."""
+    """Return the error for a file that can't be used: 404 not there, 409 its key begins others, 400 its content."""
     if isinstance(error, labelled.NotThereError):
         return NotFoundError(str(error))
     return ConflictError(str(error)) if isinstance(error, labelled.SharedError) else BadRequestError(str(error))
@@ -219,7 +219,7 @@ def hosted(version: str, head: str, ask: bool = True) -> Active:
 
 
 def other_head(version: str) -> str:
-    """Return what to do with a version that stands where one of the other head belongs."""
+    """Return the message for a version in the field of the other head, with the field for it."""
     if versions.head(version) == "kind":
         return f'{version} tells the kind of disaster, not relevance: it goes into "version"'
     kinds = [p["VersionName"] for p in client.trained_here() if versions.head(p["VersionName"]) == "kind"]

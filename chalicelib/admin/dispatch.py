@@ -1,4 +1,4 @@
-"""From Chalice's request to a view and back: audit line, AWS errors as clear messages, never a stack trace."""
+"""Call a view for a Chalice request: log the call, and turn errors of AWS into clear messages, never a stack trace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(chalice_request: Any) -> Request:
 
 
 def base(path: str, resource: str) -> str:
-    """Return what stands before the route in a request's path: "/api" of "/api/warehouse/setup/7", else "".
+    """Return the part of a request's path before the route: "/api" of "/api/warehouse/setup/7", else "".
 
     `resource` is the route, "/warehouse/setup/{job_id}". API Gateway's request context has both; its `path` begins with
     the stage, or with what a domain of one's own is mapped at:
@@ -70,7 +70,7 @@ def answer(view: Callable[..., Answer], chalice_request: Any, arguments: Mapping
 
 
 def explained(response: Response) -> Response:
-    """Return the response; where Chalice refused a body's type or a method, with a message that says what to send."""
+    """Return the response. If Chalice refused a body's type or a method, its message says what to send."""
     if response.status_code == 415:
         said = response.body["Message"]
         response.body["Message"] = f"{said}. Send JSON with the header Content-Type: application/json; curl --json does"

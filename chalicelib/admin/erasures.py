@@ -48,7 +48,7 @@ def start(request: Request) -> Answer:
 
 
 def list_all(request: Request) -> Answer:
-    """Return what is not done, the oldest first, and what was done of the last two days, the newest first."""
+    """Return requests that are not done, the oldest first, and those done of the last two days, the newest first."""
     bucket, now = settings().bucket, datetime.now(UTC)
     waiting = list(requests.pending(bucket))
     state = requests.stored(bucket, requests.STATE) or {}
@@ -66,7 +66,7 @@ def list_all(request: Request) -> Answer:
 
 
 def show(request: Request, job_id: str) -> Answer:
-    """Return the status of a request: `running` until nothing that it names is stored any more, then with the proof."""
+    """Return the status of a request: `running` until nothing that it names is stored, then with its proof."""
     bucket, now = settings().bucket, datetime.now(UTC)
     if not requests.ID.fullmatch(job_id):
         raise NotFoundError(f"There is no erasure {job_id}")
@@ -103,7 +103,7 @@ def _placed(request_id: str, status: str) -> Mapping[str, Any]:
 
 
 def _done(bucket: str, now: datetime) -> Iterator[str]:
-    """Yield the ids of what was asked for within two days and is done, the newest first."""
+    """Yield the ids of requests of the last two days that are done, the newest first."""
     start = f"{requests.DONE}{now - timedelta(days=2):%Y%m%d}"
     pages = (
         clients.s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=requests.DONE, StartAfter=start)

@@ -34,7 +34,7 @@ RESOLVE = {
 
 
 def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
-    """Return what is outstanding, each with what to do about it, and what has been resolved or closed."""
+    """Return outstanding findings, each with what to do, and findings that were resolved or closed."""
     try:
         outstanding, settled = findings.read(PATIENCE)
     except WarehouseError as error:
@@ -43,7 +43,7 @@ def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
 
 
 def resolve(request: Request, finding_id: str) -> Answer:
-    """Record who resolves a finding, and why. Runs then count it under resolved, until it comes back different."""
+    """Record who resolves a finding, and why. Runs then count it under resolved, unless it changes."""
     body = validate(request.body(), RESOLVE)
     try:
         finding = findings.resolve(finding_id, request.caller, body["reason"], request.request_id, PATIENCE)

@@ -62,7 +62,7 @@ class Answer:
 
 
 def report(request: Request, job: jobs.JobState) -> Answer:
-    """Return status and report of a job in one; for Accept: text/html its page, or one that says why none is there."""
+    """Return status and report of a job; for Accept: text/html its page, or one that says why there is none."""
     if request.wants_html:
         page = jobs.page(job) if job["status"] == "succeeded" else _without_report(job)
         return Answer(page, content_type="text/html; charset=utf-8")
@@ -76,6 +76,6 @@ def _without_report(job: jobs.JobState) -> str:
 
 
 def accepted(request: Request, job: Mapping[str, Any], status: int = 202, **more: Any) -> Answer:
-    """Return 202 for a job that goes on: `{"id", "status", "status_url"}`, what `more` there is to say, `Location`."""
+    """Return 202 for a job that runs: `{"id", "status", "status_url"}` with the fields of `more`, and `Location`."""
     body = request.placed({key: job[key] for key in ("id", "status", "status_url")})
     return Answer(body | more, status=status, headers={"Location": body["status_url"]})

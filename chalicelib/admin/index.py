@@ -1,4 +1,4 @@
-"""What this is and where to go from here."""
+"""Describe the stage and list all routes."""
 
 from __future__ import annotations
 

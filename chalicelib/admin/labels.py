@@ -1,4 +1,4 @@
-"""Take what people say of posts, and offer the posts from which most can be learnt."""
+"""Store people's reviews of posts, and offer posts to review."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def queue(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
 
 
 def review(request: Request) -> Answer:
-    """Write down what the caller says of a post, and return it.
+    """Store the caller's review of a post, and return it.
 
     Saying the same again changes nothing; of different reviews the last one counts.
     """

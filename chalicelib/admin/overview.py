@@ -1,4 +1,4 @@
-"""Show what is happening, from the newest overview that is stored: no warehouse is woken."""
+"""Show the newest stored overview. The warehouse does not wake for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wait for the warehouse as long as a request may, and say so where it could not be asked."""
+"""Limit how long a request waits for the warehouse, and answer with 503 where it did not answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PATIENCE = 20.0  # seconds: API Gateway stops at 29
 
 
 def failed(error: WarehouseError) -> Answer:
-    """Return the answer to a request for which the warehouse could not be asked."""
+    """Return the answer to a request if the warehouse did not answer."""
     if isinstance(error, StillRunningError):
         message = "The warehouse is waking up or busy. Ask again in a minute: repeating this call does no harm"
         return Answer({"Code": "ServiceUnavailable", "Message": message}, status=503)

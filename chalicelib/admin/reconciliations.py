@@ -68,8 +68,9 @@ def list_all(request: Request) -> Answer:
 
 
 def show(request: Request, job_id: str) -> Answer:
-    """Return status and report in one; a page for Accept: text/html once it has succeeded. `latest`: the newest that
-    ended.
+    """Return status and report; for Accept: text/html its page, once it has succeeded.
+
+    `latest`: the newest that ended.
     """
     job = jobs.latest("reconciliations") if job_id == "latest" else jobs.get("reconciliations", job_id)
     if not job:

@@ -1,4 +1,4 @@
-"""List what is happening: situations that go on, and those of the last week."""
+"""List situations: those that go on, and those of the last week."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Request bodies against their JSON Schemas: what doesn't fit is a 400 that names the field and what is allowed."""
+"""Validate request bodies by their JSON Schemas. An error is a 400 that names the field and what is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set the warehouse up, and see what is in it."""
+"""Set the warehouse up, and show its tables and migrations."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def show(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
 
 
 def set_up(request: Request) -> Answer:
-    """Start a setup, or answers the one that is under way: 202 either way."""
+    """Start a setup, or return the one that is under way: 202 in both cases."""
     validate(request.body(), NOTHING)
     under_way = [job for job in jobs.list_all("setup", 1) if _goes_on(job, datetime.now(UTC))]
     return accepted(request, under_way[0] if under_way else jobs.start("setup", {}))
 
 
 def show_setup(request: Request, job_id: str) -> Answer:
-    """Return how a setup is getting on; once done, what it applied."""
+    """Return the status of a setup and, once it is done, the migrations that it applied."""
     job = jobs.get("setup", job_id)
     if not job:
         raise NotFoundError(f"There is no setup {job_id}")

@@ -1,4 +1,4 @@
-"""Texts in, predictions out: the one interface of every classifier backend."""
+"""Define the interface of every classifier backend: texts in, predictions out."""
 
 from __future__ import annotations
 

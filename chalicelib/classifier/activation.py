@@ -1,4 +1,4 @@
-"""Writes which classifier is active. `active` reads it, in every running Lambda, within a minute."""
+"""Write which classifier is active. Every running Lambda reads it, with `active`, within a minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.settings import settings
 
 
 def current() -> Active:
-    """Return what is active now, past every cache; the bundled classifier where the parameter is missing or broken.
+    """Return what is active now, without a cache; the bundled classifier if the parameter is missing or broken.
 
     (A broken value keeps the last good one in running Lambdas; a fresh one starts with the bundled classifier.)
     """
@@ -30,7 +30,7 @@ def current() -> Active:
 
 
 def activate(wanted: Active, by: str) -> Active:
-    """Make `wanted` active, unless it is so already; then its `since` and `by` stay as they were."""
+    """Make `wanted` active. If it is active already, its `since` and `by` stay unchanged."""
     now = current()
     if now.since and replace(wanted, since=now.since, by=now.by) == now:
         return now
@@ -42,5 +42,5 @@ def activate(wanted: Active, by: str) -> Active:
 
 
 def activate_bundled(by: str) -> Active:
-    """Back to the classifier that needs no endpoint."""
+    """Make the bundled classifier active, which needs no endpoint."""
     return activate(Active(version=bundled.version()), by)

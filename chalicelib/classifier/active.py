@@ -1,4 +1,4 @@
-"""Which classifier is active: an SSM parameter, read again every minute, so that a switch needs no deployment."""
+"""Read which classifier is active: an SSM parameter, read again every minute, so that a switch needs no deployment."""
 
 from __future__ import annotations
 

@@ -57,12 +57,12 @@ def version() -> str:
 
 
 def contents() -> tuple[dict[str, Any], bytes]:
-    """Return the header of the model's file, and what follows it."""
+    """Return the header and the body of the bundled model's file."""
     return split(MODEL.read_bytes())
 
 
 def split(content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return a model file's header, and what follows it. Raise ValueError for what is no model file."""
+    """Return the header and the body of a model file. Raise ValueError for other content."""
     head, _, body = content.partition(b"\n")
     header: dict[str, Any] = json.loads(head)
     return header, body
@@ -99,7 +99,7 @@ def information(text: str) -> tuple[str, float]:
 
 
 def names_a_kind(text: str) -> bool:
-    """Return whether a term of the lexicon in a cleaned text speaks for a kind; figures of speech don't."""
+    """Return whether a cleaned text has a term of the lexicon for a kind. Figures of speech don't count."""
     return _model().names_a_kind(text)
 
 
@@ -144,7 +144,7 @@ class TokenWeights(dict[str, complex]):
 
 
 class Judgement(NamedTuple):
-    """What evidence comes to."""
+    """The kind that evidence decides on."""
 
     logit: float  # what it adds to that of relevance
     kind: str  # the foremost one, '' for none
@@ -259,7 +259,7 @@ def scale_of(header: Mapping[str, Any]) -> float:
 
 
 def shift_of(header: Mapping[str, Any], share: float) -> float:
-    """Return what is added to the log-odds of relevance. Raise ValueError for a share that is not between 0 and 1."""
+    """Return the shift of the log-odds of relevance for a share. Raise ValueError for one not between 0 and 1."""
     if not 0 < share < 1:
         raise ValueError(f"the share of relevant posts must be above 0 and below 1, not {share!r}")
     shift: float = header["calibration"]["relevance"][1]
@@ -267,12 +267,12 @@ def shift_of(header: Mapping[str, Any], share: float) -> float:
 
 
 def named_with(model: str, share: float) -> str:
-    """Return the version that predictions bear: the model's name, and the share where it isn't the usual one."""
+    """Return the version of predictions: the model's name, and the share if it isn't RELEVANT_SHARE."""
     return model if share == RELEVANT_SHARE else f"{model} (share {share:g})"
 
 
 def told_from(most: int) -> float:
-    """Return the relevance from which on evidence of weight `most` tells the kind."""
+    """Return the least relevance at which evidence of weight `most` decides the kind."""
     return NAMED if most >= NAME else HINTED if most else inf
 
 

@@ -1,4 +1,4 @@
-"""Ask a real-time endpoint of Amazon Comprehend about many texts at once, within a deadline, and never raises."""
+"""Classify many texts at once with a real-time endpoint of Amazon Comprehend, within a deadline. Never raises."""
 
 from __future__ import annotations
 

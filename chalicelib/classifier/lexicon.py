@@ -1,4 +1,4 @@
-"""Finds a lexicon's words and phrases in a text's tokens. Labelling rules and bundled classifier share it."""
+"""Find a lexicon's words and phrases in a text's tokens. Labelling rules and bundled classifier share it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Term(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What terms say in all."""
+    """The combined evidence of terms."""
 
     weights: dict[str, int]  # by kind
     figurative: bool  # whether a figure of speech was found
@@ -134,9 +134,9 @@ class Lexicon:
         self.longest = max(map(len, (*self.begin, *self.end)), default=0)
 
     def _look_up(self, token: str) -> Anchored | None:
-        """None where no term is looked up by the token.
+        """Return the terms that are looked up by a token; None if there are none.
 
-        A token that is a term as a whole is none of the terms it happens to begin or end like.
+        An exact match suppresses prefix and suffix matches.
         """
         terms = self.whole.get(token, [])
         whole = any(" " not in term.words for term in terms)
@@ -227,7 +227,7 @@ def anchor(words: Sequence[str]) -> int:
 
 
 def beside(words: Sequence[str]) -> int:
-    """Find the whole word beside the anchor that a phrase is looked up by, too; without one, the anchor itself."""
+    """Find the whole word next to the anchor that also looks the phrase up; without one, the anchor itself."""
     at = anchor(words)
     whole = [by for by in (at + 1, at - 1) if 0 <= by < len(words) and "*" not in words[by]]
     return whole[0] if whole else at

@@ -1,4 +1,4 @@
-"""The life of Comprehend's versions: trained on labelled tweets, hosted by an endpoint, compared, and given up."""
+"""Manage Comprehend's versions: train them on labelled tweets, host them on endpoints, compare and delete them."""
 
 
 class RefusedError(Exception):

@@ -1,4 +1,4 @@
-"""Ask Amazon Comprehend: the one module that calls it, and what its answers are read for."""
+"""Call Amazon Comprehend. No other module calls it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def name_for(stage: str, version: str) -> str:
 
 
 def provide(properties: Mapping[str, Any], units: int, by: str) -> bool:
-    """Create a version's endpoint or gives it other units; whether anything was started. Raises RefusedError."""
+    """Create or resize a version's endpoint; return whether a change was started. Raises RefusedError."""
     version, model = properties["VersionName"], properties["DocumentClassifierArn"]
     if properties["Status"] not in client.TRAINED:
         raise RefusedError(f"{version} is {properties['Status']}: only a trained version can have an endpoint")
@@ -45,7 +45,7 @@ def provide(properties: Mapping[str, Any], units: int, by: str) -> bool:
 
 
 def remove(endpoint: Mapping[str, Any], by: str) -> bool:
-    """Delete an endpoint; whether it was active, in which case the bundled classifier takes over first.
+    """Delete an endpoint; return whether it was active. Then the bundled classifier takes over first.
 
     Looks again afterwards, for who activates it meanwhile: that one looks for the endpoint after it has written what is
     active. So whichever order the two calls come in, one of them finds what the other has done.
@@ -58,7 +58,7 @@ def remove(endpoint: Mapping[str, Any], by: str) -> bool:
 
 
 def leave(arn: str, by: str) -> bool:
-    """Have no tweet labelled by an endpoint, if one is: the bundled classifier takes over. Returns whether one was."""
+    """Make the bundled classifier active if an endpoint is; return whether one was."""
     active = activation.current()
     if arn not in (active.endpoint_arn, active.relevance_endpoint_arn):
         return False

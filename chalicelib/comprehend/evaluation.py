@@ -1,4 +1,4 @@
-"""The same labelled tweets through several versions, side by side: is the paid one worth it?"""
+"""Compare several versions on the same labelled tweets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def draw(lines: Iterable[bytes], checked: labelled.Checked, most: int) -> list[l
 
 
 def sample(documents: Iterable[labelled.Document], most: int) -> list[labelled.Document]:
-    """Return at most so many, drawn by a hash of their text: the same from the same file in any order."""
+    """Return a sample drawn by a hash of each text: the same for the same file in any order."""
     return nsmallest(most, documents, key=lambda d: hashlib.sha256(d.text.encode()).digest())
 
 
@@ -94,7 +94,7 @@ def host(version: str, head: str) -> Endpoint | None:
 
 
 def ask(hosts: Mapping[str, Endpoint | None], head: str, texts: Sequence[str], seconds: float) -> dict[str, Labels]:
-    """Return each version's answers to the texts, cleaned as in service; the versions are asked at the same time.
+    """Return each version's answers to the texts, cleaned as the transform cleans them. Versions are asked in parallel.
 
     Tells the job's progress while it waits: how many answers of how many are there.
     """

@@ -1,4 +1,4 @@
-"""Count how often the bundled classifier stood in for a Comprehend endpoint, by the transform's own metric."""
+"""Count fallbacks to the bundled classifier by the transform's metric."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def endpoints() -> list[dict[str, Any]]:
 
 
 def endpoints_or_none() -> list[dict[str, Any]] | None:
-    """Return what `endpoints` returns; None where it could not be found out. What asks for it goes on without."""
+    """Return what `endpoints` returns, or None if AWS or the warehouse can't be asked."""
     try:
         return endpoints()
     except (ClientError, BotoCoreError, data_api.WarehouseError):

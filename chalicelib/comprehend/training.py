@@ -1,4 +1,4 @@
-"""Starts the training of a Comprehend classifier: a version, named by what it is trained on."""
+"""Start the training of a Comprehend version, whose name follows from its training data."""
 
 from __future__ import annotations
 

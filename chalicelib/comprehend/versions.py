@@ -1,4 +1,4 @@
-"""The classifiers there are: the bundled one, and every version that Comprehend was asked to train in this stage."""
+"""List the classifiers: the bundled one, and every version that this stage had Comprehend train."""
 
 from __future__ import annotations
 

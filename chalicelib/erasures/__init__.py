@@ -1,1 +1,1 @@
-"""Erases what its author has deleted: from the warehouse's rows and from every object that holds a copy."""
+"""Erase tweets that their authors deleted, from the warehouse's rows and from every object that holds a copy."""

@@ -1,4 +1,4 @@
-"""Tell which posts a stored line holds, and what is left of it once some are erased. Nothing here touches AWS.
+"""Find the posts in a stored line, and remove erased ones from it. Nothing here touches AWS.
 
 Posts and users are known by the digests of their IDs, so that the list of what was erased names nobody.
 """
@@ -80,7 +80,7 @@ def of_row(line: bytes) -> Iterator[str]:
 
 
 def row_without(line: bytes, erased: Digests, at: str) -> bytes:
-    """Return the line, or what is left of it where it is erased: the row with its link and labels, and `erased_at`."""
+    """Return the line; for an erased row its tombstone, with link, labels and `erased_at`."""
     if erased.isdisjoint(of_row(line)):
         return line
     try:
@@ -91,7 +91,7 @@ def row_without(line: bytes, erased: Digests, at: str) -> bytes:
 
 
 def tombstone(row: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """Return what stays of a row. `at` as a TIMESTAMP says it."""
+    """Return the tombstone of a row. `at`: the time of the erasure, written as a TIMESTAMP."""
     return {**{name: value for name, value in row.items() if name in KEPT}, "erased_at": at}
 
 
@@ -115,24 +115,24 @@ def record_without(data: bytes, erased: Digests) -> bytes:
 
 
 def of_refusal(line: bytes) -> Iterator[str]:
-    """Yield the digests of what a line of a rejected file refused."""
+    """Yield the digests of the posts in a line of a rejected file."""
     return of_record(_decoded(line, "raw"))
 
 
 def refusal_without(line: bytes, erased: Digests, at: str) -> bytes:
-    """Return the line; where it is erased, without its source: the reason stays, and how many there were."""
+    """Return the line, without its source if that is erased. Its reason and its count of refusals stay."""
     if erased.isdisjoint(of_refusal(line)):
         return line
     return orjson.dumps({**_object(line), "raw": "", "erased_at": at}) + b"\n"
 
 
 def of_failure(line: bytes) -> Iterator[str]:
-    """Yield the digests of what a line of Firehose's failed records holds."""
+    """Yield the digests of the posts in a line of failed records."""
     return of_record(_decoded(line, "rawData"))
 
 
 def failure_without(line: bytes, erased: Digests, at: str) -> bytes:
-    """Return the line; where a post in it is erased, with what is left of its data."""
+    """Return the line, without the erased posts of its data."""
     data = _decoded(line, "rawData")
     left = record_without(data, erased)
     if left is data:
@@ -146,7 +146,7 @@ def of_source(piece: bytes) -> Iterator[str]:
 
 
 def source_without(piece: bytes, erased: Digests, at: str) -> bytes:  # noqa: ARG001 - as the others
-    """Return what is left of a piece of the source backup: nothing, where all of it is erased."""
+    """Return a piece of the source backup without erased posts; empty if all of it is erased."""
     return _piece_without(piece, erased)
 
 
@@ -170,7 +170,7 @@ def arrival_of_failure(line: bytes) -> datetime | None:
 
 
 def pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a stream of records in pieces that can be judged alone: JSON documents, and blocks of what is none.
+    """Split a stream of records into JSON documents and blocks that are not JSON.
 
     The source backup is records one after the other, with nothing between them but what producers end them with. So a
     line mostly is a document; a document may also have several lines, and a line several documents. No byte is lost:
@@ -309,7 +309,7 @@ def _first(source: Mapping[str, Any], names: Iterable[str]) -> str | None:
 
 
 def _tokens(piece: bytes) -> Iterator[str]:
-    """Yield the digests of all that could be an ID in what can't be read."""
+    """Yield the digests of everything that could be an ID in content that can't be parsed."""
     for match in TOKEN.finditer(piece):
         text = match[0].decode("ascii", "replace")
         for word in {text, *text.split("/")}:

@@ -1,4 +1,4 @@
-"""The list of what has to be erased: one object for each request, `erasures/requests/<id>.ndjson.gz`.
+"""Store requests to erase: one object each, `erasures/requests/<id>.ndjson.gz`.
 
 Whoever learns of a deletion writes it here: the admin API, and each source for its own markers. A request stays until
 all that it names is erased; then the outcome is written to `erasures/done/<id>.json`, and the request goes with the IDs
@@ -66,7 +66,7 @@ def put(tweet_ids: Iterable[str], user_ids: Iterable[str], source: str, at: date
 
 
 def begin(request_id: str, now: datetime) -> None:
-    """Have the function that erases begin; where that fails its schedule will, within the hour.
+    """Invoke the function that erases. If that fails, its schedule invokes it within the hour.
 
     It is invoked by EventBridge as well, and expects its events.
     """
@@ -121,7 +121,7 @@ def read(bucket: str, request_id: str) -> ErasureRequest | None:
 
 
 def outcome(bucket: str, request_id: str) -> dict[str, Any] | None:
-    """Return what a request that is done came to; None where there is none."""
+    """Return the outcome of a request that is done; None if there is none."""
     return stored(bucket, done_key(request_id))
 
 

@@ -1,4 +1,4 @@
-"""The warehouse's part: the list of what was erased, the rows that hold it, and what is left of them."""
+"""Erase rows in the warehouse, and keep there the list of erased digests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def listed() -> int:
 
 
 def forget(before: datetime) -> None:
-    """Take what was listed before a time off the list."""
+    """Remove digests that were listed before a time."""
     transaction.run([SQL["forget"]], {"before": times.sql(before)}, answers=0)
 
 
@@ -73,7 +73,7 @@ def find(requests: str, earliest: datetime | None, since: datetime, patience: fl
 
 
 def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: float) -> None:
-    """Take from rows what has to go. `work`: the key to hand their names to COPY under.
+    """Erase the content of rows. `work`: the key of the file that names them to COPY.
 
     The lock comes first: what a repair or Firehose's COPY has read from files as they were is committed by then, and
     what begins later reads files that are erased already.

@@ -62,7 +62,7 @@ class _TimeUpError(Exception):
 
 @dataclass
 class Pass:
-    """What one pass does, and has done. `erased`: the digests of its requests."""
+    """One pass: its requests, and what it has done. `erased`: the digests of its requests."""
 
     id: str
     now: datetime
@@ -90,13 +90,13 @@ class Pass:
             raise _TimeUpError
 
     def part(self) -> str:
-        """Return a key of its own to hand something to COPY under."""
+        """Return a new key for a file for COPY."""
         self.parts += 1
         return f"{WORK}{self.id}/{self.parts:05}"
 
 
 class State(NamedTuple):
-    """What the last pass left: see `Pass.since`; when anything was last written or asked for; keys in trouble."""
+    """State between passes: see `Pass.since`; when anything was last written or requested; unreadable keys."""
 
     since: datetime
     busy: datetime
@@ -107,7 +107,7 @@ class State(NamedTuple):
 
 
 def run(context: Any = None) -> dict[str, Any]:
-    """Erase what is asked for, and what came back; return what was done. Old rows go, too, once a day.
+    """Erase what is requested, and what came back; remove old rows once a day. Return what was done.
 
     Ends before the Lambda's time is up; what is left then, the next pass does. While another pass is under way it does
     nothing: that one looks again for requests before it ends. Raises WarehouseError and boto3's errors.
@@ -178,7 +178,7 @@ def tidied(this: Pass, state: State, awake: bool) -> str:
 
 
 def _erase(bucket: str, this: Pass, new: Sequence[Version]) -> None:
-    """Do all of a pass. Raises _TimeUpError."""
+    """Run one pass. Raises _TimeUpError."""
     remember(bucket, this)
     came_back(bucket, this, new)
     manifest = ""
@@ -242,7 +242,7 @@ def earliest(asked: Iterable[ErasureRequest]) -> datetime | None:
 
 
 def remember(bucket: str, this: Pass) -> None:
-    """Put what is asked for on the list: as objects, and in the warehouse; there all of them, if it has none."""
+    """Add the requested digests to the list: as objects, and in the warehouse; all of them there if it has none."""
     keys = []
     for request in this.requests:
         key = f"{LIST}{request.id}.ndjson.gz"
@@ -257,12 +257,12 @@ def remember(bucket: str, this: Pass) -> None:
 
 
 def anything_listed(bucket: str) -> bool:
-    """Return whether anything was ever to be erased: without that there is nothing that could come back."""
+    """Return whether there was ever a request. Without one, nothing can come back."""
     return clients.s3().list_objects_v2(Bucket=bucket, Prefix=LIST, MaxKeys=1)["KeyCount"] > 0
 
 
 def close(bucket: str, this: Pass, request: ErasureRequest) -> None:
-    """Write down that a request is done, and remove it with its IDs."""
+    """Record that a request is done, and remove it with its IDs."""
     outcome = {
         "id": request.id,
         "status": "succeeded",
@@ -298,7 +298,7 @@ def written_since(bucket: str, this: Pass, trouble: Iterable[str]) -> Iterator[V
 
 
 def of_day(store: Store, day: Any) -> str:
-    """Return what the keys of a day's objects begin with. `day`: a date, or an hour for that hour alone."""
+    """Return the prefixes of the objects of a day. `day`: a date; or an hour, for that hour only."""
     hour = isinstance(day, datetime)
     if store in (stores.REJECTED, stores.TWEETS):
         return store.prefix + (layout.hour_folder(day) if hour else layout.day_folder(day))
@@ -324,7 +324,7 @@ def came_back(bucket: str, this: Pass, new: Sequence[Version]) -> None:
 
 
 def without_rows(bucket: str, this: Pass) -> None:
-    """Erase from what no row leads to, and from the hours in which it arrived; the next pass goes on where it ends."""
+    """Erase from objects that no row names, and from the hours of these posts. The next pass continues there."""
     looked_at: set[datetime] = set()
     for store, threads in ((stores.FAILED, THREADS_OF_LARGE), (stores.REJECTED, THREADS_OF_REFUSED)):
         within = this.reached.startswith(store.prefix)
@@ -411,7 +411,7 @@ def tweet_files(bucket: str, this: Pass, keys: Iterable[str], erased: set[str]) 
 
 
 def read_state(bucket: str, now: datetime) -> State:
-    """Return what the last pass left. The first one of all has nothing to look back to but what is under way."""
+    """Return the state of the last pass. The first pass of all looks back only to records that are on their way."""
     said = requests.stored(bucket, requests.STATE) or {}
     moments = [datetime.fromisoformat(said[name]) if name in said else now - LATE for name in ("since", "busy")]
     trouble, begun = said.get("trouble", {}), tuple(said.get("begun", ()))

@@ -64,7 +64,7 @@ class Version(NamedTuple):
 
 @dataclass
 class Work:
-    """What was read, rewritten and removed, and what could not be read: why, by key."""
+    """Counts of what was read, rewritten and removed, and why objects could not be read, by key."""
 
     read: int = 0
     bytes: int = 0
@@ -110,7 +110,7 @@ def version_lines(bucket: str, of: Version, work: Work) -> Iterator[bytes]:
 
 
 def clean(bucket: str, of: Version, erased: Digests, at: str, work: Work) -> list[datetime]:
-    """Take what is erased out of one version; return when it had arrived, as far as the lines say."""
+    """Remove erased posts from one version; return when they had arrived, as far as the lines say."""
     arrivals = [
         of.store.arrival(line) for line in version_lines(bucket, of, work) if not erased.isdisjoint(of.store.of(line))
     ]
@@ -124,7 +124,7 @@ def clean(bucket: str, of: Version, erased: Digests, at: str, work: Work) -> lis
 
 
 def rewrite(bucket: str, store: Store, key: str, erased: Digests, at: str, work: Work) -> None:
-    """Write an object anew without what is erased, unless it holds nothing of it. Raises what boto3 raises."""
+    """Rewrite an object without erased posts, if it holds any. Raises what boto3 raises."""
     for attempt in range(ATTEMPTS):
         try:
             _rewrite(bucket, store, key, erased, at, work)

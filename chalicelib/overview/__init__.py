@@ -1,1 +1,1 @@
-"""The overview: what is happening, where, since when, and which posts show it."""
+"""Build the overview: what is happening, where, since when, and in which posts."""

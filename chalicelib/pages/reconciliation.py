@@ -49,7 +49,7 @@ def render(report: Mapping[str, Any], job_id: str) -> str:
 
 
 def context(report: Mapping[str, Any], job_id: str) -> dict[str, Any]:
-    """Return what the template is given: the report, and the functions that put it into words."""
+    """Return the template's variables: the report, and the functions that put it into words."""
     return {
         "report": report,
         "job_id": job_id,

@@ -1,4 +1,4 @@
-"""Say what a run found: metrics always, a message when a finding is outstanding that no message was about."""
+"""Publish a run's metrics, and a message when a finding is outstanding that no message was about."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def measure(report: Mapping[str, Any], seconds: float) -> None:
 
 
 def tell(report: Mapping[str, Any], job_id: str) -> bool:
-    """Publish a message about what is outstanding if no message was about some of it; return whether it was published.
+    """Publish an alert if a finding is outstanding that no message was about; return whether it was published.
 
-    A topic that can't be reached fails no run: what was not told, the next run tells.
+    If the topic can't be reached, the run does not fail, and the next run publishes the alert.
     """
     if not report["outstanding"]["untold"]:
         return False

@@ -1,4 +1,4 @@
-"""Write down what a run comes to: files that were not loaded, hours and findings; read the report's numbers."""
+"""Record the result of a run (files that were not loaded, hours, findings), and read the report's numbers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def settle(
     not_loaded: Sequence[NotLoaded],
     failures: Sequence[FailedFile],
 ) -> Answers:
-    """Write down what the repairs came to, bring the findings up to date, and read what the report says.
+    """Record the result of the repairs, update the findings, and read the report's numbers.
 
     `listed`: what was looked at. `open_findings`: how many there were before. A quiet run, where nothing was found and
     nothing is open, does without the statements about findings; and asks nothing where the comparison has asked all.

@@ -49,7 +49,7 @@ class Known(NamedTuple):
 
 
 def known(now: datetime, job_id: str) -> Known:
-    """Return what former runs left in the warehouse. Raises WarehouseError."""
+    """Return the state that former runs left in the warehouse. Raises WarehouseError."""
     recent = hours.recent(now)
     given = {"id": job_id, "now": times.sql(now), "recent": times.sql(recent.start)}
     (rows,) = transaction.run([SQL["known"]], given, answers=1)
@@ -175,7 +175,7 @@ def load_hours(run: Run, listed: Sequence[datetime]) -> str:
 
 
 def no_orphans(run: Run, keys: Sequence[str]) -> None:
-    """Take findings back: these files are there, they were written after the listing. The next run looks at them."""
+    """Withdraw findings of orphans whose files were written after the listing. The next run looks at them."""
     rows = ({"s3_key": key, "hour_key": key[: layout.HOUR_KEY]} for key in keys)
     load = run.load("late", rows, "late_file", ("s3_key", "hour_key"))
     given = {"id": run.job.id, "now": times.sql(run.job.now)}

@@ -1,4 +1,4 @@
-"""Why a tweet file can't be loaded: it is read, and what is wrong with it is said."""
+"""Read a tweet file, and say why it can't be loaded."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""Keep what needs a person in the warehouse, from the run that finds it until it is mended or somebody resolves it.
+"""Keep findings in the warehouse, from the run that finds them until they are mended or somebody resolves them.
 
 A finding has one of four kinds:
     orphaned    rows whose file is gone
     unreadable  a tweet file that can't be loaded as it is
-    refused     a tweet file that nothing is wrong with, and that the warehouse refuses
-    unanswered  records that the transform never answered for, some of whose tweets are in no row
+    refused     a good tweet file that the warehouse refuses
+    unanswered  failed records of which some tweets are in no row
 
-It is outstanding until a run finds it so no longer (closed: `mended`, `replaced` by rows of another file, or `changed`
+It is outstanding until a run no longer finds it (closed: `mended`, `replaced` by rows of another file, or `changed`
 into another finding), or until somebody resolves it (resolved: still so, and accepted). A resolved finding whose file
 has changed since, or that has more tweets in no row than when it was resolved, is closed as `changed` and opened anew.
-Runs report and alarm on what is outstanding, whichever hours they looked at.
+Each run reports all outstanding findings, also those of hours that it did not look at.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Kept(NamedTuple):
 
 
 def statements(answered_copy: str) -> list[str]:
-    """Return what brings `disaster.finding` up to date, without its questions.
+    """Return the statements that update `disaster.finding`.
 
     `answered_copy`: the COPY of the files of records of which nothing is lost any more; empty where there are none.
     """
@@ -74,7 +74,7 @@ def read(patience: float) -> tuple[list[data_api.Row], list[data_api.Row]]:
 
 
 def resolve(finding_id: str, caller: str, reason: str, request_id: str, patience: float) -> data_api.Row | None:
-    """Write down who resolved a finding and why, if it is outstanding; return it as it is then, None if there is none.
+    """Record who resolved an outstanding finding, and why; return the finding, None if there is none.
 
     Resolving it again changes nothing. Raises as `read`.
     """

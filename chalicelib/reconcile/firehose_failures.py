@@ -1,4 +1,4 @@
-"""Records that the transform never answered for: Firehose gave up on them and wrote them to its error prefix.
+"""Find failed records: the transform never answered for them, and Firehose wrote them to its error prefix.
 
 Their tweets may be in the warehouse all the same: the transform wrote their tweet file and died before it answered, or
 they were sent again. Only what is in no row counts as lost, until somebody replays the file.
@@ -67,7 +67,7 @@ def given_up(bucket: str, spans: Sequence[Range]) -> GivenUp:
 
 
 def failed(bucket: str, span: Range) -> int:
-    """Count the files of records without an answer Firehose wrote in the hours of a range."""
+    """Count the files of failed records that Firehose wrote in the hours of a range."""
     return sum(1 for _ in of_firehose(bucket, layout.FAILED, span))
 
 
@@ -136,7 +136,7 @@ def tweet_keys(record: dict[str, Any], file: FailedFile) -> Iterator[str]:
 
 
 def missing(run: Run, manifest_url: str, since: datetime) -> dict[str, int]:
-    """By file, how many of the tweets that a manifest's lines name are in no row that arrived `since`."""
+    """Return, by file, how many of the tweets that a manifest's lines name are in no row that arrived `since`."""
     asked = [
         SQL["unanswered_tweet"],
         copy.statement(manifest_url, run.role, "unanswered_tweet", ("s3_key", "tweet_key")),

@@ -1,4 +1,4 @@
-"""Decide, from what S3 shows and former runs left there, whether the warehouse has to wake. Nothing here touches AWS.
+"""Decide from the files in S3 and the ledger whether to wake the warehouse. Nothing here touches AWS.
 
 A warehouse that wakes is billed for a minute at least, so it is asked only where there is something to load or to
 check. Tweet files may wait for as long as `load_seconds` allows; a surge of relevant tweets may not. A check is due a
@@ -201,12 +201,12 @@ def after(
 
 
 def fresh(now: datetime, share: float) -> Ledger:
-    """Return the ledger of a stage to which nobody has sent anything. `share` of its tweets will be relevant."""
+    """Return the ledger of a stage without tweets. `share`: of tweets that are expected to be relevant."""
     return Ledger({}, (), 0, UsualStream(0.0, share), now - WIDE)
 
 
 def after_failure(now: datetime, known: Ledger | None, load_seconds: float, share: float) -> Ledger:
-    """Return the ledger that a failed run leaves: no more is known, and the warehouse is left alone for a while."""
+    """Return the ledger after a failed run: nothing new is known, and the warehouse is not woken for a while."""
     pause = min(FAILED, timedelta(seconds=max(5.0, load_seconds)))
     before = known or fresh(now, share)._replace(check_at=now)
     return before._replace(not_before=now + pause)

@@ -139,13 +139,13 @@ def asked(stored: Iterable[date], start: datetime | None, stop: datetime | None,
 
 
 def kept(hours: Iterable[datetime], now: datetime, days: int) -> set[datetime]:
-    """Return those of some hours whose rows are still kept: what is older is gone, and must not be loaded again."""
+    """Return the hours whose rows are still kept. Older rows were removed, and must not be loaded again."""
     first = floor(now - timedelta(days=days)).replace(hour=0)
     return {hour for hour in hours if hour >= first}
 
 
 def ranges(hours: Iterable[datetime]) -> list[Range]:
-    """Return the same hours as few ranges, the newest first: what is new matters most when time runs out."""
+    """Return the same hours as few ranges, the newest first: they matter most when time runs out."""
     spans: list[Range] = []
     for hour in sorted(hours):
         if spans and spans[-1].stop == hour:

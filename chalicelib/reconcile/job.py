@@ -1,4 +1,4 @@
-"""What every step of a run is told: what to do, where it may write, and until when."""
+"""Define what every step of a run is given: its job, its folder, and its deadlines."""
 
 from __future__ import annotations
 

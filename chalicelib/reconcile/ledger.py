@@ -1,4 +1,4 @@
-"""The ledger in S3: what is known without waking the warehouse. Lost, it is made anew by the next run."""
+"""Read and write the ledger in S3: what is known without waking the warehouse. If it is lost, the next run makes it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(bucket: str) -> Ledger | None:
 
 
 def write(bucket: str, ledger: Ledger) -> None:
-    """Write the ledger over the former one. Raise what boto3 raises."""
+    """Overwrite the ledger. Raise what boto3 raises."""
     clients.s3().put_object(Bucket=bucket, Key=KEY, Body=json.dumps(dumped(ledger)).encode())
 
 

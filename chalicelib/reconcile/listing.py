@@ -1,4 +1,4 @@
-"""What should be in the warehouse: the tweet files of some hours, listed from S3 and written to S3 for COPY.
+"""List the tweet files of some hours, and write their names to S3 for COPY.
 
 A file's row count is in its name, so a LIST is enough: one request for 1,000 files, and none for a file. Keys stream
 from LIST to gzipped lines, so memory doesn't grow with their number.
@@ -35,7 +35,7 @@ class Object(NamedTuple):
 
 @dataclass
 class Listing:
-    """What was listed: the hours that were got through whole, in order, and where their files' names lie for COPY."""
+    """A listing: the hours that were listed completely, in order, and where their files' names are for COPY."""
 
     hours: list[datetime] = field(default_factory=list)
     hour_files: dict[datetime, HourFiles] = field(default_factory=dict)  # of those hours that have files
@@ -91,7 +91,7 @@ def files_of(bucket: str, span: Range, listing: Listing) -> dict[datetime, HourF
 
 
 def with_file(known: HourFiles | None, file: Object, rows: int) -> HourFiles:
-    """Return what is known of an hour's files with one more."""
+    """Return an hour's files with one file added."""
     files, newest, before = known or HourFiles(0, file.written_at)
     return HourFiles(files + 1, max(newest, file.written_at), before + rows)
 
@@ -172,7 +172,7 @@ class LineWriter:
             self.end()
 
     def end(self) -> None:
-        """Write what has gathered."""
+        """Write the remaining lines."""
         if self._count:
             key = f"{self._prefix}{len(self.parts) + 1:05}.ndjson.gz"
             self._body += self._gzip.flush()

@@ -1,4 +1,4 @@
-"""One run at a time: a lock with expiry, an object in S3 that only conditional writes change.
+"""Allow one run at a time: a lock with expiry, an object in S3 that only conditional writes change.
 
 In S3 and not in a table, because Redshift doesn't enforce keys, and asking it would wake a warehouse that sleeps. The
 lock spares work; what keeps the data right if two hold it is that the transactions themselves take turns (see

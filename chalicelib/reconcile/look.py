@@ -1,4 +1,4 @@
-"""The loader: look at S3 every minute, and wake the warehouse only where that shows something to do.
+"""Look at S3 every minute, and wake the warehouse only if there is something to do.
 
 A look reads the ledger and lists the present hour and the one before; every 15 minutes it lists all recent hours and
 leaves a report, which says whether the warehouse was woken. Where the transform meets a surge of relevant tweets it has
@@ -44,7 +44,7 @@ class Look(NamedTuple):
 
 
 def look(context: Any, surge: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Look at S3, and run where that shows something to do: `{"woken", "why", "left"}`.
+    """Look at S3, and start a run if there is something to do; return `{"woken", "why", "left"}`.
 
     `surge`: of a batch, as the transform sends it (gate.Surge). `left`: files still wait for a run. Raise what the run
     raises; after that the warehouse is left alone for a while.
@@ -106,7 +106,7 @@ def _run(looked: Look, context: Any, surge_since: datetime | None) -> None:
 
 
 def _rest(looked: Look, known: Ledger) -> None:
-    """Leave a report of a look that woke nobody, and write down when all recent hours were listed."""
+    """Store a report of a look without a run, and record when all recent hours were listed."""
     bucket, job_id = settings().bucket, jobs.new_id()
     began = time.monotonic()
     report = asleep(looked, known, job_id)
@@ -121,7 +121,7 @@ def _rest(looked: Look, known: Ledger) -> None:
 
 
 def asleep(looked: Look, known: Ledger, job_id: str) -> dict[str, Any]:
-    """Return the report of a look that woke nobody: nothing was compared, and what needs a person still does."""
+    """Return the report of a look without a run: nothing was compared, and findings stay outstanding."""
     bucket, present = settings().bucket, hours.floor(looked.at)
     refused = refusals.count(bucket, [Range(present - HOUR, present + HOUR)], time.monotonic() + READING)
     job = Job(job_id, looked.at, timedelta(), repair=True, asked_for=False, sweep=False)

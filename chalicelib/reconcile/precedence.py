@@ -1,4 +1,4 @@
-"""A surge of relevant tweets goes before the files that a run has still to load.
+"""Let a surge of relevant tweets go before the files that a run has still to load.
 
 A look that was told of a surge and meets a run under way asks it to end early: it writes an object that the run looks
 at before each transaction. A hint and no record: where it is lost, the surge waits until the run has ended.
@@ -22,7 +22,7 @@ def ask(bucket: str) -> None:
 
 
 def asked(bucket: str, seconds: float) -> bool:
-    """Return whether somebody has asked in so many seconds; False where that can't be found out."""
+    """Return whether somebody has asked within some seconds; False if S3 can't be asked."""
     try:
         stored = conditional.read(bucket, KEY)
     except (ClientError, BotoCoreError):

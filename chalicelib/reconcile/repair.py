@@ -1,4 +1,4 @@
-"""Loads files again: in one transaction their rows go, COPY brings them back, and it is written down.
+"""Load files again: in one transaction delete their rows, COPY the files, and record it.
 
 A transaction can be repeated at will, and after a crash at any point the next run finds what is still to be done. A
 file that can't be loaded makes the COPY of its batch fail; halving the batch finds it, and the others get in.
@@ -158,7 +158,7 @@ class _Work:
                 self._blameless = 0
 
     def _takes_a_good_file(self) -> bool:
-        """Load a file again that is loaded, which changes nothing: whether the warehouse takes any file at all.
+        """Load a loaded file again, which changes nothing; return whether the warehouse accepts any file at all.
 
         Where no file was ever loaded that can't be told, and counts as no. Raises _StopError as `_load`.
         """

@@ -1,4 +1,4 @@
-"""What is loaded again together. Nothing here touches AWS."""
+"""Divide files into batches that are loaded again together. Nothing here touches AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tweets that came more than once: found as they are loaded, and kept apart in `disaster.repeated_tweet`.
+"""Find repeated tweets as they are loaded, and keep them in `disaster.repeated_tweet`.
 
 A look begins with rows that were loaded since the last one and asks where else their keys are. After each load that is
 asked of the rows since two days ago, or since the earliest that was repaired: what it reads follows what is new. Once a

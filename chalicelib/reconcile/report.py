@@ -1,4 +1,4 @@
-"""The report of a run as JSON: docs/reconciliation-report.schema.json says what each field means."""
+"""Build the report of a run as JSON. docs/reconciliation-report.schema.json describes each field."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def build(results: Results) -> dict[str, Any]:
 
 
 def counts(results: Results) -> dict[str, int]:
-    """Return tweets by what became of them, in the hours looked at; `loaded` as it was when the run looked.
+    """Count the tweets of the hours looked at by their state; `loaded` as it was when the run looked.
 
     `lost` is of all outstanding findings, whichever run found them.
     """

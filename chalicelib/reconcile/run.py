@@ -1,4 +1,4 @@
-"""One reconciliation, end to end: list, compare, repair, report. All steps are elsewhere; here is their order."""
+"""Run one reconciliation: list, compare, repair, report. This module has the order of the steps."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
 
 
 def keep(results: Results, report: Mapping[str, Any]) -> None:
-    """Write to the ledger what this run makes known without the warehouse.
+    """Write to the ledger what this run has found out.
 
     A run on hours that somebody named tells of those hours alone; one that was only to look, and found something to
     load, of nothing.

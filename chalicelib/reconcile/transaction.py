@@ -1,4 +1,4 @@
-"""The reconciler's transactions: each can be repeated, so a statement that the Data API loses is simply run again.
+"""Run the reconciler's transactions. Each can be repeated, so a statement that the Data API loses is run again.
 
 A transaction sees the warehouse as it was at its first statement that reads or writes, CREATE TABLE included. A write
 that then waits for another transaction still works on that old snapshot. LOCK takes no snapshot, so a transaction that

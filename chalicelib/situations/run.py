@@ -132,7 +132,7 @@ def situation(row: Mapping[str, Any]) -> Situation:
 
 
 def severity(peak_texts: int) -> str:
-    """Return what a situation is called by the distinct texts of its peak's hour."""
+    """Return the severity of a situation with so many distinct texts in its peak's hour."""
     return next(name for least, name in SEVERITIES if peak_texts >= least)
 
 

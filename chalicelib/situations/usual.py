@@ -1,4 +1,4 @@
-"""Tell what is usual for a kind at a place, and how many texts are far more than that. Nothing here touches AWS.
+"""Compute what is usual for a kind at a place, and how many texts are far more. Nothing here touches AWS.
 
 The usual is the mean of the past hours, those that stand out left out. A count is far more if chance would bring it
 about less than once in a million hours. Chance is a negative binomial distribution: counts vary as those of a Poisson

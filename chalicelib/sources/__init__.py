@@ -1,1 +1,1 @@
-"""Posts as they are written: what a source says, which of it is forwarded, and how far it was read."""
+"""Read posts as they are written: parse a source's events, choose posts to forward, and keep the cursor."""

@@ -1,4 +1,4 @@
-"""Which posts are forwarded: all, those in some languages, or those that speak of a disaster's things."""
+"""Choose the posts to forward: all, those in some languages, or those with a term of the lexicon."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LANGUAGES = re.compile(r"[a-z]{2,3}(,[a-z]{2,3})*")
 
 
 def of(setting: str) -> Choice | None:
-    """Return what decides for a post, None where nothing is collected: `off`, `everything`, `lexicon`, or `en,es`.
+    """Return the function that decides for a post: of `everything`, `lexicon` or `en,es`; None for `off`.
 
     Raises SettingsError for anything else.
     """

@@ -1,4 +1,4 @@
-"""How far a source was read, and who is reading: one object in S3 that only conditional writes change.
+"""Keep the cursor of a source and the lease of its reader: one object in S3 that only conditional writes change.
 
 Cursor and lease are one object, so a collector that was taken for dead can't move the cursor any more: its write fails.
 """

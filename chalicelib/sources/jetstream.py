@@ -1,4 +1,4 @@
-"""Bluesky by Jetstream: its events, one by one, and what they say.
+"""Read the events of Bluesky's Jetstream, and parse them.
 
 Two protocols, told apart by the address (docs/README.md of github.com/bluesky-social/jetstream, sections 5.1 and 5.2):
 `/subscribe`, and `…/network.bsky.jetstream.subscribeEvents` with other names for the same. Both send at least once, in
@@ -36,7 +36,7 @@ class SourceError(Exception):
 
 
 class Event(NamedTuple):
-    """What matters of one event. `time_us`: when the server met it, in microseconds since 1970; 0 if it doesn't say."""
+    """The fields of an event that are used. `time_us`: the server's, in microseconds since 1970; 0 if absent."""
 
     time_us: int
     post: Post | None = None
@@ -80,7 +80,7 @@ def url(server: str, cursor: int) -> str:
 
 
 def parse(frame: bytes) -> Event:
-    """Return what a frame says. Never raises: what is no event, or no post as documented, counts as rubbish."""
+    """Parse a frame. Never raises: a frame that is not an event or a post as documented counts as rubbish."""
     try:
         said = orjson.loads(frame)
         if "$type" in said:

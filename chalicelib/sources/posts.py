@@ -1,4 +1,4 @@
-"""Posts in one shape, whatever source they come from, and the records that carry them into the stream."""
+"""Define the common form of posts of all sources, and pack them into records for the stream."""
 
 from __future__ import annotations
 

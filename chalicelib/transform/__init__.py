@@ -1,1 +1,1 @@
-"""Firehose's data transformation: bytes in, classified rows out, every row linked to its file and line in S3."""
+"""Transform Firehose's records into classified rows, each linked to its file and line in S3."""

@@ -1,4 +1,4 @@
-"""The optional accelerator: native code that drafts the rows of plain records, the same to the byte as Python's.
+"""Run the optional accelerator: native code that drafts the rows of plain records, the same to the byte as Python's.
 
 The Python of this package is the definition. The accelerator (`accelerator/`, in Zig) does what is plain: a record of
 flat tweets whose texts are ASCII. Every other record it leaves to Python, and so is every record where it is absent. It

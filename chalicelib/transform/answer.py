@@ -1,4 +1,4 @@
-"""Firehose's answer: each record ID once, and never more bytes than Lambda may return."""
+"""Build the answer to Firehose: each record ID once, and never more bytes than Lambda may return."""
 
 from __future__ import annotations
 

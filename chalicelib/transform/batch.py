@@ -1,4 +1,4 @@
-"""Firehose's event as a batch of tweets, each still knowing the record it came in."""
+"""Read Firehose's event as a batch of tweets, each with its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the transform writes to S3: the tweet file of a batch, and the file of what it refused."""
+"""Write the tweet file and the rejected file of a batch to S3."""
 
 from __future__ import annotations
 

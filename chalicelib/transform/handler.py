@@ -1,4 +1,4 @@
-"""The transform, end to end: reads a batch, decides, writes, answers. All it does to the outside is done here."""
+"""Transform a batch: read, decide, write, answer. All calls of AWS are made here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS_WITHOUT_CONTEXT = 60.0
 
 
 class Outcome(NamedTuple):
-    """What is to become of a batch: decided, not yet done."""
+    """The decision about a batch, before it is carried out."""
 
     batch: Batch
     shares: list[plan.Share]
@@ -39,13 +39,15 @@ class Outcome(NamedTuple):
 
 
 def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Firehose's answer to a batch. By then its rows are in their tweet file, what was refused is in the rejected file,
-    and what an answer can't hold is back in the stream. Where the reconciler loads, the tweet file is all that anybody
-    reads, so Firehose is told to drop what is in it (`answered`).
+    """Return the answer to a batch of Firehose.
 
-    A retried batch has the same key and the same decisions, and is answered from the file its first attempt wrote. What
-    that put back is put back again, for nobody knows how far it came: the tweet's key is the same, and the view of the
-    tweets shows it once. Raises when S3 or the stream fails: then Firehose invokes again, with the same batch.
+    Before it answers, it writes the rows to the tweet file and the refusals to the rejected file, and puts the records
+    back into the stream that don't fit into the answer. Where the reconciler loads, nobody but the reconciler reads the
+    rows, so Firehose is told to drop the records in the tweet file (`answered`).
+
+    A retried batch has the same key and the same decisions, and is answered from the file that its first attempt wrote.
+    Its records are put back once more, because the first attempt may have failed before that: the tweet key stays the
+    same, so the view shows the tweet once. Raises when S3 or the stream fails: then Firehose invokes again.
     """
     began = time.perf_counter()
     if not event["records"]:
@@ -81,7 +83,7 @@ def answered(share: plan.Share, lines: Sequence[bytes], loads: bool) -> tuple[st
 
 
 def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RELEVANT_SHARE) -> Outcome:
-    """Classify the batch's tweets and decide what becomes of each.
+    """Classify the batch's tweets and decide what to do with each.
 
     `deadline`: on the clock of time.monotonic(). `relevant_share`: of the stream's posts that are about a disaster.
     """

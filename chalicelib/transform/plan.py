@@ -1,4 +1,4 @@
-"""Which tweets of a batch this invocation answers for, and which must come again: a decision, taken from sizes alone.
+"""Decide from sizes which tweets of a batch this invocation answers for, and which are put back.
 
 A retry of the same batch decides the same, whichever classifier is active by then, and so finds its tweet file.
 """

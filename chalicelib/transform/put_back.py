@@ -1,4 +1,4 @@
-"""Sends to the stream again what doesn't fit into an answer: nothing is lost, it only comes a little later."""
+"""Put records back into the stream that don't fit into the answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_PAUSE = 5.0  # seconds
 
 
 class PutBackError(Exception):
-    """The stream took not all of it: the batch must fail, so that Firehose tries again."""
+    """The stream did not accept all of it: the batch must fail, so that Firehose tries again."""
 
 
 def put_back(

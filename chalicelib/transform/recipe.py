@@ -1,4 +1,4 @@
-"""What the accelerator is told once: the model, the lexicon, what fields are called, how a row is written.
+"""Describe to the accelerator, once, the model, the lexicon, the names of fields and the form of a row.
 
 All of it is read off the definitions in Python, so that a column is added there and nowhere else: the row is `facts` of
 a tweet whose values are marks, cut at the marks. `Input` and the `init`s in accelerator/ read it.
@@ -47,7 +47,7 @@ ARRIVAL = 1_770_091_506_789  # as good a mark as any
 
 
 def recipe(header: dict[str, Any], body: bytes) -> bytes:
-    """Return all of it. `header` and `body` of the model's file."""
+    """Return the recipe. `header` and `body` of the model's file."""
     return b"".join(
         [
             _fields(),

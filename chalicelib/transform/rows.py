@@ -1,4 +1,4 @@
-"""Tweets and what the classifier says of them as lines of JSON, in the columns of `disaster.disaster_tweets`.
+"""Write classified tweets as lines of JSON, in the columns of `disaster.disaster_tweets`.
 
 A line is made of three parts: what the source and the text alone decide (`facts` and `told.py`; so a retry comes to the
 same), the verdict, and the link to the tweet file. The verdict's and the link's sizes are bounded, so how many rows fit

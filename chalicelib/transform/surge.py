@@ -1,4 +1,4 @@
-"""Tell the loader of a batch with many relevant tweets, so that it looks at once and not within the minute.
+"""Invoke the loader after a batch with many relevant tweets, so that it looks at S3 at once.
 
 A hint, not a record: the tweet file is what counts, and without the hint it is loaded in its turn. Whether it is a
 surge is decided there (reconcile/gate.py), where it is known what is usual. So this tells of each batch with some

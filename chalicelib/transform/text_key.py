@@ -1,4 +1,4 @@
-"""Which texts say the same: retweets, quotes and near-repeats share a key.
+"""Compute the key that retweets, quotes and near-repeats of a text share.
 
 The key is the hash of a text's longest words. They are what a text is about, and what stays when it is said again: a
 retweet that is cut, a comment before it, another number, link or hashtag mostly leave them. Nothing is remembered from

@@ -57,7 +57,7 @@ class Tweet(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Something in a record that can't become a row."""
+    """A piece of a record that can't become a row."""
 
     # a code: not_json, not_an_object, no_text, bad_id, empty, not_base64, too_deep, too_large, too_many_refusals
     reason: str
@@ -71,11 +71,11 @@ class _RefusalError(Exception):
 
 
 class InexactIdError(Exception):
-    """An ID is a float: only the source knows its digits."""
+    """An ID is a float, so its digits are lost; the source has them."""
 
 
 def unpack(data: bytes) -> tuple[list[Tweet], list[Refusal]]:
-    """Return a record's tweets, in order, and what in it is no tweet. Never raises; at least one of the two has items.
+    """Split a record into tweets and refusals, in order. Never raises; at least one of the two has items.
 
     A record holds a JSON document (one tweet, an X API v2 payload, or an array of them) or JSON Lines. Where a record
     holds several tweets, each has a source of one line, so that it can be sent again as JSON Lines.
