@@ -1,4 +1,4 @@
-"""The classifier backends behind one interface: texts in, verdicts out, in order. They never fail."""
+"""The classifier backends behind one interface: texts in, classifications out, in order. They never fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.classifier import RELEVANT_SHARE, Prediction, bundled
 from chalicelib.classifier.active import Active
 
 
-class Verdict(NamedTuple):
+class Classification(NamedTuple):
     """What a classifier says of a text, and the seconds it took to say so."""
 
     prediction: Prediction
@@ -22,16 +22,16 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Verdicts:
-    """One verdict a text, in order, and how they came about."""
+class Classified:
+    """One classification a text, in order, and how they came about."""
 
-    verdicts: list[Verdict]
+    classifications: list[Classification]
     backends: Mapping[str, int]  # texts by the backend that told their kind
     fallbacks: int = 0  # texts that the bundled backend labelled in place of the active one
     failures: Mapping[str, int] = field(default_factory=dict)  # requests by the code of their error
 
 
-def bundled_verdicts(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Verdict]:
+def bundled_classifications(texts: Sequence[str], share: float = RELEVANT_SHARE) -> list[Classification]:
     """Return what the bundled classifier says of each cleaned text, where `share` of all posts are about a disaster.
 
     Each distinct text is read once.
@@ -40,13 +40,13 @@ def bundled_verdicts(texts: Sequence[str], share: float = RELEVANT_SHARE) -> lis
     distinct = list(dict.fromkeys(texts))
     predictions = dict(zip(distinct, bundled.classify(distinct, share), strict=True))
     seconds = (time.perf_counter() - began) / max(1, len(texts))
-    return [Verdict(predictions[text], seconds) for text in texts]
+    return [Classification(predictions[text], seconds) for text in texts]
 
 
 def classify(
-    texts: Sequence[str], languages: Sequence[str | None], own: list[Verdict], active: Active, deadline: float
-) -> Verdicts:
-    """Return the active classifier's verdicts on cleaned texts. `own`: the bundled ones on the same texts.
+    texts: Sequence[str], languages: Sequence[str | None], own: list[Classification], active: Active, deadline: float
+) -> Classified:
+    """Return the active classifier's classifications on cleaned texts. `own`: the bundled ones on the same texts.
 
     With Comprehend, each distinct text is asked for once, but not those without words or in a language it has no
     models for: these are the bundled classifier's. So is, as a fallback, what Comprehend can't answer by `deadline`
@@ -54,13 +54,13 @@ def classify(
     and relevance does where no endpoint for it is active.
     """
     if active.backend != "comprehend":
-        return Verdicts(own, {"bundled": len(own)})
+        return Classified(own, {"bundled": len(own)})
     return _by_comprehend(texts, languages, own, active, deadline)
 
 
 def _by_comprehend(
-    texts: Sequence[str], languages: Sequence[str | None], own: list[Verdict], active: Active, deadline: float
-) -> Verdicts:
+    texts: Sequence[str], languages: Sequence[str | None], own: list[Classification], active: Active, deadline: float
+) -> Classified:
     from chalicelib.classifier import hosted
     from chalicelib.classifier.taxonomy import CODES
     from chalicelib.comprehend.client import LANGUAGES
@@ -84,13 +84,13 @@ def _by_comprehend(
         if answer and max(answer.scores, key=answer.scores.__getitem__, default="") in CODES
     }
 
-    def verdict(text: str, ours: Verdict) -> Verdict:
+    def combined(text: str, ours: Classification) -> Classification:
         version = active.version
         if text not in told:
             if text not in replies[0]:
                 return ours
             version = f"{ours.prediction.version} (fallback from {version})"
-            return Verdict(ours.prediction._replace(version=version), ours.seconds)
+            return Classification(ours.prediction._replace(version=version), ours.seconds)
         answer, relevance, relevant = told[text], relevances.get(text), ours.prediction.relevant
         if relevance and "relevant" in relevance.scores:
             relevant = relevance.scores["relevant"]
@@ -99,11 +99,11 @@ def _by_comprehend(
         label, score = max(answer.scores.items(), key=itemgetter(1))
         information = (ours.prediction.information or bundled.information(text)) if relevant >= 0.5 else None
         prediction = Prediction(label, score, relevant, ours.prediction.keywords, version, information)
-        return Verdict(prediction, ours.seconds + answer.seconds)
+        return Classification(prediction, ours.seconds + answer.seconds)
 
-    by_text = {text: verdict(text, ours) for text, ours in zip(texts, own, strict=True)}
+    by_text = {text: combined(text, ours) for text, ours in zip(texts, own, strict=True)}
     by_comprehend = sum(text in told for text in texts)
-    return Verdicts(
+    return Classified(
         [by_text[text] for text in texts],
         {"comprehend": by_comprehend, "bundled": len(texts) - by_comprehend},
         sum(text in replies[0] and text not in told for text in texts),

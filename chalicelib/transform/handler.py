@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     put_back: list[plan.PutBack]
     labels: list[str]  # of the lines
     accelerated: int  # lines that the accelerator drafted
-    verdicts: backends.Verdicts
+    classified: backends.Classified
 
 
 def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RE
     made = iter(drafts([(arrived, tweet) for arrived, tweet in candidates if isinstance(tweet, Tweet)], relevant_share))
     every = [tweet if isinstance(tweet, rows.Draft) else next(made) for _, tweet in candidates]
     kept = plan.fitting((draft.size for draft in every), capacity)
-    judged, verdicts = judge(every[:kept], by, deadline)
+    judged, classified = judge(every[:kept], by, deadline)
     key = files.tweets_key(batch, kept)
     lines = rows.file_lines(judged, key)
     shares = plan.shares(batch.records, kept)
@@ -104,8 +104,8 @@ def decide(batch: Batch, by: Active, deadline: float, relevant_share: float = RE
             again += left
             rejected += [files.refusal_line(share.record, refusal) for refusal in refusals]
     labels = [draft.label for draft in judged]
-    accelerated = sum(draft.verdict is None for draft in judged)
-    return Outcome(batch, shares, key, lines, rejected, again, labels, accelerated, verdicts)
+    accelerated = sum(draft.classification is None for draft in judged)
+    return Outcome(batch, shares, key, lines, rejected, again, labels, accelerated, classified)
 
 
 def drafter(by: Active, relevant_share: float) -> Drafter:
@@ -119,26 +119,29 @@ def drafts(candidates: list[tuple[int, Tweet]], relevant_share: float) -> list[r
     """Clean and classify tweets, each with its arrival (ms since the epoch)."""
     cleaned = [clean(tweet.text) for _, tweet in candidates]
     _cut(candidates, cleaned)
-    own = backends.bundled_verdicts(cleaned, relevant_share)
+    own = backends.bundled_classifications(cleaned, relevant_share)
     return [
         rows.Draft.of(
-            rows.facts(tweet, arrived, text, verdict.prediction.keywords) + told(tweet, text), verdict, text, tweet.lang
+            rows.facts(tweet, arrived, text, classification.prediction.keywords) + told(tweet, text),
+            classification,
+            text,
+            tweet.lang,
         )
-        for (arrived, tweet), text, verdict in zip(candidates, cleaned, own, strict=True)
+        for (arrived, tweet), text, classification in zip(candidates, cleaned, own, strict=True)
     ]
 
 
-def judge(every: list[rows.Draft], by: Active, deadline: float) -> tuple[list[rows.Draft], backends.Verdicts]:
+def judge(every: list[rows.Draft], by: Active, deadline: float) -> tuple[list[rows.Draft], backends.Classified]:
     """Return the drafts as the active classifier judges them, and how that came about."""
-    own = [draft.verdict for draft in every if draft.verdict]
+    own = [draft.classification for draft in every if draft.classification]
     if len(own) < len(every):  # the accelerator is only asked where the bundled classifier is the active one
-        return every, backends.Verdicts([], {"bundled": len(every)})
-    verdicts = backends.classify([draft.text for draft in every], [draft.lang for draft in every], own, by, deadline)
+        return every, backends.Classified([], {"bundled": len(every)})
+    classified = backends.classify([draft.text for draft in every], [draft.lang for draft in every], own, by, deadline)
     judged = [
-        draft if verdict is draft.verdict else draft.judged(verdict)
-        for draft, verdict in zip(every, verdicts.verdicts, strict=True)
+        draft if classification is draft.classification else draft.judged(classification)
+        for draft, classification in zip(every, classified.classifications, strict=True)
     ]
-    return judged, verdicts
+    return judged, classified
 
 
 def _cut(candidates: list[tuple[int, Tweet]], cleaned: list[str]) -> None:
@@ -169,8 +172,8 @@ def _report(outcome: Outcome, repeated: bool, bytes_out: int, seconds: float) ->
         "RecordsFailed": results["ProcessingFailed"],
         "RecordsPutBack": len(outcome.put_back),
         "Repeated": int(repeated),
-        "Fallbacks": outcome.verdicts.fallbacks,
-        **{f"Backend_{name}": count for name, count in outcome.verdicts.backends.items()},
+        "Fallbacks": outcome.classified.fallbacks,
+        **{f"Backend_{name}": count for name, count in outcome.classified.backends.items()},
         **{f"Kind_{label}": count for label, count in kinds.items()},
     }
     emf = metrics()
@@ -192,6 +195,6 @@ def _report(outcome: Outcome, repeated: bool, bytes_out: int, seconds: float) ->
             "bytes_in": outcome.batch.bytes_in,
             "bytes_out": bytes_out,
             "seconds": round(seconds, 3),
-            "comprehend_failures": dict(outcome.verdicts.failures),
+            "comprehend_failures": dict(outcome.classified.failures),
         },
     )

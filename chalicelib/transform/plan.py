@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from chalicelib.transform.batch import Record
-from chalicelib.transform.rows import LINK_BYTES, VERDICT_BYTES
+from chalicelib.transform.rows import CLASSIFICATION_BYTES, LINK_BYTES
 from chalicelib.transform.unpack import Refusal
 
 MOST_RECORD_BYTES = 1000 * 1024  # of one record put into Firehose: docs.aws.amazon.com/firehose/latest/dev/limits.html
@@ -38,7 +38,7 @@ def fitting(sizes: Iterable[int], capacity: int) -> int:
 
     `sizes`: bytes of their first parts.
     """
-    return bisect_right(list(accumulate(size + VERDICT_BYTES + LINK_BYTES for size in sizes)), capacity)
+    return bisect_right(list(accumulate(size + CLASSIFICATION_BYTES + LINK_BYTES for size in sizes)), capacity)
 
 
 def shares(records: Sequence[Record], rows: int) -> list[Share]:

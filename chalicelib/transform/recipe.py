@@ -102,13 +102,13 @@ def _row() -> bytes:
         if f'"?{name}?"'.encode() not in marks
     }
     said = rows.said(Prediction("?label?", 0.123456, 0.654321, (), ""))
-    verdict = {
+    labels = {
         b"?label?": (LABEL, 0),
         b"0.123456": (SCORE, 0),
         b'"relevant"': (RELEVANCE, 0),
         b"0.654321": (RELEVANT, 0),
     }
-    pieces = [*_cut(row, marks, TEXT_KEY), (b"", (PLACE, 0)), (b"", (VERDICT, 0)), *_cut(said, verdict, INFORMATION)]
+    pieces = [*_cut(row, marks, TEXT_KEY), (b"", (PLACE, 0)), (b"", (VERDICT, 0)), *_cut(said, labels, INFORMATION)]
     keyword = orjson.dumps(Keyword(prefix="?", word="?", suffix="?", theme="?")).split(b"?")
     out = [bytes([len(pieces)])] + [_short(literal, "H") + bytes(what) for literal, what in pieces]
     out += map(_short, [*keyword, *told.TEXT_KEY.split(b"%b"), *rows.INFORMATION.removesuffix(b"%.6f").split(b"%b")])

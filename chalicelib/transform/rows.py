@@ -1,9 +1,9 @@
 """Write classified tweets as lines of JSON, in the columns of `disaster.disaster_tweets`.
 
 A line is made of three parts: what the source and the text alone decide (`facts` and `told.py`; so a retry comes to the
-same), the verdict, and the link to the tweet file. The verdict's and the link's sizes are bounded, so how many rows fit
-an answer is known before anyone is asked for a verdict. The accelerator is given `facts` and `said` as Python writes
-them (`recipe.py`): what they say, it says.
+same), the classification, and the link to the tweet file. The sizes of the latter two are bounded, so how many rows
+fit an answer is known before anyone is asked for a classification. The accelerator is given `facts` and `said` as
+Python writes them (`recipe.py`): what they say, it says.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import NamedTuple
 import orjson
 
 from chalicelib.classifier import Keyword, Prediction
-from chalicelib.classifier.backends import Verdict
+from chalicelib.classifier.backends import Classification
 from chalicelib.columns import REPLAYED
 from chalicelib.transform.unpack import Tweet
 
 MOST_VERSION_CHARACTERS = 96  # a version of 63 and what the fallback adds to it
-VERDICT_BYTES = 384  # at most, with its column names: see `verdict`
+CLASSIFICATION_BYTES = 384  # at most, with its column names: see `classification`
 LINK_BYTES = 112
 SMALLEST_ROW = 512  # no row has fewer bytes
 SAID = b',"disaster_label":"%b","classifier_score":%.6f,"relevance_label":"%b","relevance_score":%.6f'
@@ -46,19 +46,20 @@ class Draft(NamedTuple):
     label: str
     seconds: float  # spent on the tweet
     version: str  # of the bundled classifier
-    verdict: Verdict | None = None  # the same as an object, the cleaned text and its language: for another classifier
+    # The same as an object, the cleaned text and its language: for another classifier.
+    classification: Classification | None = None
     text: str = ""
     lang: str | None = None
 
     @classmethod
-    def of(cls, first: bytes, verdict: Verdict, text: str, lang: str | None) -> Draft:
-        prediction, seconds = verdict
+    def of(cls, first: bytes, classification: Classification, text: str, lang: str | None) -> Draft:
+        prediction, seconds = classification
         row = first + said(prediction)
-        return cls(row, len(first), prediction.label, seconds, prediction.version, verdict, text, lang)
+        return cls(row, len(first), prediction.label, seconds, prediction.version, classification, text, lang)
 
-    def judged(self, verdict: Verdict) -> Draft:
-        """Return the draft with another verdict."""
-        return Draft.of(self.row[: self.size], verdict, self.text, self.lang)
+    def judged(self, classification: Classification) -> Draft:
+        """Return the draft with another classification."""
+        return Draft.of(self.row[: self.size], classification, self.text, self.lang)
 
 
 def facts(tweet: Tweet, arrived: int, cleaned: str, keywords: Sequence[Keyword]) -> bytes:
@@ -123,8 +124,8 @@ def _day(day: int) -> str:
     return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
 
 
-def verdict(prediction: Prediction, seconds: float) -> bytes:
-    """Return the second part, at most VERDICT_BYTES. `seconds` spent classifying the tweet."""
+def classification(prediction: Prediction, seconds: float) -> bytes:
+    """Return the second part, at most CLASSIFICATION_BYTES. `seconds` spent classifying the tweet."""
     return said(prediction) + said_by(seconds, prediction.version)
 
 

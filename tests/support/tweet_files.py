@@ -54,8 +54,8 @@ def lines(key: str, tweets: int, hour: datetime) -> list[bytes]:
         source = json.dumps({"tweet_id": f"{number}", "text": f"flood in {key} {number}"}).encode()
         (tweet,), _ = unpack(source)
         fact = rows.facts(tweet, int(hour.timestamp() * 1000) + number, tweet.text, [])
-        verdict = rows.verdict(Prediction("flood", 0.9, 0.8, (), "bundled-1"), 0.001)
-        found.append(fact + verdict + rows.link(key) % number)
+        classification = rows.classification(Prediction("flood", 0.9, 0.8, (), "bundled-1"), 0.001)
+        found.append(fact + classification + rows.link(key) % number)
     return found
 
 

@@ -15,7 +15,7 @@ import pytest
 from chalicelib import clients
 from chalicelib.classifier import backends, bundled, hosted
 from chalicelib.classifier.active import Active
-from chalicelib.classifier.backends import Verdicts
+from chalicelib.classifier.backends import Classified
 from tests.support.aws_in_memory import client_error
 
 KIND = "arn:aws:comprehend:us-east-1:123456789012:document-classifier-endpoint/kind"
@@ -58,17 +58,17 @@ def comprehend_that(answer: Answer) -> Iterator[Endpoint]:
 
 def classify(
     texts: list[str], active: Active = ACTIVE, seconds: float = 5.0, languages: list[str | None] | None = None
-) -> Verdicts:
-    own = backends.bundled_verdicts(texts)
+) -> Classified:
+    own = backends.bundled_classifications(texts)
     return backends.classify(texts, languages or [None] * len(texts), own, active, time.monotonic() + seconds)
 
 
-def versions(verdicts: Verdicts) -> list[str]:
-    return [verdict.prediction.version for verdict in verdicts.verdicts]
+def versions(classified: Classified) -> list[str]:
+    return [classification.prediction.version for classification in classified.classifications]
 
 
-def labels(verdicts: Verdicts) -> list[str]:
-    return [verdict.prediction.label for verdict in verdicts.verdicts]
+def labels(classified: Classified) -> list[str]:
+    return [classification.prediction.label for classification in classified.classifications]
 
 
 def by_first_letter(text: str, _: str) -> dict[str, float]:
@@ -92,19 +92,19 @@ def test_each_distinct_text_is_asked_once_and_answers_come_in_order() -> None:
 
 
 def test_relevance_and_keywords_stay_with_the_bundled_classifier() -> None:
-    (own,) = backends.bundled_verdicts(["flood in the valley"])
+    (own,) = backends.bundled_classifications(["flood in the valley"])
     with comprehend_that(lambda *_: {"storm": 0.7, "flood": 0.3}):
-        (verdict,) = classify(["flood in the valley"]).verdicts
-    assert (verdict.prediction.label, verdict.prediction.score) == ("storm", 0.7)
-    assert verdict.prediction.relevant == own.prediction.relevant
-    assert verdict.prediction.keywords == own.prediction.keywords
+        (classification,) = classify(["flood in the valley"]).classifications
+    assert (classification.prediction.label, classification.prediction.score) == ("storm", 0.7)
+    assert classification.prediction.relevant == own.prediction.relevant
+    assert classification.prediction.keywords == own.prediction.keywords
 
 
 def test_a_second_endpoint_tells_relevance() -> None:
     active = Active("c-1", "comprehend", KIND, 1, RELEVANCE)
     with comprehend_that(lambda _, arn: {"flood": 1.0} if arn == KIND else {"relevant": 0.11, "not_relevant": 0.89}):
-        (verdict,) = classify(["x"], active).verdicts
-    assert (verdict.prediction.label, verdict.prediction.relevant) == ("flood", 0.11)
+        (classification,) = classify(["x"], active).classifications
+    assert (classification.prediction.label, classification.prediction.relevant) == ("flood", 0.11)
 
 
 @pytest.mark.parametrize("units", [1, 3])

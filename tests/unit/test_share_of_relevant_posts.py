@@ -25,8 +25,8 @@ def test_the_log_odds_of_relevance_move_by_those_of_the_share() -> None:
 def test_the_version_says_which_share_a_row_was_labelled_with() -> None:
     assert {p.version for p in bundled.classify(TEXTS)} == {bundled.version()}
     assert {p.version for p in bundled.classify(TEXTS, 0.01)} == {f"{bundled.version()} (share 0.01)"}
-    (verdict,) = backends.bundled_verdicts(TEXTS[:1], 0.5)
-    assert verdict.prediction.version == f"{bundled.version()} (share 0.5)"
+    (classification,) = backends.bundled_classifications(TEXTS[:1], 0.5)
+    assert classification.prediction.version == f"{bundled.version()} (share 0.5)"
 
 
 def test_the_default_share_is_the_one_that_the_model_was_calibrated_for() -> None:

@@ -25,7 +25,7 @@ from chalicelib.columns import BYTES, COLUMNS, NAMES
 from chalicelib.transform import answer, files
 from chalicelib.transform.batch import LATEST, read
 from chalicelib.transform.handler import transform
-from chalicelib.transform.rows import MOST_VERSION_CHARACTERS, VERDICT_BYTES, Draft, file_lines, verdict
+from chalicelib.transform.rows import CLASSIFICATION_BYTES, MOST_VERSION_CHARACTERS, Draft, classification, file_lines
 from tests.support import EVENTS
 from tests.support.aws_in_memory import SOURCE, Aws, aws, client_error, event, results, rows
 
@@ -400,7 +400,7 @@ def test_the_classifier_is_asked_about_what_becomes_a_row_alone_and_in_three_qua
     assert asked == [(kept, kept, kept, 1030.0), (kept, kept, kept, 1045.0)]
 
 
-def test_where_another_classifier_is_active_rows_have_its_verdicts() -> None:
+def test_where_another_classifier_is_active_rows_have_its_classifications() -> None:
     endpoint = mock.Mock()
     endpoint.classify_document.return_value = {"Classes": [{"Name": "storm", "Score": 0.75}]}
     sent = event(b'{"text":"flood in Rome"}\n{"text":"fire in Rome"}', b'{"text":"flood in Rome"}')
@@ -430,12 +430,12 @@ def test_a_cleaned_text_that_is_longer_than_its_column_is_cut_and_marked() -> No
     assert all(len(row["cleaning_text"].encode()) <= size < 65_536 for row in found)
 
 
-def test_a_verdict_keeps_to_its_bytes_whatever_the_classifier_is_called() -> None:
-    """How many rows fit an answer is decided before the verdicts are known, so they may not be longer than said."""
+def test_a_classification_keeps_to_its_bytes_whatever_the_classifier_is_called() -> None:
+    """How many rows fit an answer is decided before they are classified, so no classification may be longer."""
     longest = max(taxonomy.CODES, key=len)
     told = "x" * BYTES["information_type"], 1.0
-    said = verdict(Prediction(longest, 1.0, 0.0, (), "v" * 500, told), 9999.0)
-    assert len(said) <= VERDICT_BYTES
+    said = classification(Prediction(longest, 1.0, 0.0, (), "v" * 500, told), 9999.0)
+    assert len(said) <= CLASSIFICATION_BYTES
     assert json.loads(b"{" + said[1:] + b"}")["classifier_version"] == "v" * MOST_VERSION_CHARACTERS
 
 

@@ -9,10 +9,10 @@ import pytest
 from chalicelib.transform import answer
 from chalicelib.transform.batch import Record
 from chalicelib.transform.plan import MOST_RECORD_BYTES, Share, fitting, leftovers, shares
-from chalicelib.transform.rows import LINK_BYTES, VERDICT_BYTES, Draft
+from chalicelib.transform.rows import CLASSIFICATION_BYTES, LINK_BYTES, Draft
 from chalicelib.transform.unpack import Refusal, Tweet
 
-OTHER_PARTS = VERDICT_BYTES + LINK_BYTES
+OTHER_PARTS = CLASSIFICATION_BYTES + LINK_BYTES
 
 
 def tweet(raw: bytes) -> Tweet:
