@@ -1,4 +1,4 @@
-"""boto3 clients, made on first use: a cold start pays only for the services it talks to."""
+"""Create boto3 clients on first use: a cold start pays only for the services that it calls."""
 
 from __future__ import annotations
 

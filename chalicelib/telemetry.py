@@ -1,4 +1,4 @@
-"""Structured logs and EMF metrics. Never log a tweet's text above debug."""
+"""Write structured logs and EMF metrics. Never log a tweet's text above debug."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `chalice deploy` doesn't do: the data plane, the policies, checks before and after, and taking it all down."""
+"""Deploy what `chalice deploy` doesn't: data plane, policies, checks before and after, and removal."""

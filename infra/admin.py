@@ -1,4 +1,4 @@
-"""A client of the admin API: calls signed with the operator's own AWS credentials."""
+"""Call the admin API, signed with the operator's own AWS credentials."""
 
 from __future__ import annotations
 

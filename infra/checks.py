@@ -1,4 +1,4 @@
-"""What is looked at before a deployment, so that it doesn't stop halfway: `python -m infra check`. Changes nothing."""
+"""Check before a deployment whether it can succeed: `python -m infra check`. Changes nothing."""
 
 from __future__ import annotations
 
@@ -81,8 +81,9 @@ def parameters(of: Stage) -> Finding:
 
 
 def retention(of: Stage) -> Finding:
-    """Check that rows go before their files: a row whose file has gone counts as orphaned. A row goes by its file's
-    hour, and hours go by days.
+    """Check that rows are removed before their files: a row whose file is gone counts as orphaned.
+
+    Rows are removed by the hour of their file, and hours by days.
     """
     rows, files = (int(of.parameters.get(name) or default(name)) for name in ("RowDays", "TweetDays"))
     what = f"rows are kept for {rows} days, tweet files for {files}"

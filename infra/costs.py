@@ -1,4 +1,4 @@
-"""An estimate of what a day costs, beside the proof of concept's design, with the arithmetic: `python -m infra costs`.
+"""Estimate the costs of a day, and those of the proof of concept's design: `python -m infra costs`.
 
 How often the warehouse wakes is simulated (infra/day.py). Prices are AWS's public list prices of us-east-1, without
 free tiers. Sizes and times are in ASSUMED, to be changed where others are measured.

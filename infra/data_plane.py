@@ -1,4 +1,4 @@
-"""The stack of `data-plane.yaml`: planned as a change set, then executed; nothing to change changes nothing."""
+"""Plan the stack of `data-plane.yaml` as a change set, and execute it if it has changes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stack(of: Stage) -> Any | None:
 
 
 def apply(of: Stage, console: Console) -> bool:
-    """Make the stack what the template says; whether anything had to change. Raises InfraError."""
+    """Make the stack equal the template; return whether anything had to change. Raises InfraError."""
     cloudformation = client()
     found = stack(of)
     if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed; CloudFormation can only delete it
@@ -224,7 +224,7 @@ def delete(of: Stage, console: Console) -> None:
 
 
 def protect(of: Stage, protected: bool) -> None:
-    """Switch the stack's termination protection: a protected stack can't be deleted, by nobody."""
+    """Switch the stack's termination protection: nobody can delete a protected stack."""
     client().update_termination_protection(StackName=of.stack, EnableTerminationProtection=protected)
 
 

@@ -1,4 +1,4 @@
-"""A simulated day of a stage, with a clock of its own: the loader's decisions are the real ones (reconcile/gate.py).
+"""Simulate a day of a stage, with the loader's own decisions (reconcile/gate.py) and a simulated clock.
 
 What stands around them is a model: the transform writes a tweet file when its buffer is full or a minute old, S3 lists
 what was written, Firehose delivers every `BufferSeconds`, and the warehouse takes the time that `Assumed` says.

@@ -1,4 +1,4 @@
-"""`make deploy`: checks, data plane, functions, warehouse, smoke test. Each step compares and changes what differs."""
+"""Run `make deploy`: checks, data plane, functions, warehouse, smoke test. Each step changes only what differs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make destroy`: shows what goes, asks, and takes it down in reverse order. Data goes only if asked for by name."""
+"""Run `make destroy`: list what is deleted, ask, and delete it in reverse order. Data stays, unless asked for."""
 
 from __future__ import annotations
 

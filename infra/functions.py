@@ -1,4 +1,4 @@
-"""The functions, the schedule and the admin API: Chalice's part."""
+"""Deploy functions, schedules and the admin API with Chalice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.stages import APP, FUNCTIONS, InfraError, Stage, chalice_config
 
 
 def apply(of: Stage, bucket: str, bundle: Path) -> bool:
-    """`chalice deploy`, unless just this was deployed already; whether it was needed. Raises InfraError."""
+    """Run `chalice deploy`, unless exactly this is deployed; return whether it ran. Raises InfraError."""
     known, wanted = state.read(bucket), fingerprint(of, bundle)
     if known.get("functions") == wanted and all(exists(of.function_name(function)) for function in FUNCTIONS):
         return False

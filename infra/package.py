@@ -1,4 +1,4 @@
-"""`make package`: builds the bundle with Chalice, and refuses one that couldn't run alone in Lambda."""
+"""Run `make package`: build the bundle with Chalice, and refuse one that couldn't run alone in Lambda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies to copy for people: who deploys a stage without being administrator, who sends tweets, who asks questions.
+"""Print policies for people: to deploy a stage without being administrator, to send tweets, to query.
 
 `python -m infra policies --stage dev --copy deployer` prints one. `tests/integration/test_people.py` compares the
 deployer's with the calls that a deployment and a destruction make, and the producer's with those of producer.py.

@@ -1,4 +1,4 @@
-"""One least-privilege policy a function, as data with its reasons, in `.chalice/policy-<stage>-<function>.json`.
+"""Write a least-privilege policy for each function, `.chalice/policy-<stage>-<function>.json`, from data with reasons.
 
 JSON has no comments, so this is where they are: `why` stands beside every grant whose resource is wider than one name.
 `python -m infra policies` writes the files again. `tests/integration/test_policies.py` compares them with the

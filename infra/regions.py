@@ -1,4 +1,4 @@
-"""Facts that differ between AWS Regions, each with its source."""
+"""Look up facts that differ between AWS Regions, each with its source."""
 
 from __future__ import annotations
 

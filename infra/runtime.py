@@ -1,4 +1,4 @@
-"""What the functions run on, whichever Python deploys: the newest that Chalice knows and every wheel is there for.
+"""Define the functions' runtime, whichever Python deploys: the newest that Chalice and every wheel support.
 
 Chalice names the runtime after the interpreter that it runs in, and packs that one's wheels. So it is told the runtime
 (chalice_cli.py), and finds the wheels unpacked (`unpack`).

@@ -1,4 +1,4 @@
-"""Ten tweets through the deployed flow, to rows in the warehouse."""
+"""Send ten tweets through the deployed flow, and wait for their rows in the warehouse."""
 
 from __future__ import annotations
 

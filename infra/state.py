@@ -1,4 +1,4 @@
-"""What a deployment leaves in the bucket for the next one, whoever runs it: `deployed/state.json`.
+"""Keep a record of the last deployment in the bucket, `deployed/state.json`.
 
 `functions` and `warehouse` are fingerprints of what was deployed, so that the next run knows whether there is anything
 to do; `chalice` is what Chalice keeps in `.chalice/deployed/`, without which it would make a second API.

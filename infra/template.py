@@ -1,4 +1,4 @@
-"""The data plane's template as plain data, and what it comes to for given parameters."""
+"""Read the data plane's template as plain data, and evaluate it for given parameters."""
 
 from __future__ import annotations
 

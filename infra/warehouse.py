@@ -1,4 +1,4 @@
-"""The warehouse, ready for use: database users with just the rights they need, and the migrations applied.
+"""Prepare the warehouse: create database users with only the rights that they need, and apply migrations.
 
 Redshift knows a Lambda by its role, as the user `IAMR:<role>` that has no right but what PUBLIC has. Here the
 administrator makes these users and Firehose's, the admin API applies the migrations, and the administrator grants.

@@ -1,4 +1,4 @@
-"""What a view takes and gives. Views raise Chalice's own errors (BadRequestError, NotFoundError, ...)."""
+"""Define the requests and answers of views. Views raise Chalice's own errors (BadRequestError, NotFoundError, ...)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib import jobs
 
 @dataclass(frozen=True)
 class Request:
-    """One call: who calls (an ARN), what they sent, what they accept.
+    """One call: the caller's ARN, the body, the accepted content types.
 
     `base`: where the API begins on its host, "/api" behind API Gateway's stage of that name, empty on `make local`.
     """

@@ -1,4 +1,4 @@
-"""The classifier backends behind one interface: texts in, classifications out, in order. They never fail."""
+"""Classify texts with the active backend: texts in, classifications out, in order. Never fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The classifier that comes with the app: kind and relevance from one pass over a text, in pure Python.
+"""Classify texts with the bundled model: kind and relevance from one pass over a text, in pure Python.
 
 Relevance is a linear model whose weights depend on the token alone: those of the word, of its parts and of the words it
 keeps company with are summed beforehand into one number a token. A token never seen gets its number from its parts.

@@ -1,4 +1,4 @@
-"""What a relevant post tells, by the types of CrisisLexT26.
+"""Classify what a relevant post tells, by the information types of CrisisLexT26.
 
 The types: Olteanu et al. 2015, https://doi.org/10.1145/2675133.2675242. A linear model: each distinct word of a text
 adds one weight to each type. A word that training did not keep counts as the longest beginning that it did keep. The

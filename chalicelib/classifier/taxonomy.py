@@ -1,4 +1,4 @@
-"""The kinds of disaster: one table that the classifier, the warehouse's `disaster.disaster_kind` and the docs share.
+"""List the kinds of disaster for the classifier, the warehouse's `disaster.disaster_kind` and the docs.
 
 Groups and subgroups are EM-DAT's (https://doc.emdat.be/docs/data-structure-and-content/disaster-classification-system/);
 EM-DAT leaves violence out, so `attack` and `conflict` are `Societal`, as in the UN's hazard definitions

@@ -1,4 +1,4 @@
-"""Labelled tweets in S3, in the form Comprehend trains on: UTF-8, no header, a line a document, `label,text`.
+"""Read and check labelled tweets in S3, in Comprehend's form: UTF-8, no header, a line a document, `label,text`.
 
 They are checked before anything costs money: Comprehend itself says what is wrong with a file when its training has
 failed, and not where. Limits: https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html and

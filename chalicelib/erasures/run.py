@@ -1,15 +1,15 @@
-"""One pass of erasing, end to end. It compares what is stored with the list of what has to be erased, and makes the
-second true of the first: it may run at any time, twice, or after a crash in the middle, and ends the same.
+"""Run one pass of erasing, from requests to proofs.
 
-The order is what makes that so. First an ID is on the list. Then objects are rewritten, and the rows that led to them
-last: as long as one of them is left to do, the next pass finds its row. A request is done when nothing that it names
-was found any more.
+A pass removes from objects and rows what is on the list of erased digests. It may run at any time, twice, or after a
+crash in the middle, with the same result. For this it keeps an order: an ID is first added to the list, then objects
+are rewritten, and their rows are erased last. Until all objects are rewritten, the next pass still finds the row. A
+request is done when a pass finds nothing that it names.
 
 A pass looks at
-* the objects that Firehose and the transform have written since the last pass: what they hold that is on the list;
-* where there are requests: all of `rejected/` and `delivery/processing-failed/`, for no row leads there;
-* rows that the requests name, and rows loaded since the last pass that are on the list; of these the tweet files, and
-  what `source/` and `delivery/` have of the hours in which they arrived.
+* the objects that Firehose and the transform have written since the last pass;
+* if there are requests: all of `rejected/` and `delivery/processing-failed/`, because no row names these objects;
+* rows that the requests name, and listed rows that were loaded since the last pass; their tweet files, and the objects
+  in `source/` and `delivery/` of the hours in which they arrived.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The report's charts: SVG as text, in the page's colours. Numbers and texts go in, nothing is fetched or run.
+"""Draw the report's charts as SVG text, in the page's colours. Nothing is fetched or run.
 
 All are WIDTH units wide, about as many pixels as a phone has, so that their letters can be read there too.
 """

@@ -1,4 +1,4 @@
-"""The evaluation report as a page: classifiers side by side."""
+"""Render the page of an evaluation, which compares classifiers."""
 
 from __future__ import annotations
 

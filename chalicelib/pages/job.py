@@ -1,4 +1,4 @@
-"""A job without a report as a page for people: it is still running, or it failed."""
+"""Render the page of a job without a report: it is still running, or it failed."""
 
 from __future__ import annotations
 

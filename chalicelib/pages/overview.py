@@ -1,4 +1,4 @@
-"""The overview as a page: situations, a map, kinds and what is told, and the posts that show it."""
+"""Render the page of the overview: situations, a map, kinds, information types, and posts."""
 
 from __future__ import annotations
 

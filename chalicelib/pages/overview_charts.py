@@ -1,4 +1,4 @@
-"""The overview's charts: kinds now against before, and a situation's posts hour by hour, as SVG."""
+"""Draw the overview's charts as SVG: kinds now and before, and a situation's posts hour by hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a reconciliation as a page: what happened in words, its files and charts."""
+"""Render the page of a reconciliation report: a summary in words, files and charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map: dots on the outlines of all countries, an equirectangular projection, as SVG."""
+"""Draw the map as SVG: dots on the outlines of all countries, in an equirectangular projection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a text speaks of: `find` names the place; it and the gazetteer are loaded when first asked for.
+"""Find the place that a text speaks of. `find` and the gazetteer are loaded at their first use.
 
 `find` reads the tweet, `mentions` the names in its text, `context` and `hashtags` decide what a name means,
 `coordinates` settles it for a tweet written at a point, and `gazetteer` holds the names. `place_prep` makes the

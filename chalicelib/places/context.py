@@ -1,4 +1,4 @@
-"""What the words around a name say: whether it means a place.
+"""Decide from the words around a name whether it means a place.
 
 "in Nice", "Nice, France" and "a Nice quake" mean one; "nice", "Have a Nice day" and "Mr Nice" mean none.
 """

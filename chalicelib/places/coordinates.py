@@ -1,4 +1,4 @@
-"""The place of a tweet that says its coordinates: the point itself, with the name of the nearest city."""
+"""Find the place of a tweet with coordinates: the point itself, with the name of the nearest city."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place that a tweet speaks of: the smallest that its text names, in the country that it names most."""
+"""Choose the place of a tweet: the smallest that its text names, in the country that it names most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gazetteer as a file: names and the places that have them, in tables of numbers that are read as they lie.
+"""Read and write the gazetteer's file: names and their places, in tables of numbers that need no parsing.
 
 A name's number holds, from its lowest bits: how many words the longest name has that begins with this word (4 bits),
 the kind of the name (4), how many places have it (4), and where in `candidates` they begin.

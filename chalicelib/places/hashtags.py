@@ -1,4 +1,4 @@
-"""The places that a hashtag names: #Nepal, #NewYork, #nepalquake, #PrayForParis, #abflood."""
+"""Find the places that a hashtag names: #Nepal, #NewYork, #nepalquake, #PrayForParis, #abflood."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The names of the gazetteer that a text has, hashtags among them.
+"""Find the gazetteer's names in a text and its hashtags.
 
-Most texts have none of the words that names begin or are anchored with: they are let go after two look-ups in a set.
-All takes time in proportion to the text: a name has at most 15 words, and only the first MOST_WORDS words are read.
+Most texts have none of the words that names begin or are anchored with: two look-ups in a set find that out.
+Time is in proportion to the text: a name has at most 15 words, and only the first MOST_WORDS words are read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The comparison, in the warehouse: names of files against rows and lines by file. Only differences stay.
+"""Compare the files' names with rows and lines by file, in the warehouse. Only differences stay.
 
 Equal counts can hide a lost line and a doubled one; so a file is `loaded` only if it has as many rows as its name says,
 as many distinct lines, and these are 1 to that number.

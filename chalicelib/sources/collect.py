@@ -1,8 +1,8 @@
-"""The function `collect`: reads Bluesky from where the last run stopped up to the moment at which this one began.
+"""Run the function `collect`: read Bluesky from where the last run stopped up to the moment at which this one began.
 
-Once a minute, so a post waits for a minute and a little at most, and the function runs for seconds of it. The cursor
-moves only after the stream has accepted the posts and the deletions are written down: who is killed at any step
-leaves nothing out, and what is read twice has the same `tweet_key`.
+It runs once a minute, for some seconds, so a post waits for little more than a minute. The cursor moves only after the
+stream has accepted the posts and the deletions are stored. So a run that is killed at any step loses nothing, and a
+post that is read twice has the same `tweet_key`.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""What else a tweet tells, as the part of its row that follows `rows.facts`: where it is about, and its text's key.
+"""Write the part of a row that follows `rows.facts`: the place and the text key.
 
-Each of these says one thing, and knows nothing of rows:
+Each of these functions decides one thing, independent of rows:
 
 * `chalicelib.places.find(text, location) -> Place | None`: the place that the tweet speaks of;
 * `chalicelib.places.settled(place, latitude, longitude) -> Place | None`: the same, of a tweet written at a point;
-* `chalicelib.transform.text_key.text_key(cleaned) -> str | None`: which texts say the same;
+* `chalicelib.transform.text_key.text_key(cleaned) -> str | None`: the key that near-repeats share;
 * `chalicelib.classifier.Prediction.information: tuple[str, float] | None`: what a relevant text tells, and how probable
   that is. It is the classifier's, so `bundled` tells it and `rows.said` writes it.
 
-Nothing of it depends on which classifier is active. What can't be told isn't written: COPY leaves its columns null.
+This part does not depend on the active classifier. Unknown values aren't written: COPY leaves their columns null.
 """
 
 from __future__ import annotations

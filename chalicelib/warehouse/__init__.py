@@ -1,1 +1,1 @@
-"""The warehouse: Amazon Redshift, reached through its Data API alone, so no function needs a driver or a VPC."""
+"""Use the warehouse, Amazon Redshift, through its Data API only: no function needs a driver or a VPC."""

@@ -1,4 +1,4 @@
-"""COPY takes no parameters, so its text is built here, from values that could be nothing else.
+"""Build COPY statements. COPY takes no parameters, so the form of each value is checked.
 
 Loading that doesn't hurt Redshift, and where each rule is kept:
 

@@ -1,5 +1,6 @@
-"""SQL through the Redshift Data API: submit, wait, read. A statement is text that we wrote; values go as parameters.
+"""Run SQL through the Redshift Data API: submit, wait, read.
 
+A statement is text that we wrote; values are passed as parameters.
 Limits: docs.aws.amazon.com/redshift/latest/mgmt/data-api.html#data-api-calling-considerations
 """
 

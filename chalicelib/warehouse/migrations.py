@@ -1,4 +1,4 @@
-"""Numbered SQL files, each applied once: `sql/migrations/NNNN_name.sql`, in order, a transaction each.
+"""Apply the migrations, `sql/migrations/NNNN_name.sql`, in order, each once and in a transaction.
 
 A transaction ends by recording its migration in `disaster.migration`, so it can't be recorded without having been
 applied, nor the reverse. A migration is never changed once it has been applied anywhere: the next one changes things.

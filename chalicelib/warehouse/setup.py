@@ -1,4 +1,4 @@
-"""The job behind `POST /warehouse/setup`: applies the migrations that are pending."""
+"""Run the job of `POST /warehouse/setup`: apply the pending migrations."""
 
 from __future__ import annotations
 

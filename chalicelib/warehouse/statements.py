@@ -1,4 +1,4 @@
-"""Read the app's own SQL, which lies in `sql/`. Its values are parameters, `:value`; none is ever pasted into it. Only
+"""Read the app's own SQL from `sql/`. Its values are parameters, `:value`; none is ever pasted into it. Only
 COPY, which takes no parameters, is built in Python (copy.py).
 """
 

@@ -1,4 +1,4 @@
-"""What is in the warehouse, in two round trips."""
+"""Read the warehouse's migrations and counts of rows, in two round trips."""
 
 from __future__ import annotations
 

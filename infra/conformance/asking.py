@@ -1,4 +1,4 @@
-"""What a check works with: where it asks, how it asks, and how it says that the answer is not AWS's."""
+"""Give checks a place to ask, functions to ask with, and an error for an answer that is not AWS's."""
 
 from __future__ import annotations
 

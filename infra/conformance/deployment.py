@@ -1,4 +1,4 @@
-"""What `make deploy` would send to CloudFormation, by CloudFormation's rules: nothing is made."""
+"""Check by CloudFormation's rules what `make deploy` would send to it. Nothing is created."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole flow: tweets in, rows out, each where it says it is, and what is refused where it should be."""
+"""Check the whole flow: tweets become rows with the right link, and refusals are where they should be."""
 
 from __future__ import annotations
 

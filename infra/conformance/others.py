@@ -1,4 +1,4 @@
-"""S3, Lambda, Comprehend and CloudFormation: what they refuse, and how."""
+"""Check what S3, Lambda, Comprehend and CloudFormation refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redshift and its Data API: what SQL, transactions, rights and requests may be."""
+"""Check SQL, transactions, rights and requests of Redshift and its Data API."""
 
 from __future__ import annotations
 

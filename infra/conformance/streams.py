@@ -1,4 +1,4 @@
-"""Firehose and Kinesis: what their settings and puts may be."""
+"""Check the settings and puts of Firehose and Kinesis."""
 
 from __future__ import annotations
 
