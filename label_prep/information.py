@@ -29,8 +29,10 @@ BEGINNING = 4  # characters that words share which are alike
 BEGINNING_SHARE = 0.7  # of a beginning beside a group of cues
 OWN_SHARE = 0.25  # of a word beside the same, times its idf
 SHARPNESS = 0.5  # C of the logistic regression
-SAME = 2
-"""Steps of 127 by which a word's weights may differ from its beginning's for the word to be left out of the file."""
+STEPS = 85
+"""Of the greatest weight: fewer than a byte holds, so that SAME can be 1 and the file as small."""
+SAME = 1
+"""Steps by which a word's weights may differ from its beginning's for the word to be left out of the file."""
 
 
 @lru_cache
@@ -139,7 +141,7 @@ def pack(features: Features, weights: np.ndarray, bias: np.ndarray) -> tuple[dic
     begins |= {f"{begin}*" for begin in features.beginnings}
     wholes = {word for words in cues() for word in words if not word.endswith("*")} | features.words.keys() - begins
     rows = {word: sum(weights[:, column] * value for column, value in features.of(word)) for word in begins | wholes}
-    step = max(np.abs(row).max() for row in rows.values()) / 127
+    step = max(np.abs(row).max() for row in rows.values()) / STEPS
     whole_steps = {word: np.round(row / step).astype(int) for word, row in rows.items() if np.ndim(row)}
     kept: dict[str, np.ndarray] = {}
     for word in sorted(whole_steps, key=lambda word: (len(word), word)):

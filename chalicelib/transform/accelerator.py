@@ -126,8 +126,8 @@ class Accelerator:
 
     def close(self) -> None:
         """End the process."""
+        self._process.kill()  # before the line is closed: the program ends by itself once it is
         self._line.close()
-        self._process.kill()
         self._process.wait()
         self._memory.close()
 
