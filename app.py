@@ -1,4 +1,7 @@
-"""What AWS calls. Wiring only: each entry point imports its own code when called, and pays for no other's start."""
+"""Define the functions that AWS calls.
+
+Wiring only: each function imports its own code when it is called, so it does not pay for the start of others.
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Replays tweets from a file into a Firehose stream or a Kinesis data stream.
+"""Replay tweets from a file into a Firehose stream or a Kinesis data stream.
 
     python producer.py tweets.csv --stream disaster-tweets-dev --rate 50
 

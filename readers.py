@@ -1,4 +1,4 @@
-"""Reads tweets from the files that people have, each as one line of JSON.
+"""Read tweets from the files that people have, each as one line of JSON.
 
 CSV with commas, semicolons, tabs or bars; Excel's xlsx; JSON Lines; X API v2 payloads; any of these gzipped; a folder
 of them. Text may be UTF-8, UTF-16, UTF-32, cp1252 or latin-9. What can't be read raises InputError: one line that says

@@ -1,4 +1,4 @@
-"""The model card: data, recipe, scores with intervals, and what the classifier is bad at."""
+"""Write the model card: data, recipe, scores with intervals, and known weaknesses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tidy frame out of the collections, and a report of what was mended, dropped and why."""
+"""Clean the collections into one frame, and report what was mended or dropped, with the reason."""
 
 from __future__ import annotations
 

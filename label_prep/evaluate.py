@@ -1,4 +1,4 @@
-"""How good the classifier is, on near-duplicates and whole events that it was not trained on."""
+"""Evaluate the classifier on groups of near-duplicates and whole events that it was not trained on."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Texts as numbers for training. Each feature depends on one token alone, or on the lexicon's evidence: so that the
-trained weights can be summed into one number a token beforehand, which is all that `bundled` looks up.
+"""Turn texts into numbers for training.
+
+Each feature depends on one token, or on the lexicon's evidence. So the trained weights can be summed beforehand into one
+number a token, which `bundled` looks up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores the bundled classifier on any CSV with text and labels."""
+"""Score the bundled classifier on any CSV with text and labels."""
 
 from __future__ import annotations
 

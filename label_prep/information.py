@@ -1,4 +1,4 @@
-"""Trains what tells the information type of relevant posts, from the crises of CrisisLexT26."""
+"""Train the model for information types of relevant posts on the crises of CrisisLexT26."""
 
 from __future__ import annotations
 

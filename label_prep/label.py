@@ -1,4 +1,4 @@
-"""Labels: relevance from people's votes, the kind from gold labels where there are some, else from the lexicon."""
+"""Assign labels: relevance from people's votes, the kind from gold labels if there are any, else from the lexicon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guesses a text's language, for the tables that show one line a language."""
+"""Guess a text's language, for the tables with a line for each language."""
 
 from __future__ import annotations
 

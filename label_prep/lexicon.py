@@ -1,4 +1,4 @@
-"""Reads `lexicon.toml`: the words that tell the kind of disaster, written down by people."""
+"""Read `lexicon.toml`, the terms for each kind of disaster, written by people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: texts that share most of their words, found without comparing each with each."""
+"""Find near-duplicates, texts that share most of their words, without comparing all pairs."""
 
 from __future__ import annotations
 

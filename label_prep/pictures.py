@@ -1,4 +1,4 @@
-"""Draws what was measured: confusion matrix, precision and recall, reliability."""
+"""Draw the results: confusion matrix, precision and recall, reliability."""
 
 from __future__ import annotations
 

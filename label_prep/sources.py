@@ -1,4 +1,4 @@
-"""Reads the public collections as they are published, in pieces that fit in memory."""
+"""Read the public collections as they are published, in pieces that fit in memory."""
 
 from __future__ import annotations
 

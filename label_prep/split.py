@@ -1,4 +1,4 @@
-"""Train, validation and test: near-duplicates and whole events on one side only."""
+"""Split into train, validation and test, with near-duplicates and whole events in one part only."""
 
 from __future__ import annotations
 

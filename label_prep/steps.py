@@ -1,4 +1,4 @@
-"""The steps of the command line: what each reads, writes and says."""
+"""Run the steps of the command line."""
 
 from __future__ import annotations
 

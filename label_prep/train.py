@@ -1,4 +1,4 @@
-"""Trains the bundled classifier and writes its model file. The same rows and seed give the same file."""
+"""Train the bundled classifier and write its model file. The same rows and seed give the same file."""
 
 from __future__ import annotations
 

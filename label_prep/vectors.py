@@ -1,4 +1,4 @@
-"""Vectors of the most frequent English words, a byte a number, for training.
+"""Read vectors of the most frequent English words, a byte a number, for training.
 
 They give a meaning to words that our tweets hold rarely or never. They are GloVe's, learned from billions of words
 (Pennington, Socher & Manning 2014, https://aclanthology.org/D14-1162). `vectors.npz` was made by

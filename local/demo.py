@@ -1,4 +1,4 @@
-"""`make demo`: the whole flow once, from tweets to a reconciled warehouse, and what became of every tweet."""
+"""Run `make demo`: the whole flow once, from tweets to a reconciled warehouse, with a report of every tweet."""
 
 from __future__ import annotations
 

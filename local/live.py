@@ -1,4 +1,4 @@
-"""`make live`: posts as they are written, of Bluesky or of a made-up network, and what they become, by kind."""
+"""Run `make live`: show posts of Bluesky or of a made-up network as they are written, by kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data plane of stage `local`, as infra/data-plane.yaml is on AWS: made with plain boto3, and may be made again."""
+"""Create the data plane of stage `local` with boto3, as infra/data-plane.yaml does on AWS. Can be repeated."""
 
 from __future__ import annotations
 

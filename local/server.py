@@ -1,4 +1,4 @@
-"""All of it together: `LocalAws` starts the services on one home folder, and stops them."""
+"""Start and stop all local services on one home folder, with `LocalAws`."""
 
 from __future__ import annotations
 

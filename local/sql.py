@@ -1,4 +1,4 @@
-"""`python -m local sql`: run one statement in the local warehouse and print what it finds."""
+"""Run `python -m local sql`: execute one statement in the local warehouse and print its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands have in common in a terminal: a spinner, and advice in the words of what was typed."""
+"""Share the terminal functions of the commands: a spinner, and advice that repeats the typed command."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The AWS services that the app uses, live on one machine. Nothing in here imports anything of the app."""
+"""Emulate the AWS services that the app uses, on one machine. Nothing in here imports anything of the app."""

@@ -1,4 +1,4 @@
-"""What the account's lists show: functions, log groups, alarms, the schedule's rule, and the topic's messages.
+"""Create what the account lists: functions, log groups, alarms, the schedule's rule, and the topic's messages.
 
 `aws lambda list-functions`, `aws logs tail`, `aws cloudwatch describe-alarms`, `aws events list-rules` and `aws sqs
 receive-message` find what they would find on AWS. All of it is put into moto's state directly, for a request each would

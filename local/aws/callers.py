@@ -1,4 +1,4 @@
-"""Who calls: a function signs its requests as its role, as on AWS; everybody else with the environment's key.
+"""Sign requests: a function as its role, as on AWS; everybody else with the environment's key.
 
 All of them are one process here with one environment, so the key is chosen when a request is signed.
 """

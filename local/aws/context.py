@@ -1,4 +1,4 @@
-"""What Lambda gives a function besides its event, and what AWS calls a function and its logs."""
+"""Build a function's Lambda context, and the names of functions and their logs on AWS."""
 
 from __future__ import annotations
 

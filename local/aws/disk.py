@@ -1,4 +1,4 @@
-"""Know a full disk, and say so: once a minute, in one line, to whoever started the server."""
+"""Report a full disk: once a minute, in one line, to the terminal of the server."""
 
 from __future__ import annotations
 

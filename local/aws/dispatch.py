@@ -1,4 +1,4 @@
-"""Requests to the services: moto's dispatcher, and one clear error for what there is none of here."""
+"""Dispatch requests to the services with moto's dispatcher, with a clear error for operations that don't exist here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fault switch: what may go wrong on AWS goes wrong here, as often as one says and the same way for the same seed.
+"""Inject faults of AWS at the given rates, reproducibly by a seed.
 
     LOCAL_FAULTS='{"seed": 7, "rates": {"copy_fails": 0.2, "statement_lost": 0.05}}' make local
 

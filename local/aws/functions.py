@@ -1,4 +1,4 @@
-"""AWS Lambda: the functions of the app, run in this process or beside it. Lambda's other operations are moto's."""
+"""Emulate AWS Lambda: run the app's functions in this process or beside it. Lambda's other operations are moto's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinesis data streams: moto's, kept in `<home>/kinesis.sqlite` before a put is answered, and back from there at start.
+"""Keep moto's Kinesis data streams in `<home>/kinesis.sqlite`: stored before a put is answered, restored at start.
 
 Records older than the stream's retention go. Not kept: consumers, policies, mappings to Lambda functions.
 """

@@ -1,4 +1,4 @@
-"""What a function prints and logs goes to `<home>/logs/<function>.log`, as on AWS it goes to its log group.
+"""Write a function's output and logs to `<home>/logs/<function>.log`, as AWS writes them to its log group.
 
 What the services have to say (a COPY that failed, ...) goes to `services.log` there.
 """

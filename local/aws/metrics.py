@@ -1,4 +1,4 @@
-"""Metrics of CloudWatch from what functions log in its embedded metric format, as CloudWatch Logs extracts them.
+"""Extract CloudWatch metrics from logs in the embedded metric format, as CloudWatch Logs does.
 
 docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """

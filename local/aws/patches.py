@@ -1,4 +1,4 @@
-"""What is changed in moto itself, each with its reason. What replaces a whole service stands in that service's module.
+"""Patch moto, each patch with its reason. What replaces a whole service stands in that service's module.
 
 tests/local/test_local_patches.py fails when a new moto no longer has what is changed here, or no longer needs it.
 """

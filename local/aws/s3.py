@@ -1,4 +1,4 @@
-"""Amazon S3: moto's, with every object also in `<home>/s3.sqlite` before its PUT is answered, and back at start.
+"""Keep the objects of moto's S3 in `<home>/s3.sqlite`: stored before a PUT is answered, restored at start.
 
 Kept are an object's bytes, metadata, times, ETag and checksums. Not kept: old versions, tags, access lists, unfinished
 multipart uploads.

@@ -1,4 +1,4 @@
-"""EventBridge's schedules: what the app declares with `@app.schedule` is invoked at that rate."""
+"""Emulate EventBridge's schedules: invoke functions at the rate of their `@app.schedule`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Systems Manager parameters: moto's, kept in `<home>/ssm.json` (the current version of each)."""
+"""Keep moto's Systems Manager parameters in `<home>/ssm.json` (the current version of each)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function in a process of its own, so that it and the services don't wait for one interpreter's lock.
+"""Run a function in a process of its own, so that it and the services don't share an interpreter's lock.
 
 The process is started once and asked again and again over a socket, each time with a frame for the context and one for
 the event; it answers with a frame for what came of it, one for the answer and one for what was logged meanwhile. It

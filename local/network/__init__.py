@@ -1,1 +1,1 @@
-"""A network of posts that is made up: who writes what when, and the servers that tell of it as the real ones do."""
+"""Simulate a network of posts, and serve it with the protocols of real networks."""

@@ -1,4 +1,4 @@
-"""A network whose every event follows from its number: any cursor can be read again, and nothing has to be kept.
+"""Generate the network's events from their numbers: any cursor can be read again, and nothing is stored.
 
 One event every so many microseconds since 2026. Most are posts about everyday life; crises break out, and then a part
 of the posts is about them. A post may be deleted within the hour, and an account with all its posts.

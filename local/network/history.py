@@ -1,4 +1,4 @@
-"""Hours that lie behind: what the made-up network wrote in them, and other tweets as if written in them."""
+"""Write the made-up network's past hours, and other tweets with times in them."""
 
 from __future__ import annotations
 

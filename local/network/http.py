@@ -1,4 +1,4 @@
-"""X's filtered stream and Mastodon's streaming API over a network, and what such servers do when they have trouble.
+"""Serve a network as X's filtered stream and Mastodon's streaming API, with the faults of such servers.
 
 docs.x.com/x-api/posts/filtered-stream; docs.joinmastodon.org/methods/streaming.
 """

@@ -1,4 +1,4 @@
-"""A Jetstream server over a network: `/subscribe` and `…jetstream.subscribeEvents`, as the real one answers.
+"""Serve a network as Jetstream: `/subscribe` and `…jetstream.subscribeEvents`.
 
 docs/README.md, sections 5.1 and 5.2, and internal/subscribe of github.com/bluesky-social/jetstream.
 """

@@ -1,4 +1,4 @@
-"""A network that was recorded: lines as `/subscribe` sent them, told again from a moment on, in a loop."""
+"""Replay a recorded network in a loop: lines as `/subscribe` sent them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people of the made-up network write: our own sentences, in five languages.
+"""Write the posts of the made-up network: our own sentences, in five languages.
 
 `{name}` stands for one of SLOTS of that language, `{place}` for the place of a crisis, or for any other.
 """

@@ -1,4 +1,4 @@
-"""Collects what the oracle compares: objects in S3 and rows of the warehouse, read as any client reads them."""
+"""Collect the objects in S3 and rows of the warehouse that the oracle compares, as any client reads them."""
 
 from __future__ import annotations
 

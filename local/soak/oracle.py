@@ -1,4 +1,4 @@
-"""Judges, from what was sent and what is stored, whether every part of every record became what it must. Pure.
+"""Check, from sent records and stored data, whether every part of every record was stored as it must be. Pure.
 
 What is expected comes from the records as they were written (records.py) and from the contracts of
 docs/architecture.md. The application's own reading of records is not asked: nothing of `chalicelib.transform` is

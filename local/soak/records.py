@@ -1,4 +1,4 @@
-"""What the soak sends, and what must become of each part of it.
+"""Make the soak's records, each with its expected result.
 
 Each tweet says what its row must hold and each piece of junk why it must be refused. Both are known from writing them:
 nothing here asks the application how it reads a record.

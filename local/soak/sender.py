@@ -1,4 +1,4 @@
-"""Sends records until they are acknowledged, as the producer does, and remembers which were."""
+"""Send records until they are acknowledged, as the producer does, and remember which were."""
 
 from __future__ import annotations
 

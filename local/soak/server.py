@@ -1,4 +1,4 @@
-"""`python -m local serve` in a process of its own, which may be killed and started again."""
+"""Run `python -m local serve` in a process of its own, which may be killed and started again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong during a soak, and when: a first round in which everything happens once, then whatever chance says.
+"""Schedule the faults of a soak: each once in the first round, then at random.
 
 Every step of the first round goes on until what it is for has happened, so that a soak of any length shows all of it.
 """

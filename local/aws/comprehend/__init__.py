@@ -1,4 +1,4 @@
-"""Amazon Comprehend's custom classification, live: it trains, hosts and classifies with scikit-learn.
+"""Emulate Amazon Comprehend's custom classification: train, host and classify with scikit-learn.
 
 moto keeps classifiers and endpoints as plain records: never trained, in service at once, without ClassifyDocument.
 """

@@ -1,4 +1,4 @@
-"""Comprehend's wire protocol for custom classification; everything else is moto's."""
+"""Serve Comprehend's wire protocol for custom classification; moto serves everything else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom classification as Comprehend does it: classifiers that train, endpoints with states, and what they answer.
+"""Emulate custom classification: classifiers that train, endpoints with states, and their answers.
 
 State lives in `<home>/comprehend`: `state.json` and a directory for each trained model. A training that a restart
 interrupts starts again; an endpoint is there again at once.

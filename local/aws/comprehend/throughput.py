@@ -1,4 +1,4 @@
-"""How much an endpoint takes: Comprehend's inference units as token buckets."""
+"""Limit an endpoint's throughput: Comprehend's inference units as token buckets."""
 
 from __future__ import annotations
 

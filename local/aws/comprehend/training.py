@@ -1,4 +1,4 @@
-"""Trains a multi-class classifier from a Comprehend CSV, in a process of its own so that the server stays quick.
+"""Train a multi-class classifier from a Comprehend CSV, in a process of its own so that the server stays quick.
 
     python -m local.aws.comprehend.training DIRECTORY
 

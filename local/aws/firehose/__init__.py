@@ -1,4 +1,4 @@
-"""Amazon Data Firehose, live: it buffers, transforms, backs up and delivers to S3 and Redshift.
+"""Emulate Amazon Data Firehose: buffer, transform, back up and deliver to S3 and Redshift.
 
 moto keeps delivery streams as plain records; what it does for their control (Describe, List, tags) stays its own.
 

@@ -1,4 +1,4 @@
-"""When a buffer is full or old enough, and what goes together. Decisions only: no threads, no clock of its own."""
+"""Decide when a buffer is emptied, and which items go together. Decisions only: no threads, no clock of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All delivery streams of this machine. Their descriptions are moto's, kept on disk with each one's journal."""
+"""Manage all delivery streams of this machine. Their descriptions are moto's, kept on disk with each one's journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stream writes: objects with data, error records, and the COPY of what lies in S3. Each is tried again.
+"""Write a stream's data objects and error records, and run its COPY. Each is tried again.
 
 `pause(attempt)` waits before the next attempt and says whether there is to be one; if not, the answer is False and
 nothing is known to be done: the stream is closing, and its next run does it again.

@@ -1,4 +1,4 @@
-"""What Firehose writes of records that could not be transformed.
+"""Write the error records of records that could not be transformed.
 
 docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 """

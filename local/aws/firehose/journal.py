@@ -1,4 +1,4 @@
-"""What a stream has acknowledged and how far its delivery came, on disk before anybody is told.
+"""Keep a stream's records and the state of their delivery on disk, written before a put is acknowledged.
 
 A SQLite file in WAL mode: what is committed has gone to the operating system and survives a kill -9 of this process;
 only the machine's own death may take the last of it. What is delivered is deleted.

@@ -1,4 +1,4 @@
-"""Who Firehose is in Redshift: the user and password that the stream was given, or what a secret says."""
+"""Find Firehose's login in Redshift: the user and password of the stream, or those of a secret."""
 
 from __future__ import annotations
 

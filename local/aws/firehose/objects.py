@@ -1,4 +1,4 @@
-"""The names of the objects that Firehose writes, the manifest, and the COPY that reads it.
+"""Build the keys of Firehose's objects, the manifest, and its COPY.
 
 docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html
 """

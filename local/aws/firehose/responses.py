@@ -1,4 +1,4 @@
-"""Firehose's wire protocol: puts with AWS's limits and errors, and streams that start and stop working."""
+"""Serve Firehose's wire protocol: puts with AWS's limits and errors, and the life of streams."""
 
 from __future__ import annotations
 

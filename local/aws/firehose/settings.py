@@ -1,4 +1,4 @@
-"""What a delivery stream is set to do, from the description that the API takes and gives."""
+"""Read a delivery stream's settings from its description in the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One delivery stream at work: what was put goes through the transform into objects, into the backup, into Redshift.
+"""Run one delivery stream: records go through the transform into objects, into the backup, into Redshift.
 
 Every step is on disk before the next one begins (see journal.py), so that a restart goes on where the last run stopped,
 with the same batches. What was under way is done again: at least once, like Firehose.

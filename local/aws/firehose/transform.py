@@ -1,4 +1,4 @@
-"""Invokes the function that transforms, and sorts its answers.
+"""Invoke the transform, and sort its answers.
 
 docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html says what a function must answer, and
 docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html what Firehose calls its failures.

@@ -1,4 +1,4 @@
-"""Amazon Redshift, live: its Data API in front of a DuckDB file, which reads Redshift's SQL, and S3 by COPY and UNLOAD.
+"""Emulate Amazon Redshift: its Data API and SQL on a DuckDB file, with COPY and UNLOAD.
 
 moto's Data API never finishes a statement. What the local warehouse can't do, it refuses by name.
 """

@@ -1,4 +1,4 @@
-"""What is in the warehouse, for ListDatabases, ListSchemas, ListTables and DescribeTable."""
+"""List databases, schemas, tables and columns for the Data API."""
 
 from __future__ import annotations
 

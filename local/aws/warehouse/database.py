@@ -1,4 +1,4 @@
-"""The warehouse itself: a DuckDB file, transactions on its snapshots side by side, COPY and UNLOAD."""
+"""Run transactions on a DuckDB file, with snapshots, COPY and UNLOAD."""
 
 from __future__ import annotations
 

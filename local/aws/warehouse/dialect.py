@@ -1,4 +1,4 @@
-"""Redshift's SQL as DuckDB's: text in, statements out. What has no equal here is refused by name.
+"""Translate Redshift's SQL into DuckDB's: text in, statements out. What has no equal here is refused by name.
 
 sqlglot does most of it. Here is the rest: physical design is dropped, VARCHAR counts bytes, keys aren't enforced, SUPER
 is JSON, and what the two would silently answer differently (positions in arrays, averages of integers) is made equal.

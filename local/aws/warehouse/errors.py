@@ -1,4 +1,4 @@
-"""What goes wrong in the warehouse, in Redshift's words where it has some."""
+"""Define the warehouse's errors, with Redshift's messages where they are known."""
 
 from __future__ import annotations
 

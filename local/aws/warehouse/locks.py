@@ -1,4 +1,4 @@
-"""Locks on tables, held until a transaction ends, as Redshift holds them under snapshot isolation.
+"""Lock tables until a transaction ends, as Redshift does under snapshot isolation.
 
 INSERT and COPY share a table; UPDATE, DELETE, MERGE have it among writers alone; DDL and LOCK keep readers out too:
 docs.aws.amazon.com/redshift/latest/dg/c_write_readwrite.html, docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html,

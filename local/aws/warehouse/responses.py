@@ -1,4 +1,7 @@
-"""The Redshift Data API's wire protocol. Limits and messages: docs.aws.amazon.com/redshift-data/latest/APIReference."""
+"""Serve the Redshift Data API's wire protocol.
+
+Limits and messages: docs.aws.amazon.com/redshift-data/latest/APIReference.
+"""
 
 from __future__ import annotations
 

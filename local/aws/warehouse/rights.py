@@ -1,4 +1,4 @@
-"""Users, roles, owners and grants: who may do what, and Redshift's refusal of who may not.
+"""Check users, roles, owners and grants, and refuse as Redshift does.
 
 A right belongs to a user, to a role, or to PUBLIC. What one makes one owns; only the owner may change or grant it, and
 the administrator may everything. docs.aws.amazon.com/redshift/latest/dg/r_GRANT.html, r_Privileges.html,

@@ -1,4 +1,4 @@
-"""Statements of the Data API: submitted, run in the background, described, read for a day, forgotten."""
+"""Run statements of the Data API in the background, and keep their results for a day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuse what Redshift does not take though DuckDB would: what is found here is not found on AWS.
+"""Refuse statements that Redshift refuses although DuckDB accepts them.
 
 docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html and the pages of the functions.
 """

@@ -1,4 +1,4 @@
-"""Values and columns of a result as the Data API sends them: `Field` and `ColumnMetadata` of its service model."""
+"""Convert a result's values and columns to the Data API's `Field` and `ColumnMetadata`."""
 
 from __future__ import annotations
 
