@@ -1,7 +1,7 @@
 """Turn texts into numbers for training.
 
-Each feature depends on one token, or on the lexicon's evidence. So the trained weights can be summed beforehand into one
-number a token, which `bundled` looks up.
+Each feature depends on one token, or on the lexicon's evidence. So the trained weights can be summed beforehand into
+one number a token, which `bundled` looks up.
 """
 
 from __future__ import annotations
