@@ -18,7 +18,7 @@ WEEK = timedelta(days=7)
 
 
 def list_all(request: Request) -> Answer:  # noqa: ARG001 - every view takes it
-    """Return situations, those that go on first, then the newest first; each with the posts that show it best."""
+    """Return situations: those that go on first, then the newest first, each with the posts that show it best."""
     asked = [named("situations/listed"), named("situations/listed_posts")]
     try:
         done = data_api.run(asked, {"since": times.sql(datetime.now(UTC) - WEEK)}, patience=PATIENCE)

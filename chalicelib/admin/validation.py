@@ -62,7 +62,7 @@ def complaint(name: str, rule: str, definition: Mapping[str, Any], value: Any) -
 
 
 def requirement(rule: str, definition: Mapping[str, Any]) -> str:
-    """Say in words what the rule that failed asks for."""
+    """Describe the rule that failed in words."""
     limit = definition.get(rule)
     if rule == "type":
         types = [limit] if isinstance(limit, str) else list(limit or ())

@@ -35,7 +35,7 @@ class Active:
 
 
 def default() -> Active:
-    """Return what is active while nobody has activated anything."""
+    """Return the classifier that is active before any activation."""
     from chalicelib.classifier import bundled
 
     return Active(version=bundled.version())
@@ -74,7 +74,7 @@ _cache = _Cache()
 
 
 def forget() -> None:
-    """Make the next `active()` ask SSM: for whoever has just written the parameter, and for tests."""
+    """Make the next `active()` ask SSM. Used after the parameter was written, and in tests."""
     global _cache
     _cache = _Cache()
 

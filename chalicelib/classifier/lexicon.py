@@ -35,7 +35,7 @@ brought, for whoever writes of a flood names the weather too."""
 
 
 class Term(NamedTuple):
-    """Words that speak for some kinds, or for none: a figure of speech, whose words then speak for nothing.
+    """Words that are evidence for some kinds; or a figure of speech, whose words are evidence for none.
 
     `word` is a whole token, `word*` how one begins, `*word` how one ends, `*word*` a part; a space joins a phrase.
     """
@@ -53,7 +53,7 @@ class Evidence(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sense:
-    """What the terms say that stand in one place. Made once for the same terms, so that it can be looked up by."""
+    """The evidence of the terms in one place. The same terms share one object, which serves as a key."""
 
     terms: tuple[Term, ...]
     words: tuple[str, ...]  # theirs
@@ -248,7 +248,7 @@ def literal(tokens: Sequence[str], matches: Iterable[Match]) -> list[str]:
 
 
 def weigh(matches: Sequence[Match]) -> Evidence:
-    """Return the sum of what terms say, each counted once, however often it stands there."""
+    """Return the sum of the terms' evidence. A repeated term counts once."""
     if len(matches) == 1:
         return matches[0].sense.evidence
     weights: dict[str, int] = {}
@@ -265,7 +265,7 @@ def weigh(matches: Sequence[Match]) -> Evidence:
 
 
 def foremost(weights: Mapping[str, int]) -> tuple[str, int, int]:
-    """(kind, its weight, the next kind's weight) of the kind that most speaks for; ('', 0, 0) where nothing does."""
+    """Return the kind with most evidence, its weight, and the next kind's weight; ('', 0, 0) without evidence."""
     kind, most, second = "", 0, 0
     for each, weight in weights.items():
         if each == UNSPECIFIED:

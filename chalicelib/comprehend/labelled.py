@@ -40,7 +40,7 @@ Complain = Callable[[int, int, str], None]
 
 
 class DataError(Exception):
-    """The file can't be used; says why and what to do."""
+    """The file can't be used; the message says why and what to do."""
 
 
 class NotThereError(DataError):
@@ -162,7 +162,7 @@ def _decoded(raw: Iterable[bytes], complain: Complain) -> Iterator[str]:
 
 
 def _problem(row: list[str], further_lines: int) -> tuple[int, str] | None:
-    """Column and what is wrong with a row; None when it can be used."""
+    """Return the column and the error of a row; None if it can be used."""
     if not row:
         return 1, "the line is empty"
     if len(row) != 2:

@@ -1,8 +1,7 @@
 """Store requests to erase: one object each, `erasures/requests/<id>.ndjson.gz`.
 
-Whoever learns of a deletion writes it here: the admin API, and each source for its own markers. A request stays until
-all that it names is erased; then the outcome is written to `erasures/done/<id>.json`, and the request goes with the IDs
-in it.
+The admin API and each source store requests here. A request stays until everything that it names is erased. Then the
+outcome is written to `erasures/done/<id>.json`, and the request is removed with its IDs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keep the overview in S3, so that looking at it wakes no warehouse, and read it back.
+"""Store the overview in S3 and read it, so that showing it does not wake the warehouse.
 
 What is stored names each post's file and line and holds no text. Texts are read from the tweet files when somebody
 looks: so what was erased meanwhile is shown no more, and no report has to be erased.

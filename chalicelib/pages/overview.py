@@ -79,7 +79,7 @@ def spoken(code: str) -> str:
 
 
 def told(rows: Iterable[Mapping[str, Any]], code: str) -> list[dict[str, Any]]:
-    """Return rows with a name for people that fits above its bar: that of their code."""
+    """Return rows with the name of their code, in words that fit above a bar."""
     return [{**each, "name": spoken(each[code])} for each in rows]
 
 

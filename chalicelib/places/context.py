@@ -48,7 +48,7 @@ def case(words: Sequence[str]) -> int:
 
 
 def strength(kind: int, start: int, end: int, follows: bool, around: Context, known: Gazetteer) -> float:
-    """Return how sure it is that the name from word `start` to `end` means a place; 0 if it doesn't.
+    """Return the strength of the evidence that the name from word `start` to `end` means a place; 0 if it doesn't.
 
     `follows`: the word before is the end of another name, as in "Austin, TX".
     """

@@ -32,7 +32,7 @@ def settled(named: Place | None, latitude: float, longitude: float) -> Place | N
 
 
 def nearest(latitude: float, longitude: float, known: Gazetteer) -> int | None:
-    """Return the city that a point is in or near to; None without one that is NEAR.
+    """Return the city that a point is in or near; None if no city is NEAR.
 
     The nearest tells the country. There it is the city whose edge is nearest, so that a borough of London is London.
     """

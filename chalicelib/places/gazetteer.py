@@ -50,7 +50,7 @@ class Gazetteer(NamedTuple):
     longitude: Sequence[int]
 
     def name(self, place: int) -> str:
-        """Return what a place is called."""
+        """Return a place's name."""
         start = self.start[place]
         return self.called[start : self.called.find(b"\n", start)].decode()
 
@@ -105,7 +105,7 @@ def write(
 
 
 def header(data: bytes) -> dict[str, Any]:
-    """Return what a file says of itself."""
+    """Return the header of a file."""
     values: dict[str, Any] = json.loads(data[4 : 4 + struct.unpack_from("<I", data)[0]])
     return values
 

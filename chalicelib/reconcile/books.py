@@ -53,7 +53,7 @@ class Answers(NamedTuple):
 
 
 def questions(job: Job, listed: Listing) -> Questions:
-    """Return the questions of what the report shows of the hours looked at, whatever was found there."""
+    """Return the queries for the report's figures of the hours looked at."""
     windows = hours.windows(listed.hours, listed.newest) or [Window(job.now, job.now, job.now)]
     stop = strip_stop(job, listed.hours)
     return Questions(

@@ -5,13 +5,13 @@ as many distinct lines, and these are 1 to that number.
 
 States of a file:
     loaded      every line once
-    new         no rows, and no run has seen it before: where the reconciler loads, that is its ordinary way in
+    new         no rows, and no run has seen it before: the usual state of a new file where the reconciler loads
     missing     no rows
     partial     some line has no row
     excess      every line has its row, some more than one
     orphaned    rows whose file is gone
     waiting     not loaded, but younger than the grace period
-    unreadable  can't be loaded as it is, and is unchanged since that was found
+    unreadable  can't be loaded as it is, and hasn't changed since a run found this
 """
 
 from __future__ import annotations

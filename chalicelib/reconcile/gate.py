@@ -1,9 +1,9 @@
 """Decide from the files in S3 and the ledger whether to wake the warehouse. Nothing here touches AWS.
 
-A warehouse that wakes is billed for a minute at least, so it is asked only where there is something to load or to
+A warehouse that wakes is billed for a minute at least, so it is woken only if there is something to load or to
 check. Tweet files may wait for as long as `load_seconds` allows; a surge of relevant tweets may not. A check is due a
-day after something was loaded, and within the hour where a finding needs a person. So a stage that nobody sends
-anything to has one check after its last tweet, and then sleeps.
+day after something was loaded, and within the hour if a finding is outstanding. So a stage without new tweets has one
+check after its last tweet, and then sleeps.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class UsualStream(NamedTuple):
 
 
 class Surge(NamedTuple):
-    """What a batch of the transform says of itself: its relevant tweets, all its tweets, the seconds it spans."""
+    """The figures of a batch of the transform: its relevant tweets, all its tweets, the seconds it spans."""
 
     relevant: int
     tweets: int
@@ -87,7 +87,7 @@ class Ledger(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a look at S3 found.
+    """The result of a look at S3.
 
     `written`: of each hour of `span`, when its files were written, in order. `days` and `failed` as in a ledger; None
     where a look didn't go for them.
@@ -100,7 +100,7 @@ class Seen(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Whether to wake the warehouse, and why, in words. `behind`: seconds that a file waits for too long."""
+    """Whether to wake the warehouse, with the reason in words. `behind`: seconds that a file waits for too long."""
 
     wake: bool
     why: str

@@ -1,9 +1,8 @@
 """Decide which hours of tweet files a run looks at. Nothing here touches AWS.
 
 An hour is due until it is settled: it is over, its files have had their grace, and all of them are in the warehouse.
-A settled hour is looked at again at lengthening intervals, for what was damaged since, and at once when its files have
-changed: the hours of the last two days are listed in every run. So the cost of a run follows what is new, not what is
-stored.
+A settled hour is checked again at lengthening intervals, to find later damage, and at once when its files have changed:
+every run lists the hours of the last two days. So the cost of a run depends on what is new, not on what is stored.
 """
 
 from __future__ import annotations
@@ -75,7 +74,7 @@ def recent(now: datetime) -> Range:
 
 
 def changed(listed: Mapping[datetime, HourFiles], known: Mapping[datetime, HourFiles]) -> set[datetime]:
-    """Return the hours whose files are not those that the last check found: other in number, or written since."""
+    """Return the hours whose files changed since the last check: in number, or written since."""
     return {hour for hour, checked in known.items() if _differs(listed.get(hour), checked)}
 
 
@@ -100,7 +99,7 @@ def of(days: Iterable[date]) -> set[datetime]:
 
 
 def days(prefixes: Iterable[str]) -> set[date]:
-    """Return the days in common prefixes like `tweets/dt=2026-01-31/`; others are none."""
+    """Return the days of common prefixes like `tweets/dt=2026-01-31/`; skip other prefixes."""
     dates = set()
     for prefix in prefixes:
         if match := DAY.search(prefix):

@@ -76,7 +76,7 @@ def between(bucket: str, folder: str, start: str, stop: str, listing: Listing | 
 
 
 def tweet_file(key: str) -> re.Match[str] | None:
-    """Return what a tweet file's key says (1: its hour, 2: its rows), None for keys that are no tweet files'."""
+    """Match a tweet file's key (group 1: its hour, 2: its rows); return None for other keys."""
     return layout.TWEET_FILE.fullmatch(key) if len(key.encode()) <= MOST_KEY_BYTES else None
 
 

@@ -1,8 +1,8 @@
 """Allow one run at a time: a lock with expiry, an object in S3 that only conditional writes change.
 
-In S3 and not in a table, because Redshift doesn't enforce keys, and asking it would wake a warehouse that sleeps. The
-lock spares work; what keeps the data right if two hold it is that the transactions themselves take turns (see
-transaction.py) and compare states: the second one sees what the first one did, and finds nothing left to do.
+It is in S3 and not in a table, because Redshift doesn't enforce keys, and a query would wake the warehouse. The lock
+only saves work. If two runs hold it, the data stays right, because their transactions take turns (see transaction.py)
+and compare states: the second one sees what the first one did, and finds nothing left to do.
 """
 
 from __future__ import annotations

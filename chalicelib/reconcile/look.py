@@ -1,8 +1,8 @@
 """Look at S3 every minute, and wake the warehouse only if there is something to do.
 
-A look reads the ledger and lists the present hour and the one before; every 15 minutes it lists all recent hours and
-leaves a report, which says whether the warehouse was woken. Where the transform meets a surge of relevant tweets it has
-this function look at once. What is decided is in gate.py; the run itself, which compares and loads, in run.py.
+A look reads the ledger and lists the present hour and the one before. Every 15 minutes it lists all recent hours and
+stores a report, which says whether the warehouse was woken. After a surge of relevant tweets, the transform invokes
+this function at once. gate.py makes the decision; run.py compares and loads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Let a surge of relevant tweets go before the files that a run has still to load.
 
-A look that was told of a surge and meets a run under way asks it to end early: it writes an object that the run looks
-at before each transaction. A hint and no record: where it is lost, the surge waits until the run has ended.
+A look at a surge that finds a run under way asks it to end early: it writes an object that the run reads before each
+transaction. The object is only a hint: if it is lost, the surge waits until the run has ended.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Count what the transform refused, by reason, from `rejected/dt=…/hh=…/`.
+"""Count refusals by reason, from `rejected/dt=…/hh=…/`.
 
 How many refusals there are is in the files' names.
 """
@@ -35,7 +35,7 @@ HEAD = 256  # bytes of a line that are read for it; the rest, the source in base
 
 
 class Sample(NamedTuple):
-    """One refusal: its line, from 1, in its file has the source."""
+    """One refusal, with its file and line (from 1), which has the source."""
 
     reason: str
     message: str
@@ -100,7 +100,7 @@ def _reasons(bucket: str, key: str, deadline: float) -> tuple[Counter[str], list
 
 
 def _message(head: bytes) -> str:
-    """Return the message in a line's head; nothing where it is longer than the head."""
+    """Return the message in a line's head; empty if it is longer than the head."""
     matched = MESSAGE.search(head)
     try:
         return str(json.loads(matched[1])) if matched else ""

@@ -39,7 +39,7 @@ what is late or damaged, the newest hour first; at the end what was refused the 
 
 
 class NotLoaded(NamedTuple):
-    """Why a file could not be repaired: `unreadable` where the file is to blame, else `failed`."""
+    """The reason that a file could not be repaired: `unreadable` if the file is the cause, else `failed`."""
 
     key: str
     state: str
@@ -63,7 +63,7 @@ class Repairs:
 
 
 class _StopError(Exception):
-    """No more repairs in this run; says why."""
+    """No more repairs in this run; the message says why."""
 
 
 def repair(run: Run, hindrance: Callable[[bool], str], damaged: int | None = None) -> Repairs:
@@ -138,7 +138,7 @@ class _Work:
                 self._judge(file, left[file.key], attempt)
 
     def _judge(self, file: TweetFile, message: str, attempt: int) -> None:
-        """Find out whether a file that was not loaded is to blame; if not, try it again."""
+        """Check whether the file is the cause that it was not loaded; if not, try it again."""
         try:
             wrong = file_check.trouble(self._run.bucket, file)
         except (ClientError, BotoCoreError) as error:

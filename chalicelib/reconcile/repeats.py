@@ -1,13 +1,12 @@
 """Find repeated tweets as they are loaded, and keep them in `disaster.repeated_tweet`.
 
-A look begins with rows that were loaded since the last one and asks where else their keys are. After each load that is
-asked of the rows since two days ago, or since the earliest that was repaired: what it reads follows what is new. Once a
-day, with the sweep, it is asked of the whole table, of all that was loaded since the day before the last sweep, and of
-all tweets that are repeated already. So copies of two days are one tweet after a run, others after a day; and rows that
-were deleted, or loaded where no run looked, are seen.
+A look takes the rows that were loaded since the last look, and finds other rows with their keys. After each load it
+searches rows of the last two days, or since the earliest that was repaired, so its cost depends on what is new. Once a
+day, with the sweep, it searches the whole table, for all rows loaded since the day before the last sweep and for all
+tweets that are repeated already. So copies within two days are one tweet after a run, others after a day. The sweep
+also sees rows that were deleted, and rows of hours that no run looked at.
 
-Whatever is found is what the rows say at that moment, so a look can be repeated at will. The rows themselves stay: a
-repair may delete and load them as it likes.
+A look depends only on the present rows, so it can be repeated. It changes no rows: a repair may delete and load them.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ began. A statement ends after 24 hours: docs.aws.amazon.com/redshift/latest/mgmt
 
 
 def find(job: Job, known: Known, repaired_since: datetime | None, patience: float) -> None:
-    """Bring `disaster.repeated_tweet` up to date, if anything may have changed.
+    """Update `disaster.repeated_tweet`, if anything may have changed.
 
     `repaired_since`: no row that this run has loaded arrived before; None where it loaded none. Raises WarehouseError.
     """

@@ -118,7 +118,7 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
 
 
 def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
-    """Return why no more is to be loaded, empty where nothing hinders. `gives_way`: this run has loaded enough to end
+    """Return why no more files may be loaded, empty if they may. `gives_way`: this run has loaded enough to end
     for a surge that it was told of after it `began`. Otherwise many surges would leave no time for other files."""
     if lock.lost:
         return "Another run took over"
@@ -177,7 +177,7 @@ def share(kinds: Sequence[Mapping[str, Any]], otherwise: float) -> float:
 
 
 def plan(arguments: Mapping[str, Any], job_id: str, now: datetime, known: Known) -> Job:
-    """Return what to do, with the defaults filled in."""
+    """Return the job, with the defaults filled in."""
     grace = arguments.get("grace_seconds")
     if grace is None:
         # Where nobody else loads, a file is whole when it is there, and never written again.

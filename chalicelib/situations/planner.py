@@ -1,10 +1,10 @@
 """Decide from counts which situations are new, which go on and which are over. Nothing here touches AWS.
 
-The last day is gone through in steps of five minutes, and at each it is decided by what was written until then: so it
-makes no difference when posts arrive, in which order, or how often this is done.
+The planner goes through the last day in steps of five minutes. Each step decides by the posts written before it, so
+the result does not depend on when posts arrive, in which order, or how often the planner runs.
 
-A kind is looked at in each country, and anywhere. The posts of a country that has a situation are accounted for; posts
-that speak of no place are taken to be spread over countries as the others are.
+Each kind is counted in each country, and anywhere. Posts of a country that has a situation are not counted again
+anywhere. Posts without a place are assumed to be distributed over countries like the others.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Situation(NamedTuple):
     over: bool = False
 
     def with_hour(self, end: int, hour: Hour) -> Situation:
-        """Return it with the hour that ends with a step, and has more than usual."""
+        """Return the situation with the hour that ends with a step, and has more than usual."""
         grown = self._replace(began=min(self.began, end), last=max(self.last, end))
         if hour.texts <= self.peak_texts:
             return grown
@@ -71,7 +71,7 @@ class Plan(NamedTuple):
 
 
 def plan(counts: Iterable[Count], known: Iterable[Situation], now: int) -> Plan:
-    """Return what to write. `known`: situations of the recent time, also those that are over; `now`: the present step,
+    """Return the plan. `known`: situations of the recent time, also those that are over; `now`: the present step,
     of which there may be more to come.
     """
     every, before = Counts(counts, now), {each.id: each for each in known}
@@ -126,7 +126,7 @@ class _Scan:
                 self._open(kind, country, leading, end, hour)
 
     def _of(self, kinds: set[str], country: str, end: int) -> Situation | None:
-        """Return the latest situation of some kinds in just this country that goes on, or ended a short while ago."""
+        """Return the latest situation of some kinds in exactly this country that goes on or ended recently."""
         near = [
             each
             for each in self.situations.values()

@@ -1,4 +1,4 @@
-"""Bring `disaster.situation` up to date, where rows were loaded: count, plan, write, tell."""
+"""Update `disaster.situation` after rows were loaded: count, plan, write, tell."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEVERITIES = ((1000, "major"), (100, "moderate"), (0, "minor"))
 
 
 def update(run_id: str, now: datetime, deadline: float) -> None:
-    """Find situations, write them down and tell of new ones, by `deadline` (time.monotonic()).
+    """Find situations, store them and publish new ones, by `deadline` (time.monotonic()).
 
     What fails here, or has no time left, fails no run: the next one finds the same, for all of it follows from rows.
     """
@@ -50,7 +50,7 @@ def update(run_id: str, now: datetime, deadline: float) -> None:
 
 
 def _write(run_id: str, now: datetime, deadline: float) -> int:
-    """Write what the plan says; return how many situations are new."""
+    """Carry out the plan; return how many situations are new."""
     step = step_of(now)
     recent = (step - RECENT) // HOUR * HOUR - HOUR
     asked = [named("situations/counts"), named("situations/known")]
@@ -74,7 +74,7 @@ def _write(run_id: str, now: datetime, deadline: float) -> int:
 
 
 def _keep(each: Situation, run_id: str, now: datetime, deadline: float) -> None:
-    """Write a situation with what its posts say."""
+    """Store a situation with the figures of its posts."""
     scope = {
         "kind": each.kind,
         "country": each.country or ANYWHERE,

@@ -1,8 +1,8 @@
 """Publish a message about each new situation, once.
 
-That a run will tell is written down before it does, in a transaction that two runs can't both commit. What could not be
-published is given back. So nothing is told twice; what a function was about to tell when it died is told by nobody, and
-can be seen: no run logged that it was told.
+A run records that it will publish before it does so, in a transaction that two runs can't both commit. If publishing
+fails, it withdraws the record. So no message is published twice. If the function dies between record and message, the
+message is lost; the log of the run then lacks it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAMED = 3  # places in a message's words
 
 
 def tell(run_id: str, now: datetime, patience: float) -> int:
-    """Publish what no message was about; return how many were published. Raises WarehouseError."""
+    """Publish a message about each new situation; return how many were published. Raises WarehouseError."""
     topic = settings().situation_topic_arn
     if not topic:
         return 0
@@ -72,7 +72,7 @@ def message(row: Mapping[str, Any], stage: str) -> str:
 
 
 def attributes(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a subscription's filter policy can ask for."""
+    """Return the message attributes for a subscription's filter policy."""
     texts = {name: row[name] for name in ("kind", "country_code", "place", "severity") if row[name]}
     numbers = {name: str(row[name]) for name in ("distinct_texts", "peak_texts")}
     return {
@@ -82,13 +82,13 @@ def attributes(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def subject(row: Mapping[str, Any], stage: str) -> str:
-    """Return a line that says what and where: in ASCII, as SNS demands."""
+    """Return the subject, with kind and place: in ASCII, as SNS requires."""
     text = f"disaster-tweets-{stage}: {row['name']} {where(row)}"
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:SUBJECT]
 
 
 def where(row: Mapping[str, Any]) -> str:
-    """Return where it is, in words."""
+    """Return the place of a situation, in words."""
     if row["place"] and row["country_code"]:
         return f"in {row['place']} ({row['country_code']})"
     return f"in {row['country_code']}" if row["country_code"] else "in no one country"

@@ -1,8 +1,8 @@
 """Compute what is usual for a kind at a place, and how many texts are far more. Nothing here touches AWS.
 
-The usual is the mean of the past hours, those that stand out left out. A count is far more if chance would bring it
-about less than once in a million hours. Chance is a negative binomial distribution: counts vary as those of a Poisson
-process whose own rate is known from few hours, and varies by a fifth besides.
+The usual is the mean of the past hours without those that stand out. A count is far more if chance reaches it less than
+once in a million hours. Chance is a negative binomial distribution: the counts of a Poisson process whose rate is known
+from few hours, and varies by a fifth.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def usual(texts: Sequence[int], others: Sequence[int]) -> Usual | None:
 
 
 def limit(of: Usual, others: float) -> int:
-    """Return from how many texts on an hour with so many other posts has far more than is usual."""
+    """Return the least count of texts that is far more than usual in an hour with so many other posts."""
     return max(LEAST, _limit(round(of.expected(others), 1), round(min(of.known, STEADY), 1)))
 
 

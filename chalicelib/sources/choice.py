@@ -34,7 +34,7 @@ def of(setting: str) -> Choice | None:
 
 
 def names_a_disaster(post: Post) -> bool:
-    """Return whether the bundled classifier's lexicon finds a term in the text that speaks for a kind of disaster."""
+    """Return whether the text has a term of the lexicon for a kind of disaster."""
     from chalicelib.classifier import bundled
     from chalicelib.classifier.text import clean
 

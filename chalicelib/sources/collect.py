@@ -43,7 +43,7 @@ SECONDS_WITHOUT_CONTEXT = 60.0
 
 @dataclass
 class Chunk:
-    """What was read since the cursor moved last."""
+    """Posts and deletions read since the cursor last moved."""
 
     began: float  # of time.monotonic()
     lines: list[bytes] = field(default_factory=list)
@@ -136,7 +136,7 @@ def collect(context: Any, clock: Callable[[], float] = time.time) -> dict[str, A
 def _read(
     lease: Lease, forwards: choice.Choice, deadline: float, clock: Callable[[], float], collected: Collected
 ) -> None:
-    """Read from the first server that tells anything, the cursor's own before the others."""
+    """Read from the first server that sends events, the cursor's own first."""
     target = int(clock() * 1e6)
     for server in servers(lease.cursor.server):
         collected.status, collected.server = "unreachable", server
@@ -159,7 +159,7 @@ def servers(known: str) -> Sequence[str]:
 def _read_from(
     server: str, target: int, lease: Lease, forwards: choice.Choice, deadline: float, collected: Collected
 ) -> None:
-    """Read up to an event of the time `target` (microseconds). Raises SourceError once what was read is safe."""
+    """Read up to an event of the time `target` (microseconds). Raises SourceError after it has saved what was read."""
     chunk = Chunk(time.monotonic())
 
     def save() -> Chunk:
@@ -208,14 +208,14 @@ def start(cursor: Cursor, server: str, target: int) -> int:
 
 
 def gap(cursor: Cursor, first_us: int) -> float:
-    """Return the seconds between the cursor and a first event, 0 where that is no sign of missing events."""
+    """Return the seconds between the cursor and a first event; 0 if no events are missing."""
     if not cursor.time_us or first_us - cursor.time_us <= GAP_US:
         return 0.0
     return (first_us - cursor.time_us) / 1e6
 
 
 def _save(chunk: Chunk, server: str, lease: Lease, target: int) -> None:
-    """Put posts into the stream, write deletions down, and then move the cursor, in this order."""
+    """Put posts into the stream, store deletions, then move the cursor, in this order."""
     entries = [PutBack(b"".join(group), None) for group in packed(chunk.lines)]
     if entries:
         put_back(entries, settings().stream, settings().source_stream_arn or None)

@@ -98,7 +98,7 @@ def parse(frame: bytes) -> Event:
 
 
 def _first_form(frame: dict[str, Any]) -> dict[str, Any]:
-    """Return a frame of the second protocol as the first would send it. Raises KeyError for what carries no event."""
+    """Convert a frame of the second protocol into that of the first. Raises KeyError for one without an event."""
     payload = frame["payload"]
     kind = payload["$type"].rpartition("#")[2]
     time_us = round(datetime.fromisoformat(payload["time"]).timestamp() * 1e6)
@@ -118,7 +118,7 @@ def _commit(time_us: int, did: str, commit: dict[str, Any]) -> Event:
 
 
 def post(uri: str, did: str, record: dict[str, Any]) -> Post | None:
-    """Return the post of a record, None for one without words. Raises KeyError and the like for what is no such record.
+    """Return the post of a record, None for one without words. Raises KeyError and the like for other records.
 
     docs.bsky.app: app.bsky.feed.post. A quoted post is named there by its URI alone, so its text is not to be had.
     """

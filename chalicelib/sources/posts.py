@@ -29,14 +29,14 @@ class Post(NamedTuple):
 
 
 class Deletion(NamedTuple):
-    """What its author has deleted: a post, or a user with all posts; the other is empty."""
+    """A deletion: of a post, or of a user with all posts; the other field is empty."""
 
     tweet_id: str
     user_id: str
 
 
 def line(post: Post) -> bytes:
-    """Return a post as a line of JSON. The same post always comes to the same bytes, and so to the same `tweet_key`."""
+    """Return a post as a line of JSON. The same post always gives the same bytes, and so the same `tweet_key`."""
     fields = {
         "tweet_id": post.tweet_id,
         "user_id": post.user_id,

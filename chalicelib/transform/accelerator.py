@@ -1,8 +1,8 @@
 """Run the optional accelerator: native code that drafts the rows of plain records, the same to the byte as Python's.
 
-The Python of this package is the definition. The accelerator (`accelerator/`, in Zig) does what is plain: a record of
-flat tweets whose texts are ASCII. Every other record it leaves to Python, and so is every record where it is absent. It
-is a process of its own, so that its death costs a batch nothing but time: Python does what it was asked.
+The Python of this package is the definition. The accelerator (`accelerator/`, in Zig) handles plain records of flat
+tweets. Python handles every other record, and all records if there is no accelerator. It is a process of its own: if it
+dies, Python handles the batch, so only time is lost.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Place(NamedTuple):
 
 
 def _layout() -> tuple[dict[str, _Place], int]:
-    """Return where the parts of the shared memory are, and its size: `Memory` in accelerator/main.zig."""
+    """Return the offsets of the parts of the shared memory, and its size: `Memory` in accelerator/main.zig."""
     sizes = {
         "head": 16,
         "arrivals": 8 * MOST_RECORDS,
@@ -156,13 +156,13 @@ class Accelerator:
 
 
 def _scratch() -> int:
-    """Return the descriptor of a file that no name leads to, where a system can't make memory that has one."""
+    """Return the descriptor of an unnamed file, for systems without memfd_create."""
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
 
 class _Kept:
-    """What a process keeps from batch to batch."""
+    """State that this process keeps from batch to batch."""
 
     accelerator: Accelerator | None = None
     failures = 0

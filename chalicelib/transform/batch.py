@@ -46,7 +46,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """What one invocation has to answer for."""
+    """The records and tweets of one invocation."""
 
     records: list[Record]
     name: str  # 32 hex digits: a retry of the same batch has the same
@@ -96,7 +96,7 @@ def read(event: dict[str, Any], draft: Drafter = in_python) -> Batch:
 
 
 def _decoded(data64: Any) -> bytes | None:
-    """Return a record's data; None for what isn't base64."""
+    """Return a record's data; None if it isn't base64."""
     try:
         return b64decode(data64)
     except (ValueError, TypeError):

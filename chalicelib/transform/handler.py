@@ -72,7 +72,7 @@ def transform(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def answered(share: plan.Share, lines: Sequence[bytes], loads: bool) -> tuple[str, str, Sequence[bytes]]:
-    """Return a record's answer as `answer.compose` takes it. `loads`: the reconciler does, from the tweet file.
+    """Return a record's answer as `answer.compose` takes it. `loads`: whether the reconciler loads from the tweet file.
 
     Firehose counts `Dropped` as processed, and delivers nothing for it:
     docs.aws.amazon.com/firehose/latest/dev/data-transformation.html
@@ -132,7 +132,7 @@ def drafts(candidates: list[tuple[int, Tweet]], relevant_share: float) -> list[r
 
 
 def judge(every: list[rows.Draft], by: Active, deadline: float) -> tuple[list[rows.Draft], backends.Classified]:
-    """Return the drafts as the active classifier judges them, and how that came about."""
+    """Return the drafts with the active classifier's labels, and how they came about."""
     own = [draft.classification for draft in every if draft.classification]
     if len(own) < len(every):  # the accelerator is only asked where the bundled classifier is the active one
         return every, backends.Classified([], {"bundled": len(every)})

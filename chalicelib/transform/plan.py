@@ -27,7 +27,7 @@ class Share(NamedTuple):
 
 
 class PutBack(NamedTuple):
-    """Data to send again as one record."""
+    """Data to put back as one record."""
 
     data: bytes
     partition_key: str | None

@@ -1,7 +1,7 @@
 """Describe to the accelerator, once, the model, the lexicon, the names of fields and the form of a row.
 
-All of it is read off the definitions in Python, so that a column is added there and nowhere else: the row is `facts` of
-a tweet whose values are marks, cut at the marks. `Input` and the `init`s in accelerator/ read it.
+The recipe is derived from the definitions in Python, so a column has to be added only there. The form of a row is
+`facts` of a tweet with marks as values, cut at the marks. `Input` and the `init`s in accelerator/ read the recipe.
 """
 
 from __future__ import annotations
@@ -194,12 +194,12 @@ def _characters() -> bytes:
 
 
 def _plain(folded: str) -> bytes:
-    """Return ASCII as it is, and what else there is as `Characters.beyond` says: it only divides words."""
+    """Return ASCII unchanged, and other characters as `Characters.beyond` says: they only divide words."""
     return bytes(ord(c) if c.isascii() else 0x80 if c.isspace() else 0xFF for c in folded)
 
 
 def _again(byte: int) -> int:
-    """Return cp1252's byte of a byte read as Mac Roman; 0 where it has none."""
+    """Return the cp1252 byte of a byte read as Mac Roman; 0 if there is none."""
     return (bytes([byte]).decode("mac_roman").encode("cp1252", "ignore") or b"\0")[0]
 
 
@@ -250,7 +250,7 @@ def _information(header: dict[str, Any], body: bytes) -> bytes:
 
 
 def _places() -> bytes:
-    """Return how a place is written, and the gazetteer."""
+    """Return the form of a place in a row, and the gazetteer."""
     anchors, texts, called, arrays = gazetteer.parts(gazetteer.FILE.read_bytes())
     names, *lists, codes = texts
     roles: dict[bytes, int] = {}

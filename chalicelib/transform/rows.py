@@ -1,9 +1,8 @@
 """Write classified tweets as lines of JSON, in the columns of `disaster.disaster_tweets`.
 
-A line is made of three parts: what the source and the text alone decide (`facts` and `told.py`; so a retry comes to the
-same), the classification, and the link to the tweet file. The sizes of the latter two are bounded, so how many rows
-fit an answer is known before anyone is asked for a classification. The accelerator is given `facts` and `said` as
-Python writes them (`recipe.py`): what they say, it says.
+A line has three parts: what depends only on source and text (`facts` and `told.py`, the same in a retry), the
+classification, and the link to the tweet file. The last two have bounded sizes, so it is known before classification
+how many rows fit into an answer. The accelerator gets the form of `facts` and `said` from Python (`recipe.py`).
 """
 
 from __future__ import annotations

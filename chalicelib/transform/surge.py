@@ -27,7 +27,7 @@ _told = float("-inf")  # on the clock of time.monotonic()
 
 
 def tell(lines: Sequence[bytes], arrivals: Sequence[int]) -> bool:
-    """Invoke the loader if the batch has enough relevant tweets; return whether it was invoked.
+    """Invoke the loader if the batch has enough relevant tweets; return whether it was.
 
     `lines`: of its tweet file. `arrivals`: ms since the epoch, of the batch's records. An invocation that fails is
     logged and holds nothing up.

@@ -1,8 +1,8 @@
 """Compute the key that retweets, quotes and near-repeats of a text share.
 
-The key is the hash of a text's longest words. They are what a text is about, and what stays when it is said again: a
-retweet that is cut, a comment before it, another number, link or hashtag mostly leave them. Nothing is remembered from
-one text to the next. docs/benchmarks.md compares it with other ways.
+The key is the hash of a text's longest words. They carry the subject of a text, and mostly stay when it is repeated: in
+a retweet that is cut, after a comment, or with another number, link or hashtag. The function keeps no state between
+texts. docs/benchmarks.md compares it with other methods.
 """
 
 from __future__ import annotations
