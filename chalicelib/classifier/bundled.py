@@ -1,8 +1,8 @@
 """Classify texts with the bundled model: kind and relevance from one pass over a text, in pure Python.
 
-Relevance is a linear model with one number a token: the weights of the word, of its parts and of its word vector, summed
-beforehand. A token that training has not seen gets its number from its parts. The lexicon (`lexicon.py`) decides the
-kind. `label_prep` trains both, with the functions of this package.
+Relevance is a linear model with one number a token: the weights of the word, of its parts and of its word vector,
+summed beforehand. A token that training has not seen gets its number from its parts. The lexicon (`lexicon.py`) decides
+the kind. `label_prep` trains both, with the functions of this package.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def remove(endpoint: Mapping[str, Any], by: str) -> bool:
     """Delete an endpoint; return whether it was active. Then the bundled classifier takes over first.
 
     Looks again afterwards, for who activates it meanwhile: that one looks for the endpoint after it has written what is
-    active. So whichever order the two calls come in, one of them finds what the other has done.
+    active. So in either order of the two calls, one of them finds the other's change.
     """
     arn = endpoint["EndpointArn"]
     used = leave(arn, by)
