@@ -356,11 +356,11 @@ class Bookmark:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.path} is damaged; delete it to begin anew") from error
+            raise InputError(f"{self.path} is damaged; delete it to start again") from error
         if kept.get("target") != self._target:
-            raise InputError(f"The run that stopped sent to {kept.get('target')}; to begin anew delete {self.path}")
+            raise InputError(f"The run that stopped sent to {kept.get('target')}; to start again delete {self.path}")
         if kept.get("file") != self._state:
-            raise InputError(f"{self._file} has changed since the run that stopped; to begin anew delete {self.path}")
+            raise InputError(f"{self._file} has changed since the run that stopped; to start again delete {self.path}")
         return parts
 
     def keep(self, parts: Sequence[Part]) -> None:
@@ -468,7 +468,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def replayed(line: bytes) -> bytes:
-    """Return a tweet's line marked as replayed; as it stands, where it says whence it comes or is no JSON object."""
+    """Return a tweet's line marked as replayed; unchanged if it names its source or isn't a JSON object."""
     try:
         tweet = json.loads(line)
     except (ValueError, RecursionError):
@@ -592,7 +592,7 @@ def begin(arguments: argparse.Namespace, bookmark: Bookmark | None) -> list[Part
     if left is not None and arguments.resume:
         return left
     if left is not None:
-        print("The last run with this file stopped; --resume goes on there, this one begins anew.", file=sys.stderr)
+        print("The last run with this file stopped; --resume continues it; this run starts again.", file=sys.stderr)
     tweets = sum(1 for _ in lines_of(arguments))
     if not tweets and arguments.limit != 0:
         raise InputError(f"{arguments.file} holds no tweets")

@@ -322,7 +322,7 @@ def read_json(path: Path) -> Iterator[bytes]:
 
 
 def _parsed(text: bytes) -> Any:
-    """Return what JSON says; None for null, for what is no JSON and for what is nested too deeply to be read."""
+    """Parse JSON; return None for null, for invalid JSON and for JSON that is nested too deeply."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,1 +1,1 @@
-"""Take the data elsewhere: pandas, Arrow, a notebook, dbt. Never deployed; docs/elsewhere.md says how."""
+"""Use the data in other tools: pandas, Arrow, a notebook, dbt. Never deployed; docs/elsewhere.md says how."""

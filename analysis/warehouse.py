@@ -1,4 +1,4 @@
-"""Answers of the warehouse as pandas and Arrow, through the Data API: no driver, no port, IAM alone.
+"""Query the warehouse into pandas and Arrow, through the Data API: no driver, no port, only IAM.
 
 Needs boto3, pandas and pyarrow. An answer may have 500 MB; `unload` has it written to S3, and `table` reads the tweet
 files: these have no limit.

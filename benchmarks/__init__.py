@@ -1,4 +1,4 @@
-"""What `make bench` measures. Every table prints a reference measured in the same run; nothing here passes or fails."""
+"""Run `make bench`. Every table prints a reference measured in the same run; nothing here passes or fails."""
 
 from __future__ import annotations
 

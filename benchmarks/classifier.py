@@ -1,4 +1,4 @@
-"""How good the bundled classifier's recipe is on tweets and events it never saw, beside references in the same run."""
+"""Evaluate the bundled classifier's recipe on tweets and events it never saw, with references in the same run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question about two days of a year, in which one tweet of a hundred came twice; beside it the view as it was.
+"""Query two days of a year in which one tweet of a hundred came twice; compare with the former view.
 
 The warehouse is the local one, DuckDB, with all migrations applied, so its seconds are not Redshift's; what is alike is
 which rows have to be read, and that is counted. Rows have labels, keys and links, and no text. Half of the copies came

@@ -1,4 +1,4 @@
-"""How long the first `make demo` takes, set-up included, at each of some commits, one after the other.
+"""Measure the first `make demo`, set-up included, at each of some commits, one after the other.
 
     python -m benchmarks.first_run 60d98ae HEAD
 

@@ -1,4 +1,4 @@
-"""A million tweets, cleaned and labelled on one core, piece by piece: how long, and in how much memory."""
+"""Measure time and memory to clean and label a million tweets on one core, piece by piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An hour of a made-up network at 40 posts a second, through the collector into the warehouse: how late is a post?
+"""Measure how late posts are: an hour of a made-up network at 40 posts a second, through the collector.
 
 Time is compressed: a minute of the network is read as soon as the minute before it is in the warehouse. From the moment
 at which a run begins its clock runs as ours does, so what a run takes counts in full, and only the waiting between two

@@ -1,4 +1,4 @@
-"""Where texts speak of: how often it is right on tweets that nothing was tuned on, and what it costs.
+"""Measure how often places are right on tweets that nothing was tuned on, and the CPU time.
 
 The tweets of each collection are halved by a hash of their ID. What `place_prep/names.toml` and the rules were tuned on
 is the first half; the second is shown.

@@ -1,4 +1,4 @@
-"""Reconciling up to a million tweet files, some damaged; beside it the naive way, a HEAD and a count query a file.
+"""Reconcile up to a million tweet files, some damaged; compare with the naive way, a HEAD and a count query a file.
 
 The function runs as it is, in a process of its own, against the local AWS over HTTP: its memory is that of the Lambda.
 What is simulated: S3's LIST of the tweet files comes from a list in memory (the damaged files are real objects, so that

@@ -1,4 +1,4 @@
-"""Crises in a stream of everyday posts: how soon is each found, and how often is there a situation where none is?
+"""Measure how soon crises are found in a stream of everyday posts, and how often a situation is false.
 
 Texts go through the transform as it is: country, place and `text_key` are those of rows. Kind and relevance are told by
 models that saw neither the crisis, or the collection of everyday posts, nor anything like it (`evaluate.held_out`);

@@ -1,4 +1,4 @@
-"""How well `text_key` tells which texts say the same, beside other keys, on the CrisisLex tweets.
+"""Measure how well `text_key` finds near-repeats, compared with other keys, on the CrisisLex tweets.
 
 What says the same is told by something slower, which compares texts of a crisis two by two: their pairs of neighbouring
 words, links, mentions and numbers left out, have a Jaccard similarity of .8 or more.

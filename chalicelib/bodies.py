@@ -19,7 +19,7 @@ def lines(body: Any, most: int, most_line: int) -> Iterator[bytes]:
     """Yield the lines of a body, each with its newline. `body` is what `get_object` returns under `Body`.
 
     Raises TooLargeError for a line of more than `most_line` bytes, and after `most` bytes, both counted unpacked;
-    OSError, EOFError and zlib.error for what is no valid gzip.
+    OSError, EOFError and zlib.error for invalid gzip.
     """
     opened = _opened(body)
     left = most

@@ -1,4 +1,4 @@
-"""The mutants that no test needs to kill, each with its reason: `mutants/accepted.toml`."""
+"""Read the mutants that no test needs to kill, each with its reason: `mutants/accepted.toml`."""
 
 from __future__ import annotations
 

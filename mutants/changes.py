@@ -1,4 +1,4 @@
-"""Every mutant of a source file: one small change each, described so that it is recognised after other lines move."""
+"""Make the mutants of a source file: one small change each, recognised also after other lines move."""
 
 from __future__ import annotations
 

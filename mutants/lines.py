@@ -1,4 +1,4 @@
-"""Which tests run which lines, and how long each takes: measured once a test file, each in a process of its own."""
+"""Measure which tests run which lines, and how long each takes: once a test file, each in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs tests on mutants, each in a process forked from one that has imported everything: a trial takes milliseconds."""
+"""Run tests on mutants, each in a process forked from one that has imported everything: a trial takes milliseconds."""
 
 from __future__ import annotations
 

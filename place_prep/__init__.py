@@ -1,1 +1,1 @@
-"""Distils the gazetteer of `chalicelib.places` from GeoNames and CLDR. Never deployed."""
+"""Distil the gazetteer of `chalicelib.places` from GeoNames and CLDR. Never deployed."""

@@ -1,4 +1,4 @@
-"""The gazetteer's tables: which names there are, what kind of name each is, and which places have it, best first."""
+"""Build the gazetteer's tables: names, their kinds, and the places that have them, best first."""
 
 from __future__ import annotations
 

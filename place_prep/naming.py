@@ -1,4 +1,4 @@
-"""Which names a place has, and which of them need context because they are also words, people's names or initials."""
+"""List a place's names, and those that need context because they are also words, people's names or initials."""
 
 from __future__ import annotations
 

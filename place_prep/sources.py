@@ -1,4 +1,4 @@
-"""Countries, regions, counties and cities of GeoNames, read from packages of the index, in one order for good."""
+"""Read countries, regions, counties and cities of GeoNames from packages of the index, in a fixed order."""
 
 from __future__ import annotations
 

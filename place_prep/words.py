@@ -1,4 +1,4 @@
-"""Which names are words too, counted in everyday posts: written small more often than with a capital."""
+"""Count in everyday posts which names are also words: written in lower case more often than with a capital."""
 
 from __future__ import annotations
 

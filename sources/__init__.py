@@ -1,1 +1,1 @@
-"""Sources that need a process which stays up: `producer.py --source x|mastodon|bluesky`. Never deployed."""
+"""Read sources in a process that stays up: `producer.py --source x|mastodon|bluesky`. Never deployed."""

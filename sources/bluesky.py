@@ -1,4 +1,4 @@
-"""Bluesky by Jetstream for a process that stays up: what the function `collect` reads, with the cursor in a file."""
+"""Read Bluesky's Jetstream in a process that stays up, like the function `collect`, with the cursor in a file."""
 
 from __future__ import annotations
 

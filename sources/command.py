@@ -1,4 +1,4 @@
-"""Sends posts into the stream as they are written, until Ctrl-C, or until a number of posts was read.
+"""Send posts into the stream as they are written, until Ctrl-C, or until a number of posts was read.
 
     producer.py --source bluesky --stream disaster-tweets-dev
     producer.py --source x --stream disaster-tweets-dev --rules rules.json --cap 1000

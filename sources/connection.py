@@ -1,4 +1,4 @@
-"""Reads a stream without end: connects again when it drops, and waits as its server asks before it tries too often.
+"""Read an endless stream: connect again when it drops, after the delays that its server asks for.
 
 The waits are those that X documents (docs.x.com/x-api/fundamentals/handling-disconnections); they suit the others, too.
 """

@@ -1,4 +1,4 @@
-"""Mastodon's streaming API: server-sent events of one server's public timeline.
+"""Read Mastodon's streaming API: server-sent events of one server's public timeline.
 
 docs.joinmastodon.org/methods/streaming
 """

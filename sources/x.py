@@ -1,4 +1,4 @@
-"""X's filtered stream (API v2): rules kept in a file, posts as they match, each one billed.
+"""Read X's filtered stream (API v2): posts that match the rules of a file, each one billed.
 
 docs.x.com/x-api/posts/filtered-stream
 """
@@ -45,7 +45,7 @@ def read_rules(file: Path) -> list[Rule]:
     try:
         rules = [Rule(each["value"], each.get("tag", "")) for each in json.loads(file.read_text())]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FatalError(f'{file} is no JSON list of {{"value": "…", "tag": "…"}}: {error!r}') from error
+        raise FatalError(f'{file} is not a JSON list of {{"value": "…", "tag": "…"}}: {error!r}') from error
     if (
         not rules
         or not all(isinstance(text, str) for rule in rules for text in rule)
@@ -146,11 +146,11 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         check(response, "X", "X_BEARER_TOKEN or --token-secret")
         return dict(response.json())
     except (ValueError, TypeError) as error:
-        raise FatalError(f"X answered what is no JSON: {response.text[:100]!r}") from error
+        raise FatalError(f"X's answer is not JSON: {response.text[:100]!r}") from error
 
 
 def parse(line: str) -> Post | Rubbish:
-    """Return the post of a line. Never raises: what is none, a notice of X's among them, is rubbish."""
+    """Return the post of a line. Never raises: other lines, such as notices of X, count as rubbish."""
     try:
         said = json.loads(line)
         return _post(said["data"], said.get("includes") or {}, said.get("matching_rules") or [])

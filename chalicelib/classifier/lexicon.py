@@ -98,7 +98,7 @@ class Anchored(NamedTuple):
     loose: list[Phrase]  # or those whose word beside it is part of a word
 
     def at(self, tokens: Sequence[str], at: int) -> list[Match]:
-        """Find the phrases that stand around a place."""
+        """Find the phrases around a place."""
         near = [*self.loose]
         if at:
             near += self.before.get(tokens[at - 1], ())

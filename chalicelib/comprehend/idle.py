@@ -24,7 +24,7 @@ def endpoints() -> list[dict[str, Any]]:
 
     Use is read off the warehouse: the arrival of the latest tweet that the endpoint's version labelled, else the
     endpoint's creation. (CloudWatch counts calls, but also probes and evaluations, and wants another permission.)
-    Asks the warehouse nothing when there is no endpoint. `cost_usd` is what it has cost since it was last of use.
+    Asks the warehouse nothing when there is no endpoint. `cost_usd` is its cost since it was last used.
     """
     hosted = [e for e in client.endpoints().values() if e["Status"] == "IN_SERVICE"]
     active = activation.current() if hosted else None

@@ -1,8 +1,8 @@
 """Read and rewrite the objects that hold posts: one after the other, in memory that doesn't grow with them.
 
 An object with erased posts is rewritten under its key, and then its old versions are removed. A version that is not
-the current one can't be written anew: it goes whole. Both can be repeated, and a crash between them leaves an old
-version that the next look finds.
+the current one can't be rewritten, so it is removed as a whole. Both steps can be repeated, and a crash between them
+leaves an old version that the next look finds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fill the templates. Jinja2 takes 0.1 s to import, so only whoever writes a page imports this."""
+"""Fill the templates. Jinja2 takes 0.1 s to import, so only code that writes a page imports this."""
 
 from __future__ import annotations
 

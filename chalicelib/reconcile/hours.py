@@ -160,7 +160,7 @@ def within(span: Range) -> Sequence[datetime]:
 
 
 def windows(listed: Iterable[datetime], written: Mapping[datetime, datetime], most: int = MOST_WINDOWS) -> list[Window]:
-    """Return where the rows of some hours lie, as at most so many windows; those that lie nearest become one.
+    """Return the windows that the rows of some hours are in, at most so many: the nearest are joined.
 
     `written`: when the newest file of an hour was written, for those that have files.
     """

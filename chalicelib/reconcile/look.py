@@ -33,7 +33,7 @@ NO_LEDGER = Decision(True, "no run has left a ledger")
 
 
 class Look(NamedTuple):
-    """A look and what it came to. `wide`: all recent hours were listed."""
+    """A look and its result. `wide`: all recent hours were listed."""
 
     at: datetime
     known: Ledger | None

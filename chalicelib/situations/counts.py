@@ -42,7 +42,7 @@ NOTHING = Count("", "", 0, 0, 0, 0)
 
 
 class Hour(NamedTuple):
-    """What an hour has of a kind in a country or anywhere.
+    """The texts of a kind in an hour, in a country or anywhere.
 
     `is_far`: there, or at some place in it, are far more texts than usual, or at a place of all kinds of which this is
     the one most told: enough to open a situation. `is_more`: half of that, enough for one to go on.

@@ -53,7 +53,7 @@ def line(post: Post) -> bytes:
 def described(text: str, descriptions: Iterable[object]) -> str:
     """Return a post's text and, each on a line of its own, what its author wrote of its pictures and links.
 
-    A picture of a flood is often all that a post says, and its description names it. What is no text is left out.
+    A picture of a flood is often all that a post says, and its description names it. Other fields are left out.
     """
     said = [text, *(each for each in descriptions if isinstance(each, str))]
     return "\n".join(each for each in said if each and not each.isspace())

@@ -94,7 +94,7 @@ def read(folder: Path = FOLDER) -> list[Migration]:
 
 
 def plan(migrations: Sequence[Migration], applied: Sequence[Applied]) -> list[Migration]:
-    """Return what is pending, in order. What a newer version of this app has applied beyond that is left alone.
+    """Return the pending migrations, in order. What a newer version of this app has applied beyond that is left alone.
 
     Raises MigrationError if an applied migration was changed, renamed or removed since, or one before it is missing.
     """
@@ -145,7 +145,7 @@ def transaction(migration: Migration, roles: Collection[str] = ()) -> Transactio
 
 
 def apply(migrations: Sequence[Migration], patience: float = data_api.PATIENCE) -> list[Migration]:
-    """Apply what is pending and return it; somebody else may be doing the same. `patience` in seconds for all.
+    """Apply the pending migrations and return them; somebody else may be doing the same. `patience` in seconds for all.
 
     Raises MigrationError as `plan` and `transaction`, or with Redshift's message; StillRunningError.
     """

@@ -43,7 +43,7 @@ def plain(body: str) -> str:
 def for_windows(sql: str, windows: int) -> str:
     """Return a statement that reads so many windows of a table, the first with the parameters `:since_1` and so on.
 
-    What stands between `-- for each window` and `-- end of window` reads one window. It is repeated, for each SELECT
+    The text between `-- for each window` and `-- end of window` reads one window. It is repeated, for each SELECT
     of its own reads its own blocks only.
     """
     before, marked, rest = sql.partition(WINDOW)

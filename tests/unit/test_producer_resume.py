@@ -167,7 +167,7 @@ def test_a_damaged_note_of_what_is_left_is_named_with_what_to_do(file: Path, dam
     bookmark = producer.Bookmark(file, "s")
     assert bookmark.parts() is None
     bookmark.path.write_text(damage)
-    with pytest.raises(InputError, match=r"tweets\.csv\.resume is damaged; delete it to begin anew"):
+    with pytest.raises(InputError, match=r"tweets\.csv\.resume is damaged; delete it to start again"):
         bookmark.parts()
 
 
@@ -207,7 +207,7 @@ def test_a_run_that_begins_anew_says_that_one_had_stopped(
     stream = Stopping(99, GONE)
     assert run(file, stream, monkeypatch) == 0
     assert len(stream.taken) == TWEETS
-    says = "The last run with this file stopped; --resume goes on there, this one begins anew.\n"
+    says = "The last run with this file stopped; --resume continues it; this run starts again.\n"
     assert capsys.readouterr().err.startswith(says)
 
 
