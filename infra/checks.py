@@ -135,9 +135,9 @@ def state(of: Stage) -> Finding:
     status = (data_plane.stack(of) or {"StackStatus": "none"})["StackStatus"]
     what = f"stack {of.stack} is {status.lower().replace('_', ' ')}"
     if status == "ROLLBACK_COMPLETE":
-        return Finding(f"{what}: its creation failed, and it is made anew", True)
+        return Finding(f"{what}: its creation failed, and it is created again", True)
     ready = status.endswith("_COMPLETE")
-    return Finding(what, ready, "wait until it is done, or put right in CloudFormation what failed")
+    return Finding(what, ready, "wait until it is done, or fix in CloudFormation what failed")
 
 
 def names(of: Stage) -> Iterator[Finding]:

@@ -87,9 +87,9 @@ def apply(of: Stage, console: Console) -> bool:
     if stuck := [line.split()[1] for line in planned if line.endswith(REPLACED) and has_own_name(line.split()[1])]:
         cloudformation.delete_change_set(StackName=of.stack, ChangeSetName=change_set)
         raise InfraError(
-            f"{', '.join(stuck)} would have to be made anew, and CloudFormation replaces nothing that has a name of its"
-            f" own: undo the change in infra/stages.json, or make destroy STAGE={of.name} (which keeps the data), and"
-            f" make deploy STAGE={of.name}"
+            f"{', '.join(stuck)} would have to be created again, and CloudFormation does not replace resources with"
+            " names of their own: undo the change in infra/stages.json, or run"
+            f" make destroy STAGE={of.name} (which keeps the data) and make deploy STAGE={of.name}"
         )
     console.print(f"Data plane, stack {of.stack}: {len(planned)} changes", highlight=False)
     for line in planned:

@@ -264,7 +264,7 @@ def test_a_custom_named_resource_is_not_replaced(cloudformation: CloudFormation,
     """It is told before anything is changed, and what to do; what has a name of CloudFormation's own is replaced."""
     data_plane.apply(DEV, quiet)
     cloudformation.replaced = {"Alerts"}
-    with pytest.raises(InfraError, match=r"Alerts would have to be made anew.*make destroy STAGE=dev"):
+    with pytest.raises(InfraError, match=r"Alerts would have to be created again.*make destroy STAGE=dev"):
         data_plane.apply(Stage("dev", {"MaxCapacity": "64"}), quiet)
     assert cloudformation.executed == 1 and cloudformation.planned is None
     assert data_plane.has_own_name("Workgroup") and not data_plane.has_own_name("CopyRole")
