@@ -10,7 +10,7 @@ from infra.stages import InfraError, stage
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0: done. 1: it could not go on, and says why in one line. 130: Ctrl-C."""
+    """Run a command; return 0 if done, 1 after an error (printed in one line), 130 after Ctrl-C."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
     arguments = parser().parse_args(argv)

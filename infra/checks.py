@@ -27,7 +27,7 @@ ADDRESSES = "L-0263D0A3"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at. `advice` says what to do where `fine` is False; None means that it could not be seen."""
+    """The result of one check. `advice`: what to do if `fine` is False. None: it could not be checked."""
 
     what: str
     fine: bool | None
@@ -69,7 +69,7 @@ def look(of: Stage) -> Iterator[Finding]:
 
 
 def parameters(of: Stage) -> Finding:
-    """Check the one rule that CloudFormation can't: it needs a sum. Only where Firehose loads is there a grace."""
+    """Check the grace period, which CloudFormation can't: it needs a sum. Only Firehose's delivery has a grace."""
     if of.delivery != "firehose":
         return Finding(f"a tweet is a row within {of.parameters.get('LoadSeconds') or default('LoadSeconds')} s", True)
     grace = int(of.parameters.get("GraceSeconds") or default("GraceSeconds"))
@@ -131,7 +131,7 @@ def region(of: Stage) -> Finding:
 
 
 def state(of: Stage) -> Finding:
-    """CloudFormation takes no change while another is under way, nor after a creation that failed."""
+    """Check whether CloudFormation accepts a change: not while another is under way, nor after a failed creation."""
     status = (data_plane.stack(of) or {"StackStatus": "none"})["StackStatus"]
     what = f"stack {of.stack} is {status.lower().replace('_', ' ')}"
     if status == "ROLLBACK_COMPLETE":
@@ -173,7 +173,7 @@ def bucket_name(name: str, account: str) -> Finding:
 
 
 def roles(of: Stage) -> Iterator[Finding]:
-    """Find roles of this stage's functions, in this Region, where its stack is not: they would be written over."""
+    """Find roles of this stage's functions in a Region without its stack: they would be overwritten."""
     iam = boto3.client("iam")
     for name in (regions.role_name(of, function) for function in FUNCTIONS):
         if exists(partial(iam.get_role, RoleName=name)):
@@ -247,7 +247,7 @@ def network(of: Stage) -> Iterator[Finding]:
 
 
 def public_access(ec2: Any, quotas: Any) -> Iterator[Finding]:
-    """Find what stands in the way of a public workgroup: VPC Block Public Access, or no free Elastic IP address.
+    """Find obstacles to a public workgroup: VPC Block Public Access, or no free Elastic IP address.
 
     docs.aws.amazon.com/redshift-serverless/latest/APIReference/API_CreateWorkgroup.html. How many addresses it takes is
     not documented: it needs one at least.

@@ -68,7 +68,7 @@ ADDRESSES = 3  # of a public workgroup: one a subnet is assumed, AWS doesn't say
 
 @dataclass(frozen=True)
 class Assumed:
-    """Of a tweet and of the functions. Sources: the labelled tweets of the proof of concept, and its screenshot."""
+    """Figures of a tweet and of the functions, from the labelled tweets of the proof of concept, and its screenshot."""
 
     characters: int = 100  # of a tweet's text
     record_bytes: int = 300  # of its JSON
@@ -104,7 +104,7 @@ def usd(name: str) -> float:
 
 
 def plain(number: float) -> str:
-    """Without an exponent: 0.0000166667."""
+    """Write a number without an exponent: 0.0000166667."""
     return f"{number:.10f}".rstrip("0").rstrip(".")
 
 
@@ -162,7 +162,7 @@ def warehouse(of: Simulated) -> Line:
 
 
 def requests(of: Simulated) -> Line:
-    """PUTs: tweet files, the source backup, what a run hands to COPY and its lock, reports and ledger; LISTs; GETs."""
+    """Price PUTs (tweet files, source backup, files for COPY, lock, reports and ledger), LISTs and GETs."""
     delivered = 0 if not of.tweets else DAY // BUFFER
     puts = of.files + delivered + of.runs * 20 + of.reports * 3
     puts += 2 * delivered if of.delivery == "firehose" else 0
@@ -204,7 +204,7 @@ def addresses() -> Line:
 
 
 def kinesis(tweets: int) -> Line:
-    """`Source: Kinesis`: each tweet a record, which is billed by its bytes and read once."""
+    """Price `Source: Kinesis`: each tweet is a record, which is billed by its bytes and read once."""
     size = tweets * ASSUMED.record_bytes / 1e9
     how = f"24 h x {usd('stream_hour')} + {size:.2f} GB x ({usd('stream_in')} + {usd('stream_out')})"
     return Line("Kinesis data stream", how, 24 * usd("stream_hour") + size * (usd("stream_in") + usd("stream_out")))
@@ -268,7 +268,7 @@ A_MILLION = MILLION / DAY
 
 
 def table() -> str:
-    """Markdown, as docs/operations.md has it."""
+    """Return the tables as Markdown, for docs/operations.md."""
     written = [f"An estimate, USD a day; {AS_OF}.", ""]
     written += days()
     for title, lines in (

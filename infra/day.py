@@ -32,7 +32,7 @@ WAITS = timedelta(seconds=1)  # a look that waits for a run's end asks so often
 
 @dataclass(frozen=True)
 class Assumed:
-    """How long the warehouse takes. Not measured on Redshift: it is slow on purpose, for a warehouse of 4 RPU."""
+    """Assumed times of the warehouse. Not measured on Redshift: pessimistic, for a warehouse of 4 RPU."""
 
     record_bytes: int = 300  # of a tweet's JSON
     compare_seconds: float = 15.0  # of a run of the reconciler until it loads, a warehouse that wakes included
@@ -45,7 +45,7 @@ ASSUMED = Assumed()
 
 
 class Simulated(NamedTuple):
-    """What a day came to. `slowest` and `surge`: seconds from the arrival of a tweet, and of one of a surge at noon,
+    """The result of a day. `slowest` and `surge`: seconds from the arrival of a tweet, and of one of a surge at noon,
     until its row is there, at most; None where no tweet came or nobody looks for surges."""
 
     rate: float
@@ -234,7 +234,7 @@ def simulate(
 
 
 def moments(surge_at: datetime | None) -> list[datetime]:
-    """Return when it is looked: each minute, and when the transform tells of a surge."""
+    """Return the times of looks: each minute, and when the transform reports a surge."""
     looks = [START + minute * gate.LOOK + LOOKS_AT for minute in range(int(DAY / gate.LOOK))]
     return sorted([*looks, surge_at] if surge_at else looks)
 

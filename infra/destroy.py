@@ -91,7 +91,7 @@ def bucket_of(of: Stage, exists: bool) -> str:
 
 
 def endpoints(of: Stage) -> list[str]:
-    """Return ARNs of the stage's Comprehend endpoints: the admin API made them, so no stack knows them."""
+    """Return ARNs of the stage's Comprehend endpoints, which the admin API made and no stack contains."""
     pages = boto3.client("comprehend").get_paginator("list_endpoints").paginate()
     arns = [endpoint["EndpointArn"] for page in pages for endpoint in page["EndpointPropertiesList"]]
     return [arn for arn in arns if arn.rsplit("/", 1)[-1].startswith(f"{of.prefix}-")]
@@ -136,7 +136,7 @@ def delete_data(of: Stage, bucket: str, data: bool, console: Console) -> None:
 
 
 def audit_log(of: Stage) -> str:
-    """Return the log group that says who called the admin API for what: it outlives the stack."""
+    """Return the log group with the calls of the admin API, which outlives the stack."""
     return f"/aws/lambda/{of.function_name('api_handler')}"
 
 

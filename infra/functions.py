@@ -72,7 +72,7 @@ def url(bucket: str) -> str:
 
 
 def delete(of: Stage, bucket: str) -> None:
-    """`chalice delete`: functions, their roles, the schedule and the API. Raises InfraError."""
+    """Run `chalice delete`: functions, their roles, the schedule and the API. Raises InfraError."""
     known = state.read(bucket).get("chalice")
     if not known:
         return

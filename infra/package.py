@@ -173,7 +173,7 @@ def faults(path: Path, wanted: list[Requirement], target: Target, more: Collecti
 
 
 def machine(header: bytes) -> int | None:
-    """e_machine of an ELF file's first 20 bytes; None for what is no ELF file."""
+    """Return e_machine from the first 20 bytes of an ELF file; None for other files."""
     return int.from_bytes(header[18:20], "little") if header[:4] == b"\x7fELF" and len(header) >= 20 else None
 
 

@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """What the names of compiled modules have."""
+        """Return the tag in the names of compiled modules."""
         return f"cpython-{self.python.replace('.', '')}-{self.machine}"
 
 

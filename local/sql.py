@@ -90,7 +90,7 @@ def _is_set_up(home: Path) -> bool:
 
 
 def check_reads(statement: str) -> None:
-    """Raise ReadOnlyError unless the statement only reads; WarehouseError where it is no statement."""
+    """Raise ReadOnlyError unless the statement only reads; WarehouseError for invalid SQL."""
     from local.aws.warehouse import dialect
 
     if dialect.is_copy(statement) or not dialect.translate(statement).reads:

@@ -46,7 +46,7 @@ def complain(console: Console, message: str) -> None:
 
 
 def stopped() -> threading.Event:
-    """Return what is set by Ctrl-C or SIGTERM; the second one ends the process, for whoever asks twice means it."""
+    """Return an event that Ctrl-C or SIGTERM sets; the second one ends the process at once."""
     stop = threading.Event()
 
     def end(number: int, _: object) -> None:

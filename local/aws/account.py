@@ -2,7 +2,7 @@
 
 `aws lambda list-functions`, `aws logs tail`, `aws cloudwatch describe-alarms`, `aws events list-rules` and `aws sqs
 receive-message` find what they would find on AWS. All of it is put into moto's state directly, for a request each would
-double the time that the start takes; a restart makes it anew.
+double the time that the start takes; a restart creates it again.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def event_of(events: LambdaEventConverter, request: Request) -> dict[str, Any]:
 
 
 def signature_fault(headers: Headers) -> tuple[str, str] | None:
-    """Return AWS's error code and message for an Authorization header that is no signature for API Gateway, else None.
+    """Return AWS's error code and message for an Authorization header without a signature for API Gateway, else None.
 
     AWS's words, as people report them: repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden and
     repost.aws/knowledge-center/api-gateway-authentication-token-errors

@@ -30,7 +30,7 @@ def full(error: BaseException) -> bool:
 
 
 def tell_full(what: str) -> None:
-    """Say that there is no room for `what`, unless that was said within `TOLD_EVERY` seconds."""
+    """Print that there is no room for `what`, at most every `TOLD_EVERY` seconds."""
     global _told
     with _telling:
         if time.monotonic() - _told < TOLD_EVERY:

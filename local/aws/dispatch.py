@@ -58,7 +58,7 @@ def _application(service: Any) -> Any:
 
 
 def refusal(environ: dict[str, Any]) -> Response:
-    """Return the error that tells which operation of which service there is none of, in the service's protocol."""
+    """Return the error that names the missing operation and its service, in the service's protocol."""
     signed = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     service = signed[1] if signed else str(environ.get("HTTP_HOST", "")).split(".")[0]
     target = environ.get("HTTP_X_AMZ_TARGET", "")

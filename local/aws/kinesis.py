@@ -186,7 +186,7 @@ class Kinesis:
 
 
 def shard_for(stream: Stream, partition_key: str, hash_key: str | None) -> Shard:
-    """Return the open shard that takes the key. Raises moto's errors for a key that is none."""
+    """Return the open shard for the key. Raises moto's errors for an invalid key."""
     closed = stream.shards
     stream.shards = {name: shard for name, shard in closed.items() if shard.is_open}
     try:

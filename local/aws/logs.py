@@ -138,7 +138,7 @@ class Logs:
 
 
 def tell(message: str) -> None:
-    """Say something to whoever started the server: on standard error, and in `services.log`."""
+    """Print a message to the terminal of the server (standard error), and to `services.log`."""
     log.warning(message)
     print(message, file=sys.stderr, flush=True)
 

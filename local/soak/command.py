@@ -53,7 +53,7 @@ DEMANDS: Mapping[str, int] = {
 
 
 def soak(console: Console, home: Path, minutes: float, rate: float, seed: int) -> bool:
-    """Return whether everything became what it must, and enough happened. Raises SoakError."""
+    """Return whether every record was stored as it must be, and enough faults occurred. Raises SoakError."""
     server.fresh(home)
     with console.status("Starting the local AWS ..."):
         aws = Server(home)

@@ -66,7 +66,7 @@ class Journal:
 
     @property
     def description(self) -> dict[str, Any]:
-        """Return what the API was told of the stream; empty if it was never created."""
+        """Return the stream's description in the API; empty if it was never created."""
         found: dict[str, Any] = json.loads(self._known("description") or "{}")
         return found
 

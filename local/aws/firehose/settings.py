@@ -63,7 +63,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Copy:
-    """How what lies in S3 gets into Redshift."""
+    """The COPY from S3 into Redshift."""
 
     table: str
     columns: str  # as given: comma-separated, may be empty

@@ -373,7 +373,7 @@ def _lower_keys(line: bytes) -> bytes:
 
 
 def _valid(data: bytes) -> bytes:
-    """ACCEPTINVCHARS: a question mark for each byte that is no UTF-8, and for NUL."""
+    """ACCEPTINVCHARS: a question mark for each byte that isn't UTF-8, and for NUL."""
     try:
         data.decode()
     except UnicodeDecodeError:

@@ -154,7 +154,7 @@ class Warehouse:
         return self._views
 
     def forget_views(self) -> None:
-        """Read the views anew when somebody asks for them."""
+        """Read the views again at their next use."""
         self._views = None
 
     def ask(self, sql: str, values: Mapping[str, str]) -> list[tuple[Any, ...]]:
@@ -527,7 +527,7 @@ def _replaced_wrongly(before: Sequence[Column], after: Sequence[Column]) -> str:
 
 
 def _widen(cursor: duckdb.DuckDBPyConnection, widths: Widths) -> None:
-    """Make the table anew with these sizes. Raises WarehouseError for what Redshift refuses.
+    """Create the table again with these sizes. Raises WarehouseError for what Redshift refuses.
 
     Its message for a size that the column has already is reported in
     github.com/snowplow-incubator/snowplow-rdb-loader, the one for views is PostgreSQL 8.0's (tablecmds.c).
