@@ -274,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         complete = run(console, arguments.data, arguments.home, arguments.rate)
     except KeyboardInterrupt:
-        complain(console, f"Stopped. To begin anew: {typed('python -m local demo')}")
+        complain(console, f"Stopped. To start again: {typed('python -m local demo')}")
         return 130
     except (producer.InputError, FileNotFoundError) as error:
         complain(console, f"{error}. Name a file of tweets: {typed('python -m local demo')} {option('--data', 'FILE')}")

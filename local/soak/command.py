@@ -64,7 +64,7 @@ def soak(console: Console, home: Path, minutes: float, rate: float, seed: int) -
         make_trouble(console, aws, sender, trouble, minutes, rate)
         with console.status("The faults have stopped. Delivering, reconciling ..."):
             settle(aws, trouble)
-        with console.status("Comparing each record with what became of it ..."):
+        with console.status("Looking for each record ..."):
             verdict = judge(happened(aws, sender, trouble), collect(aws.endpoint_url))
         return told(console, verdict, DEMANDS)
     finally:
@@ -148,7 +148,7 @@ def told(console: Console, verdict: Verdict, demands: Mapping[str, int]) -> bool
         console.print(f"[red]{escape(problem)}[/]", highlight=False, soft_wrap=True)
     too_little = missed(verdict.measures, demands)
     if too_little:
-        console.print("[red]It proved nothing, for too little happened:[/]")
+        console.print("[red]Nothing was proved, because too little happened:[/]")
         for demand in too_little:
             console.print(f"[red]  {escape(demand)}[/]", highlight=False, soft_wrap=True)
     if verdict.problems or too_little:

@@ -99,5 +99,5 @@ def test_what_is_wrong_and_what_too_little_happened_of_is_told(verdict: Verdict,
     with console.capture() as captured:
         assert told(console, verdict, DEMANDS) is passes
     assert says in captured.get()
-    assert ("It proved nothing" in captured.get()) is (verdict.measures != ENOUGH)
+    assert ("Nothing was proved" in captured.get()) is (verdict.measures != ENOUGH)
     assert ("Nothing is lost" in captured.get()) is passes

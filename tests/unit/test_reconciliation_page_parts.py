@@ -205,7 +205,7 @@ def test_records_without_an_answer_are_told_with_why_and_how_to_bring_them_back(
     )
     head = "<tr><th>file</th><th>why</th><th>tweets</th><th>in no row</th></tr>"
     what = note(
-        "Firehose wrote these records away. To bring back what is in no row, send them again: "
+        "Firehose kept these records. To load their tweets that are in no row, send them again: "
         "docs/operations.md, “What Firehose gave up”."
     )
     table = f'<table class="wide"><thead>{head}</thead><tbody>{rows}</tbody></table>'
@@ -248,8 +248,8 @@ def test_what_idles_and_costs_is_told_with_what_ends_it() -> None:
     )
     table = f'<table class="wide"><thead>{head}</thead><tbody>{row}</tbody></table>'
     said = part("idle", {"idle_endpoints": [{"version": "v<1>", "idle_seconds": 7200, "cost_usd": 1234.5}]})
-    assert lines(said) == lines(section("Comprehend endpoints that idle, and cost", table))
-    unknown = note("Could not be found out; the log says why.")
+    assert lines(said) == lines(section("Idle Comprehend endpoints", table))
+    unknown = note("Not known; the log says why.")
     assert part("idle", {"idle_endpoints": None}) == section("Idle endpoints", unknown)
     assert part("idle", {"idle_endpoints": []}) == ""
 
