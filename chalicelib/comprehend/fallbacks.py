@@ -15,7 +15,7 @@ MINUTE = 60  # seconds
 def of_last_hour() -> int | None:
     """Return the tweets of the last hour that the bundled classifier labelled in an endpoint's place.
 
-    None if CloudWatch could not be asked, which is no reason to say nothing of the active classifier.
+    None if CloudWatch could not be asked; the caller still shows the active classifier.
     """
     now = datetime.now(UTC)
     try:

@@ -18,7 +18,7 @@ ERASE = ("erase_tweets", "erase_repeated", "erase_notes", "erase_shown")
 
 
 class RowToErase(NamedTuple):
-    """A row that has to be erased. `digest`: of what it was found by, empty where that is in the requests at hand."""
+    """A row that has to be erased. `digest`: of the listed ID that it has, empty if that is in the given requests."""
 
     s3_key: str
     s3_line: int

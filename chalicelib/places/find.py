@@ -35,8 +35,8 @@ class Home(NamedTuple):
 def find(text: str, location: str | None) -> Place | None:
     """Return the place that a tweet speaks of; None if its text names none.
 
-    `text`: as it was written, for cleaning takes what hashtags and links look like. `location`: the author's own. Alone
-    it is no place: it only tells which of the places that share a name is meant.
+    `text`: as it was written, because cleaning changes hashtags and links. `location`: the author's own. It gives no
+    place by itself: it only decides which of the places that share a name is meant.
     """
     known = gazetteer()
     mentioned = mentions(text, known)
