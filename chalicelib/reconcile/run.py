@@ -120,8 +120,8 @@ def reconcile(arguments: Mapping[str, Any], job_id: str, deadlines: Deadlines, l
 def hindrance(lock: Lock, began: float, gives_way: bool) -> str:
     """Return why no more files may be loaded, empty if they may.
 
-    `gives_way`: this run has loaded enough to end for a surge that was reported after it `began`. Without this rule many
-    surges would leave no time for other files.
+    `gives_way`: this run has loaded enough to end for a surge that was reported after it `began`. Without this rule,
+    many surges would leave no time for other files.
     """
     if lock.lost:
         return "Another run took over"
