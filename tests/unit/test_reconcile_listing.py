@@ -153,6 +153,12 @@ def test_of_each_hour_its_files_are_counted_with_the_time_of_the_newest_write(mo
     assert seen.requests == 3  # six files, two a request
 
 
+def test_the_files_of_an_hour_that_are_written_down_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket(monkeypatch, key(0, "a"), key(0, "b"), key(1))
+    listed = listing.write("bucket", "work/", [Range(START, START + 2 * HOUR)], FOREVER)
+    assert listed.hour_files == {START: HourFiles(2, START, 10), START + HOUR: HourFiles(1, START, 5)}
+
+
 def test_ranges_are_listed_one_after_the_other_and_hours_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     s3 = bucket(monkeypatch, key(0), key(1), key(5))
     spans = [Range(START + 5 * HOUR, START + 7 * HOUR), Range(START, START + 2 * HOUR)]
