@@ -48,7 +48,7 @@ def remove(before: datetime) -> None:
         "earliest": times.sql(before - LATEST),
         "key": layout.TWEETS + layout.day_folder(before),
     }
-    lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
+    lock = transaction.lock()
     transaction.run([lock, *(SQL[name] for name in OLD)], given, answers=0)
 
 

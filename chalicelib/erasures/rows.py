@@ -81,7 +81,7 @@ def erase(lines: Iterable[tuple[str, int]], work: str, now: datetime, patience: 
     rows: Iterable[dict[str, Any]] = ({"s3_key": key, "s3_line": line} for key, line in lines)
     url = listing.write_lines(settings().bucket, work, rows)
     load = copy.statement(url, settings().copy_role_arn, "erased_line", ("s3_key", "s3_line"), manifest=False)
-    lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
+    lock = transaction.lock()
     asked = [lock, SQL["erased_line"], load, *(SQL[name] for name in ERASE)]
     transaction.run(asked, {"now": times.sql(now)}, answers=0, patience=patience)
 

@@ -194,7 +194,7 @@ class _Work:
         rows = ({"s3_key": file.key, "expected_rows": file.expected_rows} for file in batch)
         keys_in = run.load(name, rows, "repair_file", ("s3_key", "expected_rows"))
         manifest = listing.manifest(run.bucket, f"{run.folder}{name}.manifest", [file.key for file in batch])
-        lock = transaction.SQL["lock"] if settings().delivery == "reconcile" else transaction.SQL["lock_tweets"]
+        lock = transaction.lock()
         asked = statements(lock, keys_in, f"s3://{run.bucket}/{manifest}", run.role)
         logger.info("repair", extra={"files": len(batch), "manifest": manifest})
         since, until = repair_batches.bounds(batch)

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chalicelib.settings import settings
 from chalicelib.warehouse import data_api
 from chalicelib.warehouse.data_api import PATIENCE, Row
 from chalicelib.warehouse.statements import sections
 
 SQL = sections("reconcile/transaction")
 ATTEMPTS = 3
+
+
+def lock() -> str:
+    """Return the statement that comes first where rows of tweets are changed. Firehose, if it loads, is locked out."""
+    return SQL["lock"] if settings().delivery == "reconcile" else SQL["lock_tweets"]
 
 
 def run(

@@ -60,7 +60,8 @@ def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found = Warehouse()
     monkeypatch.setattr(transaction, "run", found.run)
     monkeypatch.setattr(repair, "PAGE", 3)
-    monkeypatch.setattr(repair, "settings", lambda: SETTINGS)
+    for module in (repair, transaction):
+        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
     monkeypatch.setattr(listing, "manifest", found.manifest)
     monkeypatch.setattr(listing, "write_lines", lambda bucket, key, rows: f"s3://{bucket}/{key}")
     return found

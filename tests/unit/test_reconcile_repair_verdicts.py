@@ -71,7 +71,8 @@ class Warehouse:
 def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     found = Warehouse()
     monkeypatch.setattr(transaction, "run", found.run)
-    monkeypatch.setattr(repair, "settings", lambda: SETTINGS)
+    for module in (repair, transaction):
+        monkeypatch.setattr(module, "settings", lambda: SETTINGS)
     monkeypatch.setattr(listing, "manifest", found.manifest)
     monkeypatch.setattr(listing, "write_lines", found.lines)
     monkeypatch.setattr(jobs, "progress", lambda *told: found.told.append(told))

@@ -146,9 +146,7 @@ def copy(given: Mapping[str, Any]) -> Copy:
         options=command.get("CopyOptions") or "",
         role_arn=given["RoleARN"],
         retry_seconds=float((given.get("RetryOptions") or {}).get("DurationInSeconds", REDSHIFT_RETRY_SECONDS)),
-        login=secret["SecretARN"]
-        if secret.get("Enabled")
-        else Login(given.get("Username", ""), given.get("Password", "")),
+        login=secret["SecretARN"] if secret.get("Enabled") else login(given),
     )
 
 
