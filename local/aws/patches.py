@@ -22,6 +22,7 @@ def install() -> None:
     cache_hosts()
     etag_at_birth()
     list_objects_by_bisection()
+    list_versions_without_bytes()
 
 
 @contextmanager
@@ -102,6 +103,24 @@ def list_objects_by_bisection() -> None:
         return self._truncate_result(found, max_keys)
 
     S3Backend.list_objects_v2 = list_objects_v2
+
+
+def list_versions_without_bytes() -> None:
+    """To list versions moto copies every object of the bucket, bytes too: it notes on the copy which is the latest."""
+    from moto.s3.models import FakeKey
+
+    class Listed(FakeKey):  # type: ignore[misc]
+        """What is said of an object in a list."""
+
+        def __del__(self) -> None:
+            """Leave the bytes: they are the object's."""
+
+    def listed(self: Any, _: dict[int, Any]) -> Any:
+        found = object.__new__(Listed)
+        found.__dict__.update(self.__dict__)
+        return found
+
+    FakeKey.__deepcopy__ = listed
 
 
 @cache

@@ -85,6 +85,25 @@ for prefix in (None, "", "b", "b/", "b/1", "x", "\\u00e9"):
     assert ours == unpatched(code)
 
 
+def test_versions_are_listed_without_their_bytes() -> None:
+    from moto.s3.models import S3Backend
+
+    assert "copy.deepcopy(version_key)" in inspect.getsource(S3Backend.list_object_versions), "moto no longer copies"
+    s3 = S3Backend("us-east-1", "123456789012")
+    s3.create_bucket("bucket", "us-east-1")
+    s3.put_bucket_versioning("bucket", "Enabled")
+    for body in (b"first", b"second"):
+        s3.put_object("bucket", "key", body)
+    s3.delete_object("bucket", "key")
+    versions, _, markers, *_ = s3.list_object_versions("bucket")
+    kept = s3.get_bucket("bucket").keys.getlist("key")
+    assert [each._value_buffer for each in versions] == [each._value_buffer for each in (kept[1], kept[0])]
+    assert [(each.size, each.is_latest) for each in versions] == [(6, False), (5, False)]
+    assert [each.is_latest for each in markers] == [True] and not hasattr(kept[2], "is_latest")
+    del versions, markers
+    assert [each.value for each in kept[:2]] == [b"first", b"second"]
+
+
 def test_a_change_set_of_the_same_name_is_refused() -> None:
     twice = (
         "from moto.cloudformation.models import cloudformation_backends as all\n"

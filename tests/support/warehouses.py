@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ class Scratch:
         self.objects: dict[str, bytes] = {}
         self.faults = Faults()
         self._file = home / "w.duckdb"
-        self._open()
 
-    def _open(self) -> None:
-        self.warehouse = Warehouse(self._file, lambda _, key: self.objects[key], self._keys, self._put, self.faults)
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse, opened when it is first asked for."""
+        return Warehouse(self._file, lambda _, key: self.objects[key], self._keys, self._put, self.faults)
 
     def _put(self, bucket: str, key: str, content: bytes) -> None:
         if bucket != "bucket":
@@ -48,10 +49,9 @@ class Scratch:
             return session.run(statements, parameters, alone=len(statements) == 1)[-1].rows or []
 
     def set_up(self) -> Scratch:
-        """Apply the migrations; a process does that once, and copies the file."""
-        self.warehouse.close()
+        """Apply the migrations, before anything else; a process does that once, and copies the file."""
+        assert "warehouse" not in vars(self), "it is open already"
         shutil.copyfile(_migrated(), self._file)
-        self._open()
         return self
 
     def load(self, *tweets: Mapping[str, Any], key: str = "tweets/dt=2026-01-02/hh=03/a-1.ndjson.gz") -> int:

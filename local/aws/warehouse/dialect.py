@@ -143,12 +143,13 @@ def _translated(text: str) -> tuple[Translation, tuple[str, ...]]:
     return Translation(tuple(_statements(tree)), reads, replaced=view, widths=widths), tuple(wanted)
 
 
-def names(sql: str) -> set[str]:
+@lru_cache(1024)
+def names(sql: str) -> frozenset[str]:
     """Return the parameters a statement has. Raises WarehouseError for a syntax error."""
     text = bare(sql)
     if ":" not in text or is_copy(text) or NOTHING.match(text) or ROLE.match(text) or REFUSED.match(text):
-        return set()
-    return {str(each.this) for each in _parsed(text).find_all(exp.Placeholder)}
+        return frozenset()
+    return frozenset(str(each.this) for each in _parsed(text).find_all(exp.Placeholder))
 
 
 def read(sql: str) -> exp.Expr:

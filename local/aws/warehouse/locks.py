@@ -158,7 +158,7 @@ def wanted(sql: str, views: Mapping[str, frozenset[str]]) -> dict[str, Mode]:
         if rights.MEANT.match(text):
             found[CATALOG] = Mode.CHANGE
     else:
-        found |= _by_tree(read(text), views)
+        found |= _by_tree(text, views)
     return {name: mode for name, mode in found.items() if not name.startswith(SYSTEM)}
 
 
@@ -184,10 +184,14 @@ def _reached(name: str, direct: Mapping[str, frozenset[str]]) -> set[str]:
     return found
 
 
-def _by_tree(tree: exp.Expr, views: Mapping[str, frozenset[str]]) -> dict[str, Mode]:
-    found: dict[str, Mode] = {}
-    for table in tree.find_all(exp.Table):
-        name = rights.name_of(table)
+@lru_cache(1024)
+def _named(sql: str) -> frozenset[str]:
+    return frozenset(map(rights.name_of, read(sql).find_all(exp.Table)))
+
+
+def _by_tree(sql: str, views: Mapping[str, frozenset[str]]) -> dict[str, Mode]:
+    tree, found = read(sql), dict[str, Mode]()
+    for name in _named(sql):
         found |= dict.fromkeys({name, *views.get(name, ())}, Mode.READ)
     if isinstance(tree, exp.Create | exp.Drop | exp.Alter):
         if tree.find(exp.TemporaryProperty):

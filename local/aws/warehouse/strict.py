@@ -6,7 +6,9 @@ docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html an
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from sqlglot import exp, tokenize
 
@@ -64,6 +66,7 @@ def check_transaction(statement: str) -> None:
             raise WarehouseError(f"ERROR: {name} cannot run inside a transaction block")
 
 
+@lru_cache(1024)
 def check_design(statement: str) -> None:
     """Raise WarehouseError for an encoding that does not fit its column's type, and for SUPER as a key.
 
@@ -90,11 +93,13 @@ def check_design(statement: str) -> None:
             raise WarehouseError(f'ERROR: column "{key.lower()}" of type super cannot be a {word.lower()}')
 
 
-def encodings(statement: str) -> dict[str, str]:
+@lru_cache(1024)
+def encodings(statement: str) -> Mapping[str, str]:
     """Return the encodings that a CREATE TABLE or ALTER TABLE gives to columns, in lower case."""
     words = [token.text.lower() for token in tokenize(statement, read="redshift")]
     given = [at for at, word in enumerate(words) if word == "encode" and words[at + 1 : at + 2]]
-    return {name.lower(): words[at + 1] for at in given if (name := _column_of([w.upper() for w in words], at)[0])}
+    found = {name.lower(): words[at + 1] for at in given if (name := _column_of([w.upper() for w in words], at)[0])}
+    return MappingProxyType(found)
 
 
 def _column_of(words: list[str], at: int) -> tuple[str, str]:
