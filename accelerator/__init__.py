@@ -49,15 +49,17 @@ def build(machine: str, folder: Path, system: str = sys.platform) -> Path:
     return program
 
 
-def compile_into(program: Path, machine: str, system: str, sources: Path = SOURCES) -> None:
-    """Run the compiler. `-O ReleaseSafe`: every index and every sum is checked. Raises BuildError."""
+def compile_into(
+    program: Path, machine: str, system: str, sources: Path = SOURCES, optimize: str = "ReleaseSafe"
+) -> None:
+    """Run the compiler. `ReleaseSafe` and `Debug` check every index and every sum. Raises BuildError."""
     if not has_compiler():
         raise BuildError("ziglang is not installed: make setup installs it")
     target = f"{machine.replace('arm64', 'aarch64')}-{'macos' if system == 'darwin' else system}"
     with tempfile.TemporaryDirectory(dir=program.parent, prefix=".accelerator-") as scratch:
         made = Path(scratch, "made")
         command = [sys.executable, "-m", "ziglang", "build-exe", str(sources / "main.zig"), f"-femit-bin={made}"]
-        command += ["-O", "ReleaseSafe", "-fstrip", "-target", target, "--cache-dir", scratch]
+        command += ["-O", optimize, "-fstrip", "-target", target, "--cache-dir", scratch]
         command += ["-lc"] if system == "darwin" else []
         done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -40,14 +41,10 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:
-    """Leave what was imported out of the garbage collector's rounds: it stays to the end."""
+    """Leave what was imported out of the garbage collector's rounds, pytest's five at its end too: it stays."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """Give it back, for the interpreter to end in order."""
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)  # for the interpreter to end in order
 
 
 @pytest.fixture(scope="session")

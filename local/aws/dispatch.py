@@ -54,7 +54,10 @@ def _application(service: Any) -> Any:
         patches.rules_as_they_are_listed()
     if service == "cloudformation":
         patches.change_sets_of_one_name()
-    return create_backend_app(service)
+    application = create_backend_app(service)
+    application.debug = False  # in which Flask makes a class at every request
+    application.config["PROPAGATE_EXCEPTIONS"] = True  # as in debugging: the Dispatcher and the server answer them
+    return application
 
 
 def refusal(environ: dict[str, Any]) -> Response:

@@ -20,7 +20,9 @@ def install() -> None:
     """Once a process, before moto's first request."""
     cache_modules()
     cache_hosts()
+    cache_methods()
     etag_at_birth()
+    bytes_until_the_last_reader()
     list_objects_by_bisection()
     list_versions_without_bytes()
 
@@ -57,6 +59,13 @@ def cache_hosts() -> None:
     Dispatcher.get_backend_for_host = lru_cache(maxsize=4096)(Dispatcher.get_backend_for_host)
 
 
+def cache_methods() -> None:
+    """At every request moto asks each attribute of the service's class whether it is a method."""
+    from moto.core import responses
+
+    responses.method_names_from_class = cache(responses.method_names_from_class)
+
+
 def etag_at_birth() -> None:
     """moto computes an object's ETag when first asked, from the buffer that others read it from, without a lock.
 
@@ -71,6 +80,19 @@ def etag_at_birth() -> None:
         _ = self.etag
 
     FakeKey.__init__ = with_etag
+
+
+def bytes_until_the_last_reader() -> None:
+    """moto closes the buffer of an object that is overwritten or deleted, also while another thread reads from it.
+
+    Python closes it when nobody has it any more.
+    """
+    from moto.s3.models import FakeKey
+
+    def dispose(self: Any, garbage: bool = False) -> None:  # noqa: ARG001 - moto's parameters
+        """Leave it open."""
+
+    FakeKey.dispose = dispose
 
 
 def list_objects_by_bisection() -> None:
@@ -109,14 +131,8 @@ def list_versions_without_bytes() -> None:
     """To list versions moto copies every object of the bucket, bytes too: it notes on the copy which is the latest."""
     from moto.s3.models import FakeKey
 
-    class Listed(FakeKey):  # type: ignore[misc]
-        """What is said of an object in a list."""
-
-        def __del__(self) -> None:
-            """Leave the bytes: they are the object's."""
-
     def listed(self: Any, _: dict[int, Any]) -> Any:
-        found = object.__new__(Listed)
+        found = object.__new__(FakeKey)
         found.__dict__.update(self.__dict__)
         return found
 

@@ -65,7 +65,8 @@ def test_each_level_of_requirements_has_the_pins_of_the_one_before() -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
     folder = tmp_path_factory.mktemp("demo")
     tweets = folder / "my tweets.csv"
-    tweets.write_text("text\n" + "".join(f"Flood water in street number {n} of Lima\n" for n in range(60)))
+    floods = "".join(f"{n},Flood water in street number {n} of Lima\n" for n in range(60))
+    tweets.write_text(f"tweet_id,text\n{floods}60,\n")
     command = [*LOCAL, "demo", "--data", str(tweets), "--home", str(folder / "home")]
     status, printed = in_terminal(
         [*command, "--rate", "0"], environment=as_if_installed("requirements-local.txt", folder)
@@ -75,7 +76,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
 
 def test_the_demo_needs_nothing_but_what_is_installed_for_it(demo: tuple[int, str]) -> None:
     assert demo[0] == 0, demo[1]
-    assert "Every tweet is accounted for" in demo[1]
+
+
+def test_the_demo_accounts_for_every_tweet(demo: tuple[int, str]) -> None:
+    said = " ".join(CONTROL.sub("", demo[1]).split())
+    assert "Every tweet is accounted for" in said
+    assert re.search(r"rows in the warehouse\s*│\s*60\b", said), said
+    assert re.search(r"rejected\s*│\s*1\b", said), said
 
 
 def test_what_functions_print_never_reaches_the_terminal(demo: tuple[int, str]) -> None:

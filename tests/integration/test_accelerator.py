@@ -297,7 +297,7 @@ def test_one_byte_of_its_logic_changed_is_noticed(tmp_path: Path) -> None:
         path = sources / file
         assert before in path.read_text()
         path.write_text(path.read_text().replace(before, after))
-        program.compile_into(tmp_path / "changed", os.uname().machine, sys.platform, sources)
+        program.compile_into(tmp_path / "changed", os.uname().machine, sys.platform, sources, optimize="Debug")
         changed = Accelerator(tmp_path / "changed")
         with pytest.raises(AssertionError):
             same(changed, [b'{"text":"#aAbB HTTP://A.B"}', *read(SAMPLE)])

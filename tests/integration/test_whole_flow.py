@@ -122,13 +122,3 @@ def test_producer_py_and_python_m_local_sql_are_plain_clients(stack: Any, tmp_pa
     assert status == 0, said
     assert "found" in said
     assert re.search(r"\b30\b", said)
-
-
-def test_the_demo_accounts_for_every_tweet(tmp_path: Path) -> None:
-    tweets = tmp_path / "tweets.csv"
-    tweets.write_text("tweet_id,text\n" + "".join(f"{n},earthquake number {n}\n" for n in range(40)) + "40,\n")
-    status, said = ended("demo", "--data", str(tweets), "--home", str(tmp_path / "home"))
-    assert status == 0, said
-    assert "Every tweet is accounted for" in said
-    assert re.search(r"rows in the warehouse\s*│\s*40\b", said)
-    assert re.search(r"rejected\s*│\s*1\b", said)

@@ -51,12 +51,34 @@ def test_hosts_are_recognised_once() -> None:
     assert "self.get_backend_for_host(" in inspect.getsource(DomainDispatcherApplication.get_application)
 
 
+def test_the_methods_of_a_class_are_looked_for_once() -> None:
+    from moto.core import responses
+    from moto.firehose.responses import FirehoseResponse
+
+    names = [responses.method_names_from_class(FirehoseResponse) for _ in range(2)]
+    assert names[0] is names[1] and "put_record" in names[0]
+    assert "method_names_from_class(self.__class__)" in inspect.getsource(responses.BaseResponse.call_action)
+
+
 def test_an_object_has_its_etag_before_anybody_can_see_it() -> None:
     key = "from moto.s3.models import FakeKey; key = FakeKey('k', b'x', '123456789012', 'us-east-1'); "
     assert unpatched(key + "print(key._etag)") == "None", "moto computes it at once itself now: drop etag_at_birth"
     from moto.s3.models import FakeKey
 
     assert FakeKey("k", b"x", "123456789012", "us-east-1")._etag == "9dd4e461268c8034f5c8564e155c67a6"
+
+
+def test_who_reads_an_object_that_is_overwritten_gets_its_bytes() -> None:
+    from moto.s3 import utils
+    from moto.s3.models import S3Backend
+
+    assert "existing_version.dispose()" in inspect.getsource(utils), "moto leaves it open itself now"
+    s3 = S3Backend("us-east-1", "123456789012")
+    s3.create_bucket("overwritten", "us-east-1")
+    s3.put_object("overwritten", "key", b"before")
+    found = s3.get_object("overwritten", "key")
+    s3.put_object("overwritten", "key", b"after")
+    assert found and found.value == b"before"
 
 
 def test_pages_of_objects_are_what_motos_own_are() -> None:
@@ -90,13 +112,13 @@ def test_versions_are_listed_without_their_bytes() -> None:
 
     assert "copy.deepcopy(version_key)" in inspect.getsource(S3Backend.list_object_versions), "moto no longer copies"
     s3 = S3Backend("us-east-1", "123456789012")
-    s3.create_bucket("bucket", "us-east-1")
-    s3.put_bucket_versioning("bucket", "Enabled")
+    s3.create_bucket("versions", "us-east-1")
+    s3.put_bucket_versioning("versions", "Enabled")
     for body in (b"first", b"second"):
-        s3.put_object("bucket", "key", body)
-    s3.delete_object("bucket", "key")
-    versions, _, markers, *_ = s3.list_object_versions("bucket")
-    kept = s3.get_bucket("bucket").keys.getlist("key")
+        s3.put_object("versions", "key", body)
+    s3.delete_object("versions", "key")
+    versions, _, markers, *_ = s3.list_object_versions("versions")
+    kept = s3.get_bucket("versions").keys.getlist("key")
     assert [each._value_buffer for each in versions] == [each._value_buffer for each in (kept[1], kept[0])]
     assert [(each.size, each.is_latest) for each in versions] == [(6, False), (5, False)]
     assert [each.is_latest for each in markers] == [True] and not hasattr(kept[2], "is_latest")
