@@ -89,7 +89,7 @@ def bytes_until_the_last_reader() -> None:
     """
     from moto.s3.models import FakeKey
 
-    def dispose(self: Any, garbage: bool = False) -> None:  # noqa: ARG001 - moto's parameters
+    def dispose(self: Any, garbage: bool = False) -> None:
         """Leave it open."""
 
     FakeKey.dispose = dispose

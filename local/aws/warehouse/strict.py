@@ -6,9 +6,8 @@ docs.aws.amazon.com/redshift/latest/dg/c_unsupported-postgresql-features.html an
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 
 from sqlglot import exp, tokenize
 
@@ -66,13 +65,12 @@ def check_transaction(statement: str) -> None:
             raise WarehouseError(f"ERROR: {name} cannot run inside a transaction block")
 
 
-@lru_cache(1024)
 def check_design(statement: str) -> None:
     """Raise WarehouseError for an encoding that does not fit its column's type, and for SUPER as a key.
 
     `statement` is a CREATE TABLE, or an ALTER TABLE that adds a column (one that alters an encoding is not checked).
     """
-    words = [token.text.upper() for token in tokenize(statement, read="redshift")]
+    words = _words(statement)
     types: dict[str, str] = {}
     for at, word in enumerate(words):
         if word == "ENCODE" and at + 1 < len(words) and words[at + 1] in TYPES_BY_ENCODING:
@@ -84,7 +82,7 @@ def check_design(statement: str) -> None:
     for at, word in enumerate(words):
         if word not in {"SORTKEY", "DISTKEY"}:
             continue
-        if words[at + 1 : at + 2] == ["("]:
+        if words[at + 1 : at + 2] == ("(",):
             keys = [key for key in words[at + 2 : words.index(")", at)] if types.get(key) == "SUPER"]
         else:  # of one column
             name, kind = _column_of(words, at)
@@ -93,16 +91,19 @@ def check_design(statement: str) -> None:
             raise WarehouseError(f'ERROR: column "{key.lower()}" of type super cannot be a {word.lower()}')
 
 
-@lru_cache(1024)
-def encodings(statement: str) -> Mapping[str, str]:
+def encodings(statement: str) -> dict[str, str]:
     """Return the encodings that a CREATE TABLE or ALTER TABLE gives to columns, in lower case."""
-    words = [token.text.lower() for token in tokenize(statement, read="redshift")]
-    given = [at for at, word in enumerate(words) if word == "encode" and words[at + 1 : at + 2]]
-    found = {name.lower(): words[at + 1] for at in given if (name := _column_of([w.upper() for w in words], at)[0])}
-    return MappingProxyType(found)
+    words = _words(statement)
+    given = [at for at, word in enumerate(words) if word == "ENCODE" and words[at + 1 : at + 2]]
+    return {name.lower(): words[at + 1].lower() for at in given if (name := _column_of(words, at)[0])}
 
 
-def _column_of(words: list[str], at: int) -> tuple[str, str]:
+@lru_cache(1024)
+def _words(statement: str) -> tuple[str, ...]:
+    return tuple(token.text.upper() for token in tokenize(statement, read="redshift"))
+
+
+def _column_of(words: Sequence[str], at: int) -> tuple[str, str]:
     """Return the name and the type of the column definition that holds the word `at`; empty if there is none."""
     depth, start = 0, at
     while start > 0:
