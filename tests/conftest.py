@@ -6,7 +6,7 @@ import atexit
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,36 @@ os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="local", AWS
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 settings.register_profile("thorough", settings.get_profile("untimed"), max_examples=400)
 settings.load_profile("untimed")
+
+
+LONGEST = (
+    *("test_deploy", "test_soak_sees_broken_code", "test_admin_api_fuzzed", "test_erasures", "test_policies"),
+    *("test_reconcile_stories", "test_reconcile_states", "test_first_run", "test_whole_flow", "test_deploy_functions"),
+    *("test_data_model", "test_live", "test_classifier_lifecycle", "test_package", "test_reconcile_crash"),
+    *("test_race_file_that_never_loads", "test_conformance", "test_findings", "test_race_lock_expires"),
+    *("test_linear_time", "test_loader_looks", "test_accelerator", "test_local_serve", "test_reconcile_any_damage"),
+    *("test_repeated_tweets", "test_surge", "test_loader_end_to_end", "test_classifier_on_real_tweets"),
+)
+"""Files that take longest, the longest first. They go first, or one that goes last would go on alone."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the order of the files: xdist's own is by how many tests each has."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the files that take longest go first."""
+    turn = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turn.get(item.path.stem, len(turn)))
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """Run one file more at a time than there are cores: tests also wait, for processes, pages and clocks."""
+    cores = yield
+    return cores + 1 if config.option.dist == "loadfile" else cores
 
 
 def pytest_collection_finish() -> None:
