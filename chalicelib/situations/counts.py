@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from chalicelib.situations.usual import Usual, limit, usual
@@ -60,6 +60,7 @@ class Cell:
 
     def __init__(self, counts: Iterable[Count], since: int) -> None:
         self._steps: dict[int, Count] = {}
+        self._sums: dict[int, Count] = {}
         self.hours: dict[int, Count] = {}
         for count in counts:
             if count.at >= since:
@@ -69,7 +70,13 @@ class Cell:
 
     def until(self, end: int) -> Count:
         """Return the sum of the twelve steps of which `end` is the last."""
-        return _sum(end, [self._steps[at] for at in range(end - HOUR + 1, end + 1) if at in self._steps])
+        if end not in self._sums:
+            self._sums[end] = _sum(end, [self._steps[at] for at in range(end - HOUR + 1, end + 1) if at in self._steps])
+        return self._sums[end]
+
+    def told(self) -> set[int]:
+        """Return the steps that end an hour with a text."""
+        return {at + n for at, count in self._steps.items() if count.texts for n in range(HOUR)}
 
     def first(self, end: int) -> int:
         """Return the first of these twelve steps that has a post."""
@@ -89,19 +96,18 @@ class Counts:
         self._usual: dict[tuple[str, str, int], Usual | None] = {}
         self._places: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._kinds: dict[str, list[str]] = defaultdict(list)
-        for kind, where in self.cells:
-            if "/" in where and kind != ANY_KIND:
+        self._told: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for (kind, where), cell in self.cells.items():
+            if "/" not in where:
+                for end in cell.told():
+                    self._told[end][kind].append(where)
+            elif kind != ANY_KIND:
                 self._places[kind, where.partition("/")[0]].append(where)
                 self._kinds[where].append(kind)
 
-    @property
-    def kinds(self) -> set[str]:
-        """Return the kinds that were counted."""
-        return {kind for kind, _ in self.cells} - {ANY_KIND}
-
-    def countries(self, kind: str) -> list[str]:
-        """Return the countries in which a kind was counted."""
-        return [where for of, where in self.cells if of == kind and where != ANYWHERE and "/" not in where]
+    def told(self, end: int) -> Mapping[str, Sequence[str]]:
+        """Return each kind that has a text in the hour that ends with a step, with its countries and ANYWHERE."""
+        return self._told.get(end, {})
 
     def texts(self, kind: str, country: str, end: int) -> int:
         """Return the texts of the hour that ends with a step."""

@@ -77,8 +77,9 @@ def plan(counts: Iterable[Count], known: Iterable[Situation], now: int) -> Plan:
     every, before = Counts(counts, now), {each.id: each for each in known}
     scan = _Scan(every, before.values())
     for end in range(every.start, now + 1):
-        for kind in sorted(every.kinds, key=lambda of: (-every.texts(of, ANYWHERE, end), of)):
-            scan.step(kind, end)
+        told = every.told(end)
+        for kind in sorted(told, key=lambda of: (-every.texts(of, ANYWHERE, end), of)):
+            scan.step(kind, [where for where in told[kind] if where != ANYWHERE], end)
     situations = [each._replace(over=each.last + QUIET < now) for each in scan.situations.values()]
     return Plan(
         [each for each in situations if each.id not in before],
@@ -94,10 +95,10 @@ class _Scan:
         self.counts = counts
         self.situations = {each.id: each for each in known}
 
-    def step(self, kind: str, end: int) -> None:
-        """Bring the situations of a kind up to a step."""
-        texts = {country: self.counts.texts(kind, country, end) for country in self.counts.countries(kind)}
-        countries = sorted(filter(texts.get, texts), key=lambda of: (-texts[of], of))
+    def step(self, kind: str, told: Iterable[str], end: int) -> None:
+        """Bring the situations of a kind up to a step. `told`: the countries with a text in the hour that it ends."""
+        texts = {country: self.counts.texts(kind, country, end) for country in told}
+        countries = sorted(texts, key=lambda of: (-texts[of], of))
         for country in countries:
             self._look(kind, country, end)
         accounted = sum(texts[country] for country in countries if self._of({kind}, country, end))
