@@ -92,7 +92,32 @@ def read(event: dict[str, Any], draft: Drafter = in_python) -> Batch:
         key = metadata and metadata.get("partitionKey")
         records.append(Record(entry["recordId"], arrived, data, key, tweets, refusals))
     stream = str(event.get("deliveryStreamArn", "")).rpartition("/")[2]  # only what is put back needs it
-    return Batch(records, name, stream, event.get("sourceKinesisStreamArn"), bytes_in)
+    return Batch(_drafted_singly(records, draft), name, stream, event.get("sourceKinesisStreamArn"), bytes_in)
+
+
+def _drafted_singly(records: list[Record], draft: Drafter) -> list[Record]:
+    """Draft the tweets of records that hold several and were left to Python: mostly for one of these tweets alone."""
+    asked = [(tweet.raw, record.arrived) for record in records for tweet in _several(record)]
+    if not asked:
+        return records
+    drafted = iter(draft([source for source, _ in asked], [arrived for _, arrived in asked]))
+    return [
+        record._replace(tweets=[_alone(tweet, next(drafted)) for tweet in tweets])
+        if (tweets := _several(record))
+        else record
+        for record in records
+    ]
+
+
+def _several(record: Record) -> list[Tweet]:
+    """Return the tweets of a record that holds several and was left to Python; nothing for any other record."""
+    tweets = [tweet for tweet in record.tweets if isinstance(tweet, Tweet)]
+    return tweets if len(tweets) > 1 else []
+
+
+def _alone(tweet: Tweet, drafts: list[Draft] | None) -> Tweet | Draft:
+    """Return the draft of a tweet's own source, where that source alone gives the same tweet; else the tweet."""
+    return drafts[0] if drafts and unpack(tweet.raw) == ([tweet], []) else tweet
 
 
 def _decoded(data64: Any) -> bytes | None:

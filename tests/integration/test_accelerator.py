@@ -13,19 +13,20 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import accelerator as program
 from accelerator import fuzz_places
 from benchmarks import SAMPLE
 from chalicelib.classifier import RELEVANT_SHARE, bundled
-from chalicelib.transform import accelerator, handler, recipe, unpack
+from chalicelib.transform import accelerator, batch, handler, recipe, unpack
 from chalicelib.transform.accelerator import Accelerator
 from chalicelib.transform.rows import Draft
 from producer import read
@@ -302,6 +303,49 @@ def test_one_byte_of_its_logic_changed_is_noticed(tmp_path: Path) -> None:
         with pytest.raises(AssertionError):
             same(changed, [b'{"text":"#aAbB HTTP://A.B"}', *read(SAMPLE)])
         changed.close()
+
+
+# ------------------------------------------------------------------ records of several tweets
+
+UNUSUAL = b'{"text":"flood","user":{"id":7}}'
+LENIENT = b'{"text":"flood in Nepal","id":1.5}'  # an ID whose digits are lost: then keys lose their NULs, too
+NUL_IN_A_KEY = b'{"text":"fire","te\\u0000xt":"no fire"}'
+
+
+def unpacked(datas: Iterable[bytes], native: Accelerator | None, share: float = RELEVANT_SHARE) -> batch.Batch:
+    draft = partial(native.drafts, share=share) if native else batch.in_python
+    return batch.read(event(*datas), draft)
+
+
+def drafted(found: batch.Batch, share: float) -> list[list[tuple[bytes, int, str, str]]]:
+    return [
+        [
+            essence([each] if isinstance(each, Draft) else handler.drafts([(record.arrived, each)], share))[0]
+            for each in record.tweets
+        ]
+        for record in found.records
+    ]
+
+
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    datas=st.lists(st.lists(documents | damaged() | lines, min_size=2, max_size=4).map(b"\n".join), max_size=4),
+    share=st.sampled_from([0.1, 0.5]),
+)
+@example([LENIENT + b"\n" + NUL_IN_A_KEY], 0.1)
+@example([UNUSUAL + b"\n" + PLAIN, b"[" + PLAIN + b",\n" + UNUSUAL + b"]", PLAIN + b"\n" + PLAIN], 0.1)
+@example([b'{"data":[{"text":"a flood","author_id":"1"},{"text":"a fire"}],"includes":{"users":[{"id":"1"}]}}'], 0.1)
+def test_records_of_several_tweets(native: Accelerator, datas: list[bytes], share: float) -> None:
+    by_both, by_python = unpacked(datas, native, share), unpacked(datas, None)
+    assert drafted(by_both, share) == drafted(by_python, share)
+    assert [record.refusals for record in by_both.records] == [record.refusals for record in by_python.records]
+    assert [record.sources() for record in by_both.records] == [record.sources() for record in by_python.records]
+
+
+def test_one_unusual_tweet_leaves_the_others_of_its_record_to_the_accelerator(native: Accelerator) -> None:
+    (record,) = unpacked([b"\n".join([PLAIN, UNUSUAL, PLAIN, b"junk", PLAIN])], native).records
+    assert [isinstance(each, Draft) for each in record.tweets] == [True, False, True, True]
+    assert [refusal.reason for refusal in record.refusals] == ["not_json"]
 
 
 # ------------------------------------------------------------------ whatever becomes of it
