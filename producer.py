@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chalicelib.columns import REPLAYED, SOURCES
 from chalicelib.sources.posts import BILLED_UNIT, packed
-from readers import FIELDS, InputError, encoding_of, read, split_line
+from readers import FIELDS, InputError, encoding_of, parsed, read, split_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -470,7 +470,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def replayed(line: bytes) -> bytes:
     """Return a tweet's line marked as replayed; unchanged if it names its source or isn't a JSON object."""
     try:
-        tweet = json.loads(line)
+        tweet = parsed(line)
     except (ValueError, RecursionError):
         return line
     if not isinstance(tweet, dict) or not tweet or (isinstance(given := tweet.get("source"), str) and given in SOURCES):
@@ -593,7 +593,7 @@ def begin(arguments: argparse.Namespace, bookmark: Bookmark | None) -> list[Part
         return left
     if left is not None:
         print("The last run with this file stopped; --resume continues it; this run starts again.", file=sys.stderr)
-    tweets = sum(1 for _ in lines_of(arguments))
+    tweets = sum(1 for _ in itertools.islice(read(arguments.file, arguments.text_column), arguments.limit))
     if not tweets and arguments.limit != 0:
         raise InputError(f"{arguments.file} holds no tweets")
     return [Part(arguments.file, 0, tweets)]

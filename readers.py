@@ -21,6 +21,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import orjson
+
 FIELDS = {
     "tweet_id": ("tweet_id", "id", "id_str", "status_id"),
     "text": (
@@ -321,6 +323,14 @@ def read_json(path: Path) -> Iterator[bytes]:
                 yield from split_line(line)
 
 
+def parsed(line: bytes) -> Any:
+    """Parse JSON; an integer of more than 64 bits may come as a float. Raises ValueError, RecursionError."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:  # NaN, a lone surrogate, deep nesting, or no JSON
+        return json.loads(line)
+
+
 def _parsed(text: bytes) -> Any:
     """Parse JSON; return None for null, for invalid JSON and for JSON that is nested too deeply."""
     try:
@@ -331,14 +341,17 @@ def _parsed(text: bytes) -> Any:
 
 def split_line(line: bytes) -> Iterator[bytes]:
     """Yield the single tweets of a line, or the line as it stands."""
-    payload = _parsed(line)
-    if isinstance(payload, list) or (isinstance(payload, dict) and isinstance(payload.get("data"), list)):
-        try:
-            yield from list(split_payload(payload))
+    try:
+        if _holds_tweets(parsed(line)):
+            yield from list(split_payload(json.loads(line)))  # with every integer as it was written
             return
-        except RecursionError:
-            pass
+    except (ValueError, RecursionError):
+        pass
     yield line + b"\n"
+
+
+def _holds_tweets(payload: Any) -> bool:
+    return isinstance(payload, list) or (isinstance(payload, dict) and isinstance(payload.get("data"), list))
 
 
 def split_payload(payload: Any) -> Iterator[bytes]:
