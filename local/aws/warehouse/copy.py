@@ -5,17 +5,17 @@ docs.aws.amazon.com/redshift/latest/dg/r_COPY.html. (sqlglot pairs COPY's option
 
 from __future__ import annotations
 
-import gzip
 import itertools
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+from isal import igzip
+from isal.igzip_lib import IsalError
 from sqlglot import tokenize
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -138,8 +138,8 @@ def files(copy: Copy, read: Read, list_keys: ListKeys) -> Iterator[tuple[str, by
             continue
         if copy.options.get("GZIP"):
             try:
-                content = gzip.decompress(content)
-            except (OSError, EOFError, zlib.error) as error:
+                content = igzip.decompress(content)  # type: ignore[no-untyped-call]
+            except (OSError, EOFError, IsalError) as error:  # type: ignore[misc]  # its stub calls the class an instance
                 raise WarehouseError(f"ERROR: {url} can't be decompressed: {error}") from error
         yield url, content
 
@@ -248,13 +248,15 @@ class _Reader:
             return self._table(content)
 
     def _table(self, content: Sequence[bytes]) -> Path | None:
-        self.nul = any(map(_may_have_nul, content))
+        replaced = self.copy.options.get("ACCEPTINVCHARS")
+        self.nul = not replaced and any(map(_may_have_nul, content))
         names = [self._write(data) for data in content if data and not data.isspace()]
         if not names:
             return None
         cells = ", ".join(f"{self._cell(n, target)} AS c{n}" for n, target in enumerate(self.targets))
         path = self.folder / f"{next(_FILES)}.parquet"
-        self.scratch.execute(f"COPY (SELECT {cells} FROM {self._source(names)}) TO '{path}' (FORMAT parquet)")  # noqa: S608
+        rows = f"SELECT {cells} FROM {self._source(names)}"  # noqa: S608
+        self.scratch.execute(f"COPY ({rows}) TO '{path}' (FORMAT parquet, COMPRESSION uncompressed)")
         return path
 
     def faults(self, lines: Sequence[bytes], start: int = 0) -> Iterator[tuple[int, tuple[str, str]]]:

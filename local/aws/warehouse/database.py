@@ -19,6 +19,7 @@ from local.aws.warehouse import locks, rights, strict
 from local.aws.warehouse import unload as unloading
 from local.aws.warehouse.dialect import Like, Translation, Widths, bare, is_copy, read, translate
 from local.aws.warehouse.errors import WarehouseError, in_words_of_redshift
+from local.aws.warehouse.temporary import KEEPS, TemporaryTables
 
 SYSTEM = """
 CREATE SCHEMA IF NOT EXISTS public;
@@ -220,7 +221,8 @@ class Session:
 
     def __init__(self, warehouse: Warehouse, cursor: duckdb.DuckDBPyConnection, user: str | None = None) -> None:
         self._warehouse, self._cursor = warehouse, cursor
-        self._user, self._book = user, rights.Book(cursor, user)
+        self._temporary = TemporaryTables(cursor)
+        self._user, self._book = user, rights.Book(cursor, user, self._temporary)
         self._turn = locks.Turn()
         self._interrupted = False
 
@@ -324,6 +326,7 @@ class Session:
         if self._turn.snapshot is not None:
             with suppress(duckdb.Error):  # the transaction has ended already
                 self._cursor.execute("ROLLBACK")
+            self._temporary.forget()
         self._end(committed=False)
 
     def _end(self, *, committed: bool) -> None:
@@ -338,8 +341,7 @@ class Session:
         except WarehouseError as error:
             raise StatementError(str(error), number) from error
         if any(name.startswith("public.") for name in wanted):
-            temporary = self._cursor.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
-            for (name,) in temporary:
+            for name in self._temporary.names:
                 wanted.pop(f"public.{name}", None)
         return wanted
 
@@ -350,7 +352,7 @@ class Session:
             if self._user is not None:
                 raise WarehouseError("ERROR: permission denied to set session authorization")
             name = rights.unquoted(become["user"])
-            self._book = rights.Book(self._cursor, None if name == "default" else name)
+            self._book = rights.Book(self._cursor, None if name == "default" else name, self._temporary)
             return True
         if rights.UNREAD.match(text):
             self._book.check(text, None)
@@ -368,6 +370,8 @@ class Session:
             if self._permitted(sql, translation):
                 return Result(-1)
             result = self._run_one(number, sql, translation)
+            if not translation.reads and not KEEPS.match(bare(sql)):
+                self._temporary.forget()
             if DEFINES.match(bare(sql)) and not rights.UNREAD.match(bare(sql)):
                 self._book.note(read(sql))
         except StatementError:
@@ -437,9 +441,7 @@ class Session:
         return self._warehouse.unload(self._cursor, unload, translation.statements[-1])
 
     def _into_temporary(self, sql: str) -> bool:
-        tables = "SELECT COUNT(*) FROM duckdb_tables() WHERE temporary AND table_name = ?"
-        found = self._cursor.execute(tables, [copying.parse(sql).table.rpartition(".")[2]]).fetchone()
-        return bool(found and found[0])
+        return copying.parse(sql).table.rpartition(".")[2] in self._temporary.names
 
 
 ADOPT_TABLES = """
@@ -453,7 +455,7 @@ WHERE schema_name = $2 AND schema_name NOT IN (SELECT object FROM main.local_own
 
 
 def give_standing(cursor: duckdb.DuckDBPyConnection, grants: Sequence[str]) -> None:
-    book = rights.Book(cursor, None)
+    book = rights.Book(cursor, None, TemporaryTables(cursor))
     for grant in grants:
         with suppress(WarehouseError):  # what it names is not there yet
             book.change(grant)

@@ -17,6 +17,7 @@ from typing import Any
 from sqlglot import exp
 
 from local.aws.warehouse.errors import UnsupportedError, WarehouseError
+from local.aws.warehouse.temporary import TemporaryTables
 
 SYSTEM = """
 CREATE TABLE IF NOT EXISTS main.local_users (usename VARCHAR PRIMARY KEY, password VARCHAR);
@@ -88,8 +89,8 @@ class Rights:
 class Book:
     """The grants as they stand in a transaction. `user` is None for the administrator."""
 
-    def __init__(self, cursor: Any, user: str | None) -> None:
-        self._cursor, self.user = cursor, user
+    def __init__(self, cursor: Any, user: str | None, temporary: TemporaryTables) -> None:
+        self._cursor, self.user, self._temporary_tables = cursor, user, temporary
         self._known: Rights | None = None
 
     # ---- checking
@@ -226,7 +227,7 @@ class Book:
     def _temporary(self, table: exp.Expr) -> bool:
         if not isinstance(table, exp.Table) or table.db:
             return False
-        return bool(self._rows("SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = ?", table.name))
+        return table.name in self._temporary_tables.names
 
     # ---- changing
 
