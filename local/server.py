@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 STAGE = "local"
-LOOK_SECONDS = 2.0  # between two looks of the loader: a minute on AWS, where each tweet may take longer, too
+LOOK_SECONDS = 1.0  # between two looks of the loader: a minute on AWS, where each tweet may take longer, too
 LOAD_PAUSE = 0.05
 
 
@@ -201,6 +202,8 @@ class LocalAws:
         )
         self._runs = runs
         self._end.callback(scheduled.close)
+        gc.freeze()  # what is there by now stays: no collection walks through it again
+        self._end.callback(gc.unfreeze)
         self._announce()
 
     def _listen(self, port: int) -> wsgi.Server:

@@ -99,7 +99,8 @@ def _exactly(line: socket.socket, size: int) -> bytes:
     found = bytearray(size)
     view = memoryview(found)
     while view:
-        count = line.recv_into(view)
+        # All of it in one call: each return to the interpreter waits for its lock.
+        count = line.recv_into(view, 0, socket.MSG_WAITALL)
         if not count:
             raise EOFError("the other end is closed")
         view = view[count:]
