@@ -28,13 +28,14 @@ TWEETS = int(os.environ.get("THROUGHPUT_TWEETS", "100000"))
 RATE = 100  # tweets a second, for the latency
 SECONDS = 15  # of that
 POLL = 0.05  # seconds
+LOOK = 0.2  # seconds between two counts while all is sent at once: counting takes time of both cores
 COUNT = "SELECT COUNT(*) FROM disaster.disaster_tweets"
 
 
-def write_tweets(path: Path, count: int) -> None:
-    """Write so many different tweets: the real ones again and again, each with an ID of its own."""
+def write_tweets(path: Path, count: int, first: int = 0) -> None:
+    """Write so many different tweets: the real ones again and again, each with an ID of its own, from `first` on."""
     with path.open("wb") as file:
-        for number, line in enumerate(itertools.islice(itertools.cycle(list(records())), count)):
+        for number, line in enumerate(itertools.islice(itertools.cycle(list(records())), count), first):
             tweet = orjson.loads(line)
             file.write(orjson.dumps({**tweet, "tweet_id": str(number)}) + b"\n")
 
@@ -79,7 +80,7 @@ def flow(endpoint_url: str, data_api: Any, tweets: Path, pid: int, pack: bool) -
         command + ["--pack"] * pack, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while True:
-        time.sleep(POLL if sending.poll() is not None else 0.5)
+        time.sleep(LOOK)
         most = max(most, sum(map(limits.memory, family(pid))))
         if sending.poll() is not None and count(data_api) - before >= TWEETS:
             return time.monotonic() - began, cpu_seconds(pid) - cpu, most
