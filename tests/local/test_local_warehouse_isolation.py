@@ -108,6 +108,22 @@ def test_who_waits_for_whom(house: Scratch, first: str, second: str, waits: bool
         assert one.committed and other.committed
 
 
+def test_two_temporary_tables_of_one_name_are_two(house: Scratch) -> None:
+    own = ["INSERT INTO u VALUES (1)", "CREATE TEMP TABLE own (n INTEGER)", "UPDATE own SET n = 1"]
+    with interleaved(house, (own, None), (own, None)) as both:
+        for each in both:
+            each.go_on(until=3)
+        assert [each.done for each in both] == [3, 3]
+
+
+def test_a_temporary_table_is_gone_with_the_transaction_that_made_it(house: Scratch) -> None:
+    with house.warehouse.session() as session, interleaved(house, (["LOCK u"], None)) as (other,):
+        with pytest.raises(WarehouseError):
+            session.run(["CREATE TEMP TABLE u (n INTEGER)", "INSERT INTO u VALUES (1)", "SELECT CAST('x' AS INTEGER)"])
+        other.step()
+        assert not session.ready("BEGIN TRANSACTION", 0, "UPDATE u SET n = 2", wait=False), "u is everybody's again"
+
+
 def test_who_waits_with_its_first_statement_sees_what_it_waited_for(house: Scratch) -> None:
     with interleaved(house, ([UPDATE], None), ([DELETE, "INSERT INTO u SELECT COUNT(*) FROM t"], None)) as (one, other):
         one.step()
