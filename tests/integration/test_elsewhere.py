@@ -6,14 +6,20 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pytest
 import yaml
 
-from analysis import warehouse
 from tests.support import ROOT, tweet_files
+from tests.support.later import Later
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis import warehouse
+else:
+    pd, warehouse = Later("pandas"), Later("analysis.warehouse")
 
 KEY = "tweets/dt=2026-01-01/hh=00/elsewhere-2.ndjson.gz"
 TEXT = "The river is over its banks in Recife"

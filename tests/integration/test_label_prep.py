@@ -1,11 +1,13 @@
 """Dirty collections become a tidy frame, labels that say why, a split without leaks, and a model that serving reads."""
 
+from __future__ import annotations
+
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -13,23 +15,34 @@ from chalicelib.classifier import bundled
 from chalicelib.classifier.information import TYPES, Information
 from chalicelib.classifier.lexicon import Evidence
 from chalicelib.classifier.text import tokens
-from label_prep import (
-    clean,
-    evaluate,
-    features,
-    files,
-    information,
-    label,
-    languages,
-    near,
-    sources,
-    split,
-    steps,
-    train,
-)
-from label_prep.__main__ import main
 from producer import InputError
 from tests.support import ROOT
+from tests.support.later import Later
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from label_prep import __main__ as command
+    from label_prep import (
+        clean,
+        evaluate,
+        features,
+        files,
+        information,
+        label,
+        languages,
+        near,
+        sources,
+        split,
+        steps,
+        train,
+    )
+else:
+    pd, command = Later("pandas"), Later("label_prep.__main__")
+    names = "clean evaluate features files information label languages near sources split steps train"
+    clean, evaluate, features, files, information, label, languages, near, sources, split, steps, train = (
+        Later(f"label_prep.{name}") for name in names.split()
+    )
 
 REAL = ROOT.parent / "shared" / "data"
 HEADER = ["choose_one", "choose_one:confidence", "keyword", "location", "text", "tweetid"]
@@ -342,7 +355,7 @@ def test_a_folder_is_scored_with_a_line_a_set_everyday_apart_from_crises(tmp_pat
     assert list(everyday.columns[2].cells) == ["0.00%", "0.00%"]
     assert list(crises.columns[0].cells) == ["quake"]
     assert list(crises.columns[4].cells) == ["1.000"]
-    assert main(["evaluate", str(tmp_path)]) == 0
+    assert command.main(["evaluate", str(tmp_path)]) == 0
     with pytest.raises(InputError, match="holds no CSV"):
         files.survey(tmp_path / "none")
 
@@ -357,7 +370,7 @@ def test_a_folder_is_scored_with_a_line_a_set_everyday_apart_from_crises(tmp_pat
 def test_any_file_with_text_and_labels_is_scored(tmp_path: Path, content: str) -> None:
     path = tmp_path / "tweets.csv"
     path.write_text(content)
-    assert main(["evaluate", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert command.main(["evaluate", str(path), "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "pictures" / "tweets" / "confusion.png").stat().st_size > 1000
 
 
@@ -384,7 +397,7 @@ def test_information_types_by_people_are_scored(tmp_path: Path, header: str, peo
     assert list(found.columns[4].cells) == ["1.000", "0.000", "0.500"]
     [crises] = files.survey(tmp_path)
     assert list(crises.columns[-1].cells) == ["0.500"]
-    assert main(["evaluate", str(tmp_path / "reviews.csv"), "--out", str(tmp_path)]) == 0
+    assert command.main(["evaluate", str(tmp_path / "reviews.csv"), "--out", str(tmp_path)]) == 0
 
 
 def test_a_file_without_labels_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -392,8 +405,8 @@ def test_a_file_without_labels_is_refused_with_what_to_do(tmp_path: Path) -> Non
     path.write_text("text,a,b\nx,y,z\n")
     with pytest.raises(InputError, match="one for labels"):
         files.score(path)
-    assert main(["evaluate", str(path)]) == 1
-    assert main(["clean", "--data", str(tmp_path), "--out", str(tmp_path)]) == 1
+    assert command.main(["evaluate", str(path)]) == 1
+    assert command.main(["clean", "--data", str(tmp_path), "--out", str(tmp_path)]) == 1
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real tweets are not beside the repository (../shared/data)")

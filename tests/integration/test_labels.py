@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -18,10 +18,15 @@ from chalicelib.admin.http import Request
 from chalicelib.erasures import rows
 from chalicelib.warehouse import data_api
 from chalicelib.warehouse.statements import named
-from label_prep import files as sets
 from local.server import LocalAws
 from tests.support import tweet_files as files
+from tests.support.later import Later
 from tests.support.warehouses import Scratch, scratch
+
+if TYPE_CHECKING:
+    from label_prep import files as sets
+else:
+    sets = Later("label_prep.files")
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANN, BEN = (f"arn:aws:iam::123456789012:user/{name}" for name in ("ann", "ben"))

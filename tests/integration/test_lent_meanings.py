@@ -2,14 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from label_prep import features, vectors
+from label_prep import vectors
+from tests.support.later import Later
+
+if TYPE_CHECKING:
+    from label_prep import features
+else:
+    features = Later("label_prep.features")
 
 TEXTS = [["flood", "hits", "town"], ["flood", "in", "the", "town"], ["the", "song", "hits"]]
-EVENTS = [features.EVERYDAY] * 3
 RELEVANT = [1.0, 1.0, 0.0]
 
 
@@ -30,7 +36,7 @@ def test_words_of_one_kind_are_near_each_other(word: str, near: str, far: str) -
 
 
 def test_words_outside_the_corpus_are_known_by_their_vectors_alone() -> None:
-    found = features.learn(TEXTS, EVENTS, RELEVANT, 1)
+    found = features.learn(TEXTS, [features.EVERYDAY] * 3, RELEVANT, 1)
     at = found.tokens.index("hurricane")
     assert found.idf[at] == found.idf[-1]
     assert not found.by_meaning[at, : -vectors.DIMENSIONS].any()
@@ -39,7 +45,7 @@ def test_words_outside_the_corpus_are_known_by_their_vectors_alone() -> None:
 
 def test_a_possessive_means_what_its_noun_does() -> None:
     corpus = [[*text, "mayor's"] for text in TEXTS]
-    found = features.learn(corpus, EVENTS, RELEVANT, 1)
+    found = features.learn(corpus, [features.EVERYDAY] * 3, RELEVANT, 1)
     places = found.by_meaning[:, -vectors.DIMENSIONS :]
     assert np.array_equal(places[found.tokens.index("mayor's")], places[found.tokens.index("mayor")])
 
