@@ -31,6 +31,9 @@ for _variable in NOT_INHERITED:  # a test, and what it starts, is the same under
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# A worker has about one core: more threads of NumPy's libraries would only wait for each other, and busily.
+os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+
 # No test depends on who runs it, and none reaches AWS.
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="local", AWS_SECRET_ACCESS_KEY="local")
 

@@ -1,8 +1,12 @@
 """What is changed in moto is still there to be changed, and still needs it; each test is about one patch."""
 
 import inspect
+import io
+import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +18,33 @@ from tests.support import ROOT
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:disaster-tweets-local"
 
 
-def unpatched(code: str) -> str:
-    """What a moto prints that nobody has changed."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+Run = Callable[[str], str]
+ASKED = """
+import contextlib, io, json, sys
+for line in sys.stdin:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(json.loads(line), {})
+    print(json.dumps(said.getvalue().strip()), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def unpatched() -> Iterator[Run]:
+    """What a moto prints that nobody has changed: one process for all tests."""
+    asked: Any = subprocess.Popen(
+        [sys.executable, "-c", ASKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    with asked:
+
+        def run(code: str) -> str:
+            asked.stdin.write(json.dumps(code) + "\n")
+            asked.stdin.flush()
+            said: str = json.loads(asked.stdout.readline())
+            return said
+
+        yield run
+        asked.stdin.close()
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +52,7 @@ def patched() -> None:
     patches.install()
 
 
-def test_modules_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_are_looked_for_once(monkeypatch: pytest.MonkeyPatch, unpatched: Run) -> None:
     from moto import backends
 
     monkeypatch.setattr(Path, "iterdir", None)
@@ -60,7 +86,7 @@ def test_the_methods_of_a_class_are_looked_for_once() -> None:
     assert "method_names_from_class(self.__class__)" in inspect.getsource(responses.BaseResponse.call_action)
 
 
-def test_an_object_has_its_etag_before_anybody_can_see_it() -> None:
+def test_an_object_has_its_etag_before_anybody_can_see_it(unpatched: Run) -> None:
     key = "from moto.s3.models import FakeKey; key = FakeKey('k', b'x', '123456789012', 'us-east-1'); "
     assert unpatched(key + "print(key._etag)") == "None", "moto computes it at once itself now: drop etag_at_birth"
     from moto.s3.models import FakeKey
@@ -81,17 +107,13 @@ def test_who_reads_an_object_that_is_overwritten_gets_its_bytes() -> None:
     assert found and found.value == b"before"
 
 
-def test_pages_of_objects_are_what_motos_own_are() -> None:
+def test_pages_of_objects_are_what_motos_own_are(unpatched: Run) -> None:
     code = """
-import sys
-if sys.argv[1:]:
-    from local.aws import patches
-    patches.install()
 from moto.s3.models import s3_backends
 s3 = s3_backends["123456789012"]["aws"]
-bucket = s3.create_bucket("bucket", "us-east-1")
+bucket = s3.create_bucket("pages", "us-east-1")
 for name in ("b/1", "b/2", "a", "b", "c/1", "b/3", "\\u00e9", "b0", "b/"):
-    s3.put_object("bucket", name, b"")
+    s3.put_object("pages", name, b"")
 for prefix in (None, "", "b", "b/", "b/1", "x", "\\u00e9"):
     for after in (None, "a", "b/1", "b/9", "z"):
         for size in (0, 1, 2, 100):
@@ -102,9 +124,11 @@ for prefix in (None, "", "b", "b/", "b/1", "x", "\\u00e9"):
                     break
                 keys, more, token = s3.list_objects_v2(bucket, prefix, None, token, after, size)
 """
-    ours = unpatched(code.replace("sys.argv[1:]", "True"))
-    assert ours.count("\n") > 200
-    assert ours == unpatched(code)
+    ours = io.StringIO()
+    with redirect_stdout(ours):
+        exec(code, {})
+    assert ours.getvalue().count("\n") > 200
+    assert ours.getvalue().strip() == unpatched(code)
 
 
 def test_versions_are_listed_without_their_bytes() -> None:
@@ -126,7 +150,7 @@ def test_versions_are_listed_without_their_bytes() -> None:
     assert [each.value for each in kept[:2]] == [b"first", b"second"]
 
 
-def test_a_change_set_of_the_same_name_is_refused() -> None:
+def test_a_change_set_of_the_same_name_is_refused(unpatched: Run) -> None:
     twice = (
         "from moto.cloudformation.models import cloudformation_backends as all\n"
         "of = all['123456789012']['us-east-1']\n"
@@ -139,7 +163,7 @@ def test_a_change_set_of_the_same_name_is_refused() -> None:
         exec(twice, {})
 
 
-def test_a_rule_is_listed_without_who_made_it() -> None:
+def test_a_rule_is_listed_without_who_made_it(unpatched: Run) -> None:
     patches.rules_as_they_are_listed()
     code = (
         "from moto.events.models import Rule; "
@@ -172,7 +196,7 @@ def test_the_local_aws_starts_without_ec2_and_api_gateway() -> None:
         print(*sorted(sys.modules))
         from moto.ec2 import ec2_backends
         print(type(ec2_backends).__name__)"""
-    modules, backends = unpatched(code).splitlines()
+    modules, backends = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT).splitlines()
     assert not {"moto.ec2", "moto.ec2.models", "moto.apigateway", "moto.apigateway.models"} & set(modules.split())
     assert backends == "BackendDict"
     from moto.ssm import models
