@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -345,17 +345,31 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield tmp_path_factory.mktemp("chromium")
 
 
-def measured(profile: Path, width: int, *options: str, html: str = "") -> dict[str, Any]:
-    html = html or page.render(report(outstanding=OUTSTANDING), JOB)
-    (seen,) = browsers.measured(profile, html, [width], *options)
-    return seen
+LIGHT, DARK = (f"--blink-settings=preferredColorScheme={scheme}" for scheme in (1, 0))
+Measures = dict[int, dict[str, Any]]
+"""By the width of the window. A run of the browser takes them all."""
+
+
+def measured(profile: Path, html: str, widths: Sequence[int], scheme: str = LIGHT) -> Measures:
+    return dict(zip(widths, browsers.measured(profile, html, widths, scheme), strict=True))
+
+
+@pytest.fixture(scope="module")
+def shown(profile: Path) -> Measures:
+    return measured(profile, page.render(report(outstanding=OUTSTANDING), JOB), (320, 390, 768, 800, 1280))
+
+
+@pytest.fixture(scope="module")
+def evaluation(profile: Path) -> Measures:
+    return measured(profile, evaluation_page.render(EVALUATION, JOB), (320, 390, 700))
 
 
 @browser
 @needs_chromium
 @pytest.mark.parametrize(("width", "columns"), [(320, 1), (390, 1), (768, 2), (1280, 2)])
-def test_it_fits_phones_and_desktops(profile: Path, width: int, columns: int) -> None:
-    seen = measured(profile, width)
+def test_it_fits_phones_and_desktops(shown: Measures, width: int, columns: int) -> None:
+    seen = shown[width]
+    assert seen["width"] == width
     assert seen["content"] <= seen["width"], "it scrolls sideways"
     assert seen["smallest"] >= 9, "letters in charts are too small to read"
     assert seen["charts"] == columns
@@ -365,16 +379,17 @@ def test_it_fits_phones_and_desktops(profile: Path, width: int, columns: int) ->
 @browser
 @needs_chromium
 @pytest.mark.parametrize("width", [320, 390, 700])  # 700: what paper has
-def test_an_evaluation_is_cut_nowhere(profile: Path, width: int) -> None:
-    seen = measured(profile, width, html=evaluation_page.render(EVALUATION, JOB))
+def test_an_evaluation_is_cut_nowhere(evaluation: Measures, width: int) -> None:
+    seen = evaluation[width]
     assert seen["content"] <= seen["width"], "it scrolls sideways, and is cut in print"
     assert (seen["head"] == 0) == (width < 640), "on a phone rows of tables stand as blocks"
 
 
 @browser
 @needs_chromium
-def test_light_and_dark(profile: Path) -> None:
-    light, dark = (measured(profile, 800, f"--blink-settings=preferredColorScheme={scheme}") for scheme in (1, 0))
+def test_light_and_dark(profile: Path, shown: Measures) -> None:
+    light = shown[800]
+    dark = measured(profile, page.render(report(outstanding=OUTSTANDING), JOB), [800], DARK)[800]
     assert (light["paper"], dark["paper"]) == ("rgb(255, 255, 255)", "rgb(13, 17, 23)")
     assert light["ink"] != dark["ink"]
 
