@@ -22,7 +22,7 @@ import boto3
 import requests
 from rich.console import Console
 
-from local import server
+from local import demo, server
 
 STREAM = "disaster-tweets-local"
 TWEETS = int(os.environ.get("LIMITS_TWEETS", "200000"))
@@ -43,7 +43,7 @@ def served(home: Path) -> Iterator[tuple[int, Any, str]]:
             time.sleep(0.05)
         keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": server.REGION}
         firehose = boto3.client("firehose", endpoint_url=known["endpoint_url"], **keys)  # type: ignore[call-overload]
-        requests.post(f"{known['admin_url']}/warehouse/setup", timeout=60).raise_for_status()
+        demo.job(known["admin_url"], "/warehouse/setup")
         yield process.pid, firehose, known["admin_url"]
     finally:
         process.terminate()

@@ -58,19 +58,6 @@ def count(data_api: Any) -> int:
     return int(data_api.get_statement_result(Id=statement)["Records"][0][0]["longValue"])
 
 
-def prepared(data_api: Any) -> None:
-    """Wait until the warehouse is set up, for PATIENCE at most."""
-    deadline = time.monotonic() + limits.PATIENCE
-    while True:
-        try:
-            count(data_api)
-            return
-        except RuntimeError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(POLL)
-
-
 def flow(endpoint_url: str, data_api: Any, tweets: Path, pid: int, pack: bool) -> tuple[float, float, float]:
     """Send all tweets with the producer; return (seconds until the last is a row, the server's CPU seconds and MB)."""
     before, cpu, most = count(data_api), cpu_seconds(pid), 0.0
@@ -137,7 +124,6 @@ def run(console: Console) -> None:
         with limits.served(Path(folder, "home")) as (pid, firehose, _):
             endpoint_url = firehose.meta.endpoint_url
             data_api = client("redshift-data", endpoint_url)
-            prepared(data_api)
             slow = latencies(firehose, data_api)
             for number, (name, pack) in enumerate(FLOWS):
                 write_tweets(tweets, TWEETS, number * TWEETS)  # the same again would be looked at as repeated ones
