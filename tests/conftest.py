@@ -79,6 +79,7 @@ def pytest_collection_finish() -> None:
     """Leave what was imported out of the garbage collector's rounds, pytest's five at its end too: it stays."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)  # who has had a local AWS holds much: it made a second of unit tests 3.6
     gc.enable()
     atexit.register(gc.unfreeze)  # for the interpreter to end in order
 
