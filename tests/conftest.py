@@ -46,7 +46,7 @@ settings.load_profile("untimed")
 
 
 LONGEST = (
-    *("test_deploy", "test_soak_sees_broken_code", "test_admin_api_fuzzed", "test_erasures", "test_policies"),
+    *("test_deploy", "test_admin_api_fuzzed", "test_erasures", "test_policies"),
     *("test_reconcile_stories", "test_reconcile_states", "test_first_run", "test_whole_flow", "test_deploy_functions"),
     *("test_data_model", "test_live", "test_classifier_lifecycle", "test_package", "test_reconcile_crash"),
     *("test_race_file_that_never_loads", "test_conformance", "test_findings", "test_race_lock_expires"),
