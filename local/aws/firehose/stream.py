@@ -170,13 +170,13 @@ class Stream:
             return  # what isn't written down is done again by the next run
         except Exception as error:
             log.exception("Delivery stream %s", self.settings.name)
+            self._closing.set()  # first: what is told must be true by then
+            with self._changed:
+                self._changed.notify_all()
             tell(
                 f"Delivery stream {self.settings.name} has stopped ({type(error).__name__}: {error}). It takes no more "
                 "records; start the server again and it goes on with what it has."
             )
-            self._closing.set()
-            with self._changed:
-                self._changed.notify_all()
 
     def _read(self) -> None:
         source = self.settings.source_arn
