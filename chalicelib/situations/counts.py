@@ -100,13 +100,13 @@ class Counts:
         for (kind, where), cell in self.cells.items():
             if "/" not in where:
                 for end in cell.told():
-                    self._told[end][kind].append(where)
+                    self._told[end][kind] += [where] if where != ANYWHERE else []
             elif kind != ANY_KIND:
                 self._places[kind, where.partition("/")[0]].append(where)
                 self._kinds[where].append(kind)
 
     def told(self, end: int) -> Mapping[str, Sequence[str]]:
-        """Return each kind that has a text in the hour that ends with a step, with its countries and ANYWHERE."""
+        """Return each kind that has a text in the hour that ends with a step, with the countries that have one."""
         return self._told.get(end, {})
 
     def texts(self, kind: str, country: str, end: int) -> int:

@@ -79,7 +79,7 @@ def plan(counts: Iterable[Count], known: Iterable[Situation], now: int) -> Plan:
     for end in range(every.start, now + 1):
         told = every.told(end)
         for kind in sorted(told, key=lambda of: (-every.texts(of, ANYWHERE, end), of)):
-            scan.step(kind, [where for where in told[kind] if where != ANYWHERE], end)
+            scan.step(kind, told[kind], end)
     situations = [each._replace(over=each.last + QUIET < now) for each in scan.situations.values()]
     return Plan(
         [each for each in situations if each.id not in before],
