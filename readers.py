@@ -309,9 +309,9 @@ def read_json(path: Path) -> Iterator[bytes]:
     with _open(path) as file, _refusing(path):
         stripped = lines(file)
         first = next((line for line in stripped if line), b"")
-        if _parsed(first) is None:
+        if _document(first) is None:
             with _open(path) as whole:
-                payload = _parsed(whole.read())
+                payload = _document(whole.read())
             if payload is not None:  # one document over many lines
                 try:
                     yield from split_payload(payload)
@@ -331,7 +331,7 @@ def parsed(line: bytes) -> Any:
         return json.loads(line)
 
 
-def _parsed(text: bytes) -> Any:
+def _document(text: bytes) -> Any:
     """Parse JSON; return None for null, for invalid JSON and for JSON that is nested too deeply."""
     try:
         return json.loads(text)
