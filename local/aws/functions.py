@@ -22,7 +22,7 @@ from moto.awslambda.responses import LambdaResponse
 from local.aws import callers
 from local.aws.context import Context
 from local.aws.logs import Logs
-from local.aws.worker import DiedError, Worker
+from local.aws.worker import DiedError, Worker, loads
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 6 * 1024 * 1024
@@ -62,13 +62,6 @@ def copied(event: Any) -> Any:
         return json.loads(json.dumps(event))
 
 
-def parsed(answer: str | bytes) -> Any:
-    try:
-        return orjson.loads(answer)
-    except orjson.JSONDecodeError:  # NaN, a lone surrogate
-        return json.loads(answer)
-
-
 def dumped(event: Any) -> bytes:
     try:
         return orjson.dumps(event)
@@ -81,7 +74,7 @@ def answered(answer: str | bytes) -> Any:
     if len(answer) > MOST_BYTES:
         message = f"Response payload size exceeded maximum allowed payload size ({MOST_BYTES} bytes)."
         raise FunctionError("Function.ResponseSizeTooLarge", message)
-    return parsed(answer)
+    return loads(answer)
 
 
 def of_app(stage: str) -> dict[str, Function]:
@@ -153,7 +146,7 @@ class Functions:
         with self._logs.of(function.name) as log:
             log.write(reply.logged)
         if reply.failed:
-            raise FunctionError(*parsed(reply.answer))
+            raise FunctionError(*loads(reply.answer))
         return answered(reply.answer)
 
     def invoke_later(self, name: str, event: Any) -> None:

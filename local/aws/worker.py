@@ -138,11 +138,12 @@ def _invoked(function: Callable[[Any, Any], Any], event: bytes, context: Context
         return FAILED, json.dumps([type(error).__name__, str(error), stack.splitlines()]).encode()
 
 
-def loads(event: bytes) -> Any:
+def loads(said: str | bytes) -> Any:
+    """Parse an event, or an answer. Raises ValueError."""
     try:
-        return orjson.loads(event)
-    except orjson.JSONDecodeError:  # a lone surrogate
-        return json.loads(event)
+        return orjson.loads(said)
+    except orjson.JSONDecodeError:  # NaN, a lone surrogate
+        return json.loads(said)
 
 
 if __name__ == "__main__":

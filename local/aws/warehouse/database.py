@@ -423,11 +423,13 @@ class Session:
         if self._warehouse.strikes("copy_fails"):
             raise StatementError("ERROR: S3ServiceException:Please reduce your request rate. (fault switch)", number)
         try:
-            if self._book.user is not None and not self._into_temporary(sql):
-                self._book.check_copy(copying.parse(sql).table)
+            table = copying.parse(sql).table
+            temporary = table.rpartition(".")[2] in self._temporary.names
+            if self._book.user is not None and not temporary:
+                self._book.check_copy(table)
             loaded = self._warehouse.load(self._cursor, sql)
             # Who doesn't hear that a COPY was done does it again; never into a temporary table, which was gone by then.
-            if not self._into_temporary(sql) and self._warehouse.strikes("copy_twice"):
+            if not temporary and self._warehouse.strikes("copy_twice"):
                 loaded += self._warehouse.load(self._cursor, sql)
         except StatementError:
             raise
@@ -439,9 +441,6 @@ class Session:
         unload = unloading.parse(sql)
         self._permitted(unload.query, translation)
         return self._warehouse.unload(self._cursor, unload, translation.statements[-1])
-
-    def _into_temporary(self, sql: str) -> bool:
-        return copying.parse(sql).table.rpartition(".")[2] in self._temporary.names
 
 
 ADOPT_TABLES = """

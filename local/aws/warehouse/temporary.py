@@ -6,8 +6,8 @@ import re
 
 import duckdb
 
-KEEPS = re.compile(r"(?:COPY|DELETE|INSERT|LOCK|SET|UPDATE)\b", re.IGNORECASE)
-"""Statements that make no table and drop none, besides those that only read."""
+KEEPS = re.compile(r"(?:DELETE|INSERT|LOCK|SET|UPDATE)\b", re.IGNORECASE)
+"""Statements that make no table and drop none, besides COPY and those that only read."""
 
 
 class TemporaryTables:
